@@ -1,0 +1,1 @@
+"""The domain of daily partner settlement. Imports no Airflow."""
