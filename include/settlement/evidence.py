@@ -1,0 +1,186 @@
+"""What an answer of the partner proves.
+
+One table, in code here and in the docs; a test holds them together.
+The body is looked at first, then the status: on v1 an incomplete settlement travels in a 401 or a
+500 (partner API, sections 1 and 6), so a status alone never decides.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+
+from settlement.partner_api import Answer, TransportError
+from settlement.values import Positions
+
+ERROR_TEXT_LIMIT = 500
+RETRY_AFTER_LIMIT_S = 86_400
+SMALL_INTEGER = re.compile(r"[0-9]{1,6}")
+
+
+class Verdict(StrEnum):
+    """What one answer to a submit, or to a request for a signing payload, proves."""
+
+    COMPLETED = "completed"
+    COMPLETED_UNCONFIRMED = "completed_unconfirmed"
+    PENDING = "pending"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    CONFLICT = "conflict"
+    UNAUTHORISED = "unauthorised"
+    REFUSAL = "refusal"
+    UNKNOWN = "unknown"
+
+
+SETTLEMENT_STATUSES = {
+    "completed": Verdict.COMPLETED,
+    "pending": Verdict.PENDING,
+    "failed": Verdict.FAILED,
+    "rejected": Verdict.REJECTED,
+}
+ERROR_STATUSES = {
+    401: Verdict.UNAUTHORISED,
+    400: Verdict.REFUSAL,
+    403: Verdict.REFUSAL,
+    404: Verdict.REFUSAL,
+    413: Verdict.REFUSAL,
+    422: Verdict.REFUSAL,
+    409: Verdict.CONFLICT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The attempt row of a submit of body `body` is written: from now on the outcome is unknown."""
+
+    body: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer, or its absence, to a submit or payload request for body `body`.
+
+    `retry_after` is in seconds; `detail` is the partner's own words, shortened.
+    """
+
+    body: int
+    verdict: Verdict
+    settlement_id: str | None = None
+    detail: str = ""
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A look-up found a settlement under our externalId, with its transfers summed to positions."""
+
+    settlement_id: str
+    status: str
+    positions: Positions
+    transfers_completed: bool
+    reason: str | None = None
+    notes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A look-up worked and found nothing under our externalId."""
+
+
+Evidence = Sent | Answered | Shown | Absent
+
+
+def classify(
+    outcome: Answer | TransportError,
+    *,
+    external_id: str,
+    body: int,
+    settlement_id: str | None,
+    now: datetime,
+) -> Answered:
+    """What the outcome of sending body number `body` of slot `external_id` proves. Total: never raises.
+
+    :param settlement_id: the partner's id of this slot's settlement, where it is known already
+    :param now: to turn an HTTP date in Retry-After into seconds
+    """
+    if isinstance(outcome, TransportError):
+        return Answered(body, Verdict.UNKNOWN, detail=_shorten(str(outcome)))
+    retry_after = _retry_after_s(outcome.headers, now)
+    content = _object_in(outcome.body)
+    if content is not None and "settlement" in content:
+        return _classify_settlement(
+            outcome.status, content["settlement"], external_id, body, settlement_id
+        )
+    verdict = ERROR_STATUSES.get(outcome.status, Verdict.UNKNOWN)
+    if verdict is not Verdict.UNKNOWN and content is None and outcome.status != 413:
+        verdict = Verdict.UNKNOWN  # a proxy's page, not the partner's word
+    detail = f"HTTP {outcome.status}: {_error_text(content, outcome.body)}"
+    return Answered(body, verdict, detail=detail, retry_after=retry_after)
+
+
+def _classify_settlement(
+    status: int, settlement: object, external_id: str, body: int, settlement_id: str | None
+) -> Answered:
+    if not isinstance(settlement, dict):
+        return Answered(body, Verdict.UNKNOWN, detail=f"HTTP {status}: settlement is not an object")
+    shown_id = settlement.get("id")
+    if settlement.get("externalId") != external_id or not isinstance(shown_id, str) or not shown_id:
+        detail = f"HTTP {status}: the answer shows another settlement than {external_id}"
+        return Answered(body, Verdict.UNKNOWN, detail=detail)
+    if settlement_id is not None and shown_id != settlement_id:
+        detail = f"HTTP {status}: the answer shows id {_shorten(shown_id)}, known is {settlement_id}"
+        return Answered(body, Verdict.UNKNOWN, detail=detail)
+    shown_status = settlement.get("status")
+    verdict = (
+        SETTLEMENT_STATUSES.get(shown_status, Verdict.UNKNOWN)
+        if isinstance(shown_status, str)
+        else Verdict.UNKNOWN
+    )
+    if verdict is Verdict.UNKNOWN:
+        detail = f"HTTP {status}: settlement in an unknown status"
+        return Answered(body, Verdict.UNKNOWN, detail=detail)
+    if verdict is Verdict.COMPLETED and status != 200:
+        verdict = Verdict.COMPLETED_UNCONFIRMED
+    reason = settlement.get("reason")
+    detail = f"HTTP {status}: settlement {shown_status}"
+    if isinstance(reason, str) and reason:
+        detail += f", reason: {_shorten(reason)}"
+    return Answered(body, verdict, settlement_id=shown_id, detail=detail)
+
+
+def _object_in(body: bytes) -> dict[str, object] | None:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _error_text(content: dict[str, object] | None, body: bytes) -> str:
+    if content is not None and isinstance(content.get("error"), str):
+        return _shorten(str(content["error"]))
+    return _shorten(body.decode("utf-8", errors="replace")) or "empty body"
+
+
+def _shorten(text: str) -> str:
+    printable = " ".join(text.replace("\x00", "").split())
+    return printable if len(printable) <= ERROR_TEXT_LIMIT else printable[:ERROR_TEXT_LIMIT] + "…"
+
+
+def _retry_after_s(headers: Mapping[str, str], now: datetime) -> int | None:
+    """Seconds to wait by the Retry-After header: a number of seconds or an HTTP date (RFC 9110)."""
+    text = headers.get("retry-after", "").strip()
+    if SMALL_INTEGER.fullmatch(text):
+        return min(int(text), RETRY_AFTER_LIMIT_S)
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return min(max(0, int((at - now).total_seconds())), RETRY_AFTER_LIMIT_S)

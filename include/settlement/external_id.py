@@ -1,0 +1,34 @@
+"""The externalId of a slot: identity only, never amounts, run ids or try numbers."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import NamedTuple
+
+EXTERNAL_ID = re.compile(r"(?P<partner>[a-z0-9_]+)-(?P<date>\d{4}-\d{2}-\d{2})-(?P<n>[1-9][0-9]*)")
+
+
+class SlotIdentity(NamedTuple):
+    """Partner, business date and number (1, 2, 3…) of a slot."""
+
+    partner: str
+    business_date: date
+    n: int
+
+    @property
+    def external_id(self) -> str:
+        """`{partner}-{business date}-{n}`."""
+        return f"{self.partner}-{self.business_date.isoformat()}-{self.n}"
+
+
+def parse_external_id(text: str) -> SlotIdentity | None:
+    """The slot that an externalId names, or None if it has another form."""
+    match = EXTERNAL_ID.fullmatch(text)
+    if match is None:
+        return None
+    try:
+        business_date = date.fromisoformat(match["date"])
+    except ValueError:
+        return None
+    return SlotIdentity(match["partner"], business_date, int(match["n"]))

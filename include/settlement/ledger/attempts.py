@@ -1,0 +1,112 @@
+"""Attempts: one row per HTTP exchange, written before the socket is opened."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from settlement.ledger.database import Ledger, clock
+from settlement.ledger.schema import attempt
+from settlement.partner_api import Answer, TransportError
+from settlement.values import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One exchange: `kind` is payload, submit, look-up, listing or connections."""
+
+    id: int
+    kind: str
+    external_id: str | None
+    body: int | None
+    started_at: datetime
+    finished_at: datetime | None
+    status: int | None
+    answer: bytes | None
+    error: str | None
+    who: str
+    run_id: str | None
+    task_id: str | None
+    try_number: int | None
+
+
+def start_attempt(
+    tx: Connection,
+    partner: str,
+    kind: str,
+    actor: Actor,
+    *,
+    external_id: str | None = None,
+    body: int | None = None,
+    request: bytes | None = None,
+) -> int:
+    """Write the attempt's row; its id."""
+    inserted: int = tx.execute(
+        attempt.insert()
+        .values(
+            partner=partner,
+            kind=kind,
+            external_id=external_id,
+            body=body,
+            request_digest=hashlib.sha256(request or b"").hexdigest(),
+            started_at=clock(tx),
+            who=actor.who,
+            run_id=actor.run_id,
+            task_id=actor.task_id,
+            try_number=actor.try_number,
+        )
+        .returning(attempt.c.id)
+    ).scalar_one()
+    return inserted
+
+
+def finish_attempt(tx: Connection, attempt_id: int, outcome: Answer | TransportError) -> None:
+    """Complete the attempt's row with the answer, or with why there is none."""
+    if isinstance(outcome, Answer):
+        values: dict[str, object] = {"status": outcome.status, "answer": outcome.body}
+    else:
+        values = {"error": str(outcome)}
+    tx.execute(
+        attempt.update()
+        .where(attempt.c.id == attempt_id)
+        .values(finished_at=clock(tx), **values)
+    )
+
+
+def recorded_exchange(
+    ledger: Ledger,
+    partner: str,
+    kind: str,
+    actor: Actor,
+    send: Callable[[], Answer],
+    *,
+    external_id: str | None = None,
+) -> Answer:
+    """One read of the partner API with its attempt row written before and completed after.
+
+    :raises TransportError: as `send` does, once it is recorded
+    """
+    with ledger.transaction() as tx:
+        attempt_id = start_attempt(tx, partner, kind, actor, external_id=external_id)
+    try:
+        answer = send()
+    except TransportError as error:
+        with ledger.transaction() as tx:
+            finish_attempt(tx, attempt_id, error)
+        raise
+    with ledger.transaction() as tx:
+        finish_attempt(tx, attempt_id, answer)
+    return answer
+
+
+def attempts_of(tx: Connection, external_id: str) -> list[Attempt]:
+    """All attempts of a slot, oldest first."""
+    rows = tx.execute(
+        select(attempt).where(attempt.c.external_id == external_id).order_by(attempt.c.id)
+    )
+    fields = Attempt.__dataclass_fields__
+    return [Attempt(**{name: row[name] for name in fields}) for row in rows.mappings()]

@@ -1,0 +1,147 @@
+"""Append-only events, hash-chained per partner: who did what to the ledger, and why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.postgresql import insert
+
+from settlement.errors import ChainBrokenError
+from settlement.ledger.database import clock
+from settlement.ledger.schema import chain_head, event
+from settlement.values import Actor
+
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event; `details` is the JSON object that was hashed."""
+
+    partner: str
+    seq: int
+    at: datetime
+    kind: str
+    business_date: date | None
+    external_id: str | None
+    details: Mapping[str, Any]
+    hash: str
+
+
+def append_event(
+    tx: Connection,
+    partner: str,
+    kind: str,
+    actor: Actor,
+    *,
+    business_date: date | None = None,
+    external_id: str | None = None,
+    **details: object,
+) -> None:
+    """Append one event in this transaction; locks the head of the partner's chain until its end.
+
+    :param details: JSON values; amounts as text; digests of the rows that the event speaks of
+    """
+    first = insert(chain_head).values(partner=partner, seq=0, hash=GENESIS)
+    tx.execute(first.on_conflict_do_nothing())
+    head = tx.execute(
+        select(chain_head).where(chain_head.c.partner == partner).with_for_update()
+    ).one()
+    row = {
+        "partner": partner,
+        "seq": head.seq + 1,
+        "at": clock(tx),
+        "kind": kind,
+        "business_date": business_date,
+        "external_id": external_id,
+        "details": _canonical({**_described(actor), **details}),
+        "previous_hash": head.hash,
+    }
+    row["hash"] = event_hash(row)
+    tx.execute(event.insert().values(row))
+    tx.execute(
+        chain_head.update()
+        .where(chain_head.c.partner == partner)
+        .values(seq=row["seq"], hash=row["hash"])
+    )
+
+
+def event_hash(row: Mapping[str, Any]) -> str:
+    """SHA-256 over the event's content and the hash of the event before it."""
+    content = {
+        "partner": row["partner"],
+        "seq": row["seq"],
+        "at": row["at"].astimezone(UTC).isoformat(),
+        "kind": row["kind"],
+        "business_date": row["business_date"].isoformat() if row["business_date"] else None,
+        "external_id": row["external_id"],
+        "details": row["details"],
+        "previous_hash": row["previous_hash"],
+    }
+    return hashlib.sha256(_canonical(content).encode()).hexdigest()
+
+
+def read_events(
+    tx: Connection, partner: str, *, business_date: date | None = None
+) -> Iterator[Event]:
+    """The partner's events in order, optionally those of one business date."""
+    query = select(event).where(event.c.partner == partner).order_by(event.c.seq)
+    if business_date is not None:
+        query = query.where(event.c.business_date == business_date)
+    for row in tx.execute(query):
+        yield Event(
+            row.partner,
+            row.seq,
+            row.at,
+            row.kind,
+            row.business_date,
+            row.external_id,
+            json.loads(row.details),
+            row.hash,
+        )
+
+
+def require_unbroken(tx: Connection, partner: str) -> int:
+    """Number of events of the partner, every hash recomputed.
+
+    :raises ChainBrokenError: naming the first event that was changed, removed or inserted
+    """
+    previous, seq = GENESIS, 0
+    rows = tx.execution_options(yield_per=1000).execute(
+        select(event).where(event.c.partner == partner).order_by(event.c.seq)
+    )
+    for row in rows.mappings():
+        seq += 1
+        if row["seq"] != seq or row["previous_hash"] != previous or row["hash"] != event_hash(row):
+            raise ChainBrokenError(
+                f"event {row['seq']} of partner {partner} was changed, or one before it is gone: "
+                "stop the partner, compare the ledger with its latest backup"
+            )
+        previous = row["hash"]
+    head = tx.execute(select(chain_head).where(chain_head.c.partner == partner)).one_or_none()
+    if (head.seq, head.hash) != (seq, previous) if head else seq != 0:
+        raise ChainBrokenError(
+            f"the last events of partner {partner} are gone: the chain's head knows more than "
+            f"{seq} events; stop the partner, compare the ledger with its latest backup"
+        )
+    return seq
+
+
+def _described(actor: Actor) -> dict[str, object]:
+    fields = {
+        "who": actor.who,
+        "run_id": actor.run_id,
+        "task_id": actor.task_id,
+        "try_number": actor.try_number,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _canonical(content: Mapping[str, object]) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

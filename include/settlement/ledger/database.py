@@ -1,0 +1,78 @@
+"""Connecting to the ledger and keeping its transactions short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import URL, Connection, Engine, create_engine, func, make_url, select
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from settlement.errors import ConfigurationError, LedgerUnavailableError
+
+CONNECT_TIMEOUT_S = 10
+LOCK_TIMEOUT_MS = 60_000
+
+
+class Ledger:
+    """The ledger's database. All reads and writes go through `transaction`.
+
+    The clock of the ledger is the database's: `now` is the only time that decides anything.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def connect(cls, url: str | URL) -> Ledger:
+        """A ledger on the PostgreSQL database at `url`; nothing is opened yet.
+
+        :raises ConfigurationError: if the URL is not a PostgreSQL URL
+        """
+        parsed = make_url(url)
+        if parsed.get_backend_name() != "postgresql":
+            raise ConfigurationError(
+                f"the ledger needs PostgreSQL, not {parsed.get_backend_name()}: "
+                "set the Airflow connection of the ledger to type postgres"
+            )
+        engine = create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            pool_size=2,
+            connect_args={
+                "connect_timeout": CONNECT_TIMEOUT_S,
+                "options": f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT_MS}",
+            },
+        )
+        return cls(engine)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction: committed as a whole, or nothing of it.
+
+        :raises LedgerUnavailableError: if the database cannot be reached or drops the connection
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except (OperationalError, InterfaceError) as error:
+            raise LedgerUnavailableError(
+                f"the ledger at {self.engine.url.host or 'its socket'} does not answer or is "
+                f"locked ({_first_line(error)}): check the database, then clear the task"
+            ) from error
+
+    def now(self) -> datetime:
+        """The database's clock."""
+        with self.transaction() as tx:
+            return clock(tx)
+
+
+def clock(tx: Connection) -> datetime:
+    """The database's clock, as of this statement."""
+    now: datetime = tx.execute(select(func.clock_timestamp())).scalar_one()
+    return now
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__

@@ -1,0 +1,194 @@
+"""Carrying out a plan: fill free slots, open new ones, withdraw what is outdated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import Connection, func, select
+
+from settlement.difference import Fill, Plan
+from settlement.external_id import SlotIdentity
+from settlement.ledger.chain import append_event
+from settlement.ledger.database import clock
+from settlement.ledger.schema import body, slot
+from settlement.ledger.slots import add_body, open_slot, require_slot
+from settlement.settlement_request import digest
+from settlement.slot_state import Slot, State
+from settlement.values import Actor, as_positions
+
+
+def carry_out(
+    tx: Connection,
+    plan: Plan,
+    *,
+    partner: str,
+    business_date: date,
+    snapshot_id: int,
+    actor: Actor,
+) -> list[str]:
+    """Carry out a plan under the lock of its date. Returns the ids of the filled slots, in order."""
+    next_n = _next_number(tx, partner, business_date)
+    filled: list[str] = []
+    for each in plan.fills:
+        if each.external_id is None:
+            held = open_slot(tx, SlotIdentity(partner, business_date, next_n))
+            next_n += 1
+        else:
+            held = require_slot(tx, each.external_id, lock=True)
+        _fill(tx, held, each, business_date, snapshot_id, actor, partner)
+        filled.append(held.external_id)
+    for external_id in plan.withdrawn:
+        _withdraw(tx, require_slot(tx, external_id, lock=True), partner, business_date, actor)
+    return filled
+
+
+def _next_number(tx: Connection, partner: str, business_date: date) -> int:
+    highest = tx.execute(
+        select(func.max(slot.c.n)).where(
+            slot.c.partner == partner, slot.c.business_date == business_date
+        )
+    ).scalar_one()
+    return int(highest or 0) + 1
+
+
+def _fill(
+    tx: Connection,
+    held: Slot,
+    fill: Fill,
+    business_date: date,
+    snapshot_id: int,
+    actor: Actor,
+    partner: str,
+) -> None:
+    current = held.current
+    unchanged = (
+        held.state is State.PREPARED
+        and current is not None
+        and dict(current.positions) == as_positions(fill.lines)
+    )
+    if unchanged:
+        return
+    number = max((each.number for each in held.bodies), default=0) + 1
+    add_body(
+        tx,
+        held.external_id,
+        fill.lines,
+        number=number,
+        business_date=business_date,
+        snapshot_id=snapshot_id,
+        origin="built",
+    )
+    tx.execute(
+        slot.update()
+        .where(slot.c.external_id == held.external_id)
+        .values(
+            state=State.PREPARED.value,
+            current_body=number,
+            reason=None,
+            last_verdict=None,
+            absences=0,
+            updated_at=clock(tx),
+        )
+    )
+    append_event(
+        tx,
+        partner,
+        "filled",
+        actor,
+        business_date=business_date,
+        external_id=held.external_id,
+        before=held.state.value,
+        state=State.PREPARED.value,
+        body=number,
+        body_digest=digest(fill.lines),
+        snapshot_id=snapshot_id,
+    )
+
+
+def _withdraw(
+    tx: Connection, held: Slot, partner: str, business_date: date, actor: Actor
+) -> None:
+    """Free a prepared slot that has nothing to carry any more; a refused one is free already."""
+    if held.state is not State.PREPARED:
+        return
+    tx.execute(
+        slot.update()
+        .where(slot.c.external_id == held.external_id)
+        .values(
+            state=State.WITHDRAWN.value,
+            current_body=None,
+            reason="outdated before it was sent",
+            updated_at=clock(tx),
+        )
+    )
+    append_event(
+        tx,
+        partner,
+        "withdrawn",
+        actor,
+        business_date=business_date,
+        external_id=held.external_id,
+        before=held.state.value,
+        state=State.WITHDRAWN.value,
+    )
+
+
+def store_payload(tx: Connection, external_id: str, number: int, payload: str) -> None:
+    """Keep the checked signing payload of a body; the first one stays."""
+    tx.execute(
+        body.update()
+        .where(body.c.external_id == external_id, body.c.number == number)
+        .where(body.c.payload.is_(None))
+        .values(payload=payload)
+    )
+
+
+def store_signature(
+    tx: Connection,
+    external_id: str,
+    number: int,
+    *,
+    signature: str,
+    key_id: str,
+    request: bytes,
+    actor: Actor,
+    identity: tuple[str, date],
+    request_digest: str,
+) -> None:
+    """Keep signature, key id and the exact request bytes of a body that was never sent."""
+    signed = tx.execute(
+        body.update()
+        .where(body.c.external_id == external_id, body.c.number == number)
+        .where(body.c.sent_at.is_(None) | body.c.request.is_(None))
+        .values(signature=signature, key_id=key_id, request=request)
+        .returning(body.c.number)
+    ).one_or_none()
+    if signed is None:
+        return
+    partner, business_date = identity
+    append_event(
+        tx,
+        partner,
+        "signed",
+        actor,
+        business_date=business_date,
+        external_id=external_id,
+        body=number,
+        key_id=key_id,
+        request_digest=request_digest,
+    )
+
+
+def bodies_without_payload(tx: Connection, external_ids: Sequence[str]) -> list[str]:
+    """Those of the slots whose current body has no signing payload yet, in the order given."""
+    rows = tx.execute(
+        select(slot.c.external_id)
+        .join(
+            body,
+            (body.c.external_id == slot.c.external_id) & (body.c.number == slot.c.current_body),
+        )
+        .where(slot.c.external_id.in_(external_ids), body.c.payload.is_(None))
+    ).scalars()
+    missing = set(rows)
+    return [each for each in external_ids if each in missing]

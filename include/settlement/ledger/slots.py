@@ -1,0 +1,257 @@
+"""Slots and their bodies: loading them, and the one path by which evidence changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy.dialects.postgresql import insert
+
+from settlement.errors import ConfigurationError
+from settlement.evidence import Absent, Answered, Evidence, Sent, Shown, Verdict
+from settlement.external_id import SlotIdentity
+from settlement.ledger.chain import append_event
+from settlement.ledger.database import clock
+from settlement.ledger.schema import body, line, slot
+from settlement.settlement_request import digest, nonce_of, notes_of
+from settlement.slot_state import Body, Slot, State, fold
+from settlement.values import Actor, Line, PositionKey, as_lines
+
+
+def load_slots(
+    tx: Connection, partner: str, business_date: date, *, lock: bool = False
+) -> list[Slot]:
+    """All slots of a date with their bodies, in order; locked until the transaction's end if asked."""
+    query = (
+        select(slot)
+        .where(slot.c.partner == partner, slot.c.business_date == business_date)
+        .order_by(slot.c.n.nulls_last(), slot.c.external_id)
+    )
+    return _load(tx, query, lock=lock)
+
+
+def load_slot(tx: Connection, external_id: str, *, lock: bool = False) -> Slot | None:
+    """One slot with its bodies, or None."""
+    found = _load(tx, select(slot).where(slot.c.external_id == external_id), lock=lock)
+    return found[0] if found else None
+
+
+def require_slot(tx: Connection, external_id: str, *, lock: bool = False) -> Slot:
+    """One slot with its bodies.
+
+    :raises ConfigurationError: if the ledger has no such slot
+    """
+    found = load_slot(tx, external_id, lock=lock)
+    if found is None:
+        raise ConfigurationError(
+            f"the ledger has no slot {external_id}: check the id with `settlement show`"
+        )
+    return found
+
+
+def _load(tx: Connection, query: Select[tuple[object, ...]], *, lock: bool) -> list[Slot]:
+    rows = tx.execute(query.with_for_update() if lock else query).all()
+    bodies = _load_bodies(tx, [row.external_id for row in rows])
+    return [_as_slot(row, bodies.get(row.external_id, [])) for row in rows]
+
+
+def _as_slot(row: Row[tuple[object, ...]], bodies: Iterable[Body]) -> Slot:
+    return Slot(
+        external_id=row.external_id,
+        state=State(row.state),
+        current_body=row.current_body,
+        settlement_id=row.settlement_id,
+        reason=row.reason,
+        last_verdict=Verdict(row.last_verdict) if row.last_verdict else None,
+        absences=row.absences,
+        bodies=tuple(bodies),
+    )
+
+
+def _load_bodies(tx: Connection, external_ids: Sequence[str]) -> dict[str, list[Body]]:
+    positions: dict[tuple[str, int], dict[PositionKey, int]] = {}
+    for row in tx.execute(select(line).where(line.c.external_id.in_(external_ids))):
+        key = PositionKey(row.connection_id, row.currency)
+        positions.setdefault((row.external_id, row.body), {})[key] = row.amount
+    bodies: dict[str, list[Body]] = {}
+    query = (
+        select(body.c.external_id, body.c.number, body.c.sent_at)
+        .where(body.c.external_id.in_(external_ids))
+        .order_by(body.c.external_id, body.c.number)
+    )
+    for row in tx.execute(query):
+        sent = row.sent_at is not None
+        held = positions.get((row.external_id, row.number), {})
+        bodies.setdefault(row.external_id, []).append(Body(row.number, held, sent))
+    return bodies
+
+
+def open_slot(
+    tx: Connection,
+    identity: SlotIdentity,
+    *,
+    state: State = State.WITHDRAWN,
+    external_id: str | None = None,
+) -> Slot:
+    """A new, empty slot; `external_id` only for a foreign settlement that a person records."""
+    name = external_id or identity.external_id
+    tx.execute(
+        insert(slot)
+        .values(
+            external_id=name,
+            partner=identity.partner,
+            business_date=identity.business_date,
+            n=None if external_id else identity.n,
+            state=state.value,
+            absences=0,
+            updated_at=clock(tx),
+        )
+        .on_conflict_do_nothing()
+    )
+    return require_slot(tx, name, lock=True)
+
+
+def add_body(
+    tx: Connection,
+    external_id: str,
+    lines: Sequence[Line],
+    *,
+    number: int,
+    business_date: date,
+    snapshot_id: int | None,
+    origin: str,
+) -> None:
+    """Store a body and its lines under a slot; nonce and notes follow from externalId and lines."""
+    nonce = nonce_of(external_id, lines)
+    now = clock(tx)
+    tx.execute(
+        body.insert().values(
+            external_id=external_id,
+            number=number,
+            snapshot_id=snapshot_id,
+            nonce=nonce,
+            notes=notes_of(business_date, nonce),
+            digest=digest(lines),
+            origin=origin,
+            built_at=now,
+            sent_at=now if origin == "adopted" else None,
+        )
+    )
+    tx.execute(
+        line.insert(),
+        [
+            {
+                "external_id": external_id,
+                "body": number,
+                "connection_id": each.connection_id,
+                "currency": each.currency,
+                "amount": each.amount,
+                "kind": "trading",
+            }
+            for each in lines
+        ],
+    )
+
+
+def apply_evidence(
+    tx: Connection, external_id: str, evidence: Evidence, actor: Actor, *, answer_digest: str | None
+) -> Slot:
+    """Fold one piece of evidence into a slot and write its event. The only way a state changes.
+
+    :param answer_digest: sha256 of the answer's bytes, where there is one
+    """
+    before = require_slot(tx, external_id, lock=True)
+    after = fold(before, evidence)
+    row = tx.execute(select(slot).where(slot.c.external_id == external_id)).one()
+    known = {held.number for held in before.bodies}
+    for adopted in (held for held in after.bodies if held.number not in known):
+        add_body(
+            tx,
+            external_id,
+            as_lines(adopted.positions),
+            number=adopted.number,
+            business_date=row.business_date,
+            snapshot_id=None,
+            origin="adopted",
+        )
+    if isinstance(evidence, Sent):
+        _mark_sent(tx, external_id, evidence.body)
+    _save(tx, after)
+    append_event(
+        tx,
+        row.partner,
+        _event_kind(evidence),
+        actor,
+        business_date=row.business_date,
+        external_id=external_id,
+        before=before.state.value,
+        state=after.state.value,
+        body=after.current_body,
+        body_digest=_current_digest(tx, after),
+        settlement_id=after.settlement_id,
+        answer_digest=answer_digest,
+        why=_why(evidence),
+    )
+    return after
+
+
+def _mark_sent(tx: Connection, external_id: str, number: int) -> None:
+    now = clock(tx)
+    tx.execute(
+        body.update()
+        .where(body.c.external_id == external_id, body.c.number == number)
+        .where(body.c.sent_at.is_(None))
+        .values(sent_at=now)
+    )
+    tx.execute(
+        slot.update()
+        .where(slot.c.external_id == external_id, slot.c.first_sent_at.is_(None))
+        .values(first_sent_at=now)
+    )
+
+
+def _save(tx: Connection, after: Slot) -> None:
+    tx.execute(
+        slot.update()
+        .where(slot.c.external_id == after.external_id)
+        .values(
+            state=after.state.value,
+            current_body=after.current_body,
+            settlement_id=after.settlement_id,
+            reason=after.reason,
+            last_verdict=after.last_verdict.value if after.last_verdict else None,
+            absences=after.absences,
+            updated_at=clock(tx),
+        )
+    )
+
+
+def _current_digest(tx: Connection, after: Slot) -> str | None:
+    return tx.execute(
+        select(body.c.digest).where(
+            body.c.external_id == after.external_id, body.c.number == after.current_body
+        )
+    ).scalar_one_or_none()
+
+
+def _event_kind(evidence: Evidence) -> str:
+    match evidence:
+        case Sent():
+            return "sent"
+        case Answered():
+            return f"answered: {evidence.verdict.value}"
+        case Shown():
+            return f"shown: {evidence.status}"
+        case Absent():
+            return "absent"
+
+
+def _why(evidence: Evidence) -> str | None:
+    match evidence:
+        case Answered():
+            return evidence.detail
+        case Shown():
+            return evidence.reason
+        case _:
+            return None

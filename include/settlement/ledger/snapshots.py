@@ -1,0 +1,151 @@
+"""Snapshots: one frozen reading of a date's trades, with its net positions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Sequence, select
+
+from settlement.ledger.database import clock
+from settlement.ledger.dates import FrozenDate, lock_generation
+from settlement.ledger.schema import net_position, snapshot
+from settlement.values import Actor, Line, PositionKey, Window
+
+BATCH_ROWS = 10_000
+SNAPSHOT_IDS = Sequence("snapshot_id_seq")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was read of a date's trades, without its positions."""
+
+    id: int
+    partner: str
+    business_date: date
+    generation: int
+    window: Window
+    watermark: datetime | None
+    newest_executed_at: datetime | None
+    trade_count: int
+    position_count: int
+    query_text: str
+    positions_digest: str
+    run_id: str | None
+    taken_at: datetime
+
+
+def newest_snapshot(tx: Connection, partner: str, business_date: date) -> Snapshot | None:
+    """The newest complete snapshot of a date, or None."""
+    row = tx.execute(
+        select(snapshot)
+        .where(snapshot.c.partner == partner, snapshot.c.business_date == business_date)
+        .order_by(snapshot.c.generation.desc())
+        .limit(1)
+    ).one_or_none()
+    return _as_snapshot(row) if row else None
+
+
+def load_snapshot(tx: Connection, snapshot_id: int) -> Snapshot:
+    """The snapshot with this id."""
+    return _as_snapshot(tx.execute(select(snapshot).where(snapshot.c.id == snapshot_id)).one())
+
+
+def stream_positions(tx: Connection, snapshot_id: int) -> Iterator[Line]:
+    """Net positions of a snapshot, sorted by connection and currency, streamed."""
+    query = (
+        select(net_position.c.connection_id, net_position.c.currency, net_position.c.amount)
+        .where(net_position.c.snapshot_id == snapshot_id)
+        .order_by(
+            net_position.c.connection_id.collate("C"), net_position.c.currency.collate("C")
+        )
+    )
+    for row in tx.execution_options(yield_per=BATCH_ROWS).execute(query):
+        yield Line(row.connection_id, row.currency, row.amount)
+
+
+def load_positions(tx: Connection, snapshot_id: int) -> dict[PositionKey, int]:
+    """Net positions of a snapshot."""
+    return {each.key: each.amount for each in stream_positions(tx, snapshot_id)}
+
+
+def store_snapshot(
+    tx: Connection,
+    frozen: FrozenDate,
+    positions: Iterable[Line],
+    *,
+    trade_count: int,
+    watermark: datetime | None,
+    newest_executed_at: datetime | None,
+    query_text: str,
+    actor: Actor,
+) -> Snapshot:
+    """Copy the positions into the ledger as they arrive, then close the snapshot.
+
+    :raises SupersededError: if a newer run took the date while the positions were read
+    """
+    values = {
+        "partner": frozen.partner,
+        "business_date": frozen.business_date,
+        "generation": frozen.generation,
+        "window_start": frozen.window.start,
+        "window_end": frozen.window.end,
+        "watermark": watermark,
+        "newest_executed_at": newest_executed_at,
+        "trade_count": trade_count,
+        "query_text": query_text,
+        "run_id": actor.run_id,
+    }
+    snapshot_id = tx.execute(select(SNAPSHOT_IDS.next_value())).scalar_one()
+    count, positions_digest = _copy_positions(tx, snapshot_id, positions)
+    lock_generation(tx, frozen.partner, frozen.business_date, frozen.generation)
+    taken = {
+        "id": snapshot_id,
+        "position_count": count,
+        "positions_digest": positions_digest,
+        "taken_at": clock(tx),
+    }
+    tx.execute(snapshot.insert().values(values | taken))
+    return load_snapshot(tx, snapshot_id)
+
+
+def _copy_positions(
+    tx: Connection, snapshot_id: int, positions: Iterable[Line]
+) -> tuple[int, str]:
+    """Stream positions through COPY; returns how many, and the SHA-256 over all of them."""
+    hashed = hashlib.sha256()
+    count = 0
+    cursor = tx.connection.cursor()
+    try:
+        with cursor.copy(
+            "COPY net_position (snapshot_id, connection_id, currency, amount) FROM STDIN"
+        ) as copy:
+            for each in positions:
+                amount = str(each.amount)
+                hashed.update(f"{each.connection_id} {each.currency} {amount}\n".encode())
+                copy.write_row((snapshot_id, each.connection_id, each.currency, amount))
+                count += 1
+    finally:
+        cursor.close()
+    return count, hashed.hexdigest()
+
+
+def _as_snapshot(row: Row[Any]) -> Snapshot:
+    return Snapshot(
+        id=row.id,
+        partner=row.partner,
+        business_date=row.business_date,
+        generation=row.generation,
+        window=Window(row.window_start, row.window_end),
+        watermark=row.watermark,
+        newest_executed_at=row.newest_executed_at,
+        trade_count=row.trade_count,
+        position_count=row.position_count,
+        query_text=row.query_text,
+        positions_digest=row.positions_digest,
+        run_id=row.run_id,
+        taken_at=row.taken_at,
+    )

@@ -1,0 +1,227 @@
+"""The state of a slot is a fold over evidence, in this one pure function.
+
+Evidence of completion wins from any state and a no never overrides it. Late answers are evidence
+like any other. Only a look-up that works and finds nothing can turn a no into `refused`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from settlement.evidence import Absent, Answered, Evidence, Sent, Shown, Verdict
+from settlement.settlement_request import nonce_of, proof_in_notes
+from settlement.values import Positions, as_lines
+
+
+class State(StrEnum):
+    """States of a slot; the runbook has a section for each."""
+
+    PREPARED = "prepared"
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    FAILED = "failed"
+    COMPLETED = "completed"
+    REJECTED = "rejected"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    DIVERGED = "diverged"
+
+
+OPEN = frozenset({State.UNKNOWN, State.PENDING, State.FAILED})
+"""In flight: the lines of the current body count as taken."""
+
+IN_EFFECT = OPEN | {State.COMPLETED}
+"""States whose current body counts in the difference."""
+
+FREE = frozenset({State.PREPARED, State.REFUSED, State.WITHDRAWN})
+"""The partner shows nothing under the slot: a build may fill it again."""
+
+NEEDS_A_PERSON = frozenset({State.DIVERGED, State.PREPARED}) | OPEN
+"""States that keep a business date from being settled."""
+
+ABSENCES_TO_REFUSE = {Verdict.REFUSAL: 1, Verdict.UNAUTHORISED: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What was, or will be, sent under a slot; `sent` once an attempt row was written for it."""
+
+    number: int
+    positions: Positions
+    sent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A slot as the fold sees it; `absences` counts empty look-ups since the last answer."""
+
+    external_id: str
+    state: State
+    current_body: int | None = None
+    settlement_id: str | None = None
+    reason: str | None = None
+    last_verdict: Verdict | None = None
+    absences: int = 0
+    bodies: tuple[Body, ...] = ()
+
+    @property
+    def current(self) -> Body | None:
+        """The body that would be sent next, or that the partner holds."""
+        return next((body for body in self.bodies if body.number == self.current_body), None)
+
+
+def fold(slot: Slot, evidence: Evidence) -> Slot:
+    """The slot after `evidence`. Pure; a body recognised as ours may be appended to `bodies`."""
+    match evidence:
+        case Sent():
+            return _sent(slot, evidence)
+        case Answered():
+            return _answered(slot, evidence)
+        case Shown():
+            return _shown(slot, evidence)
+        case Absent():
+            return _absent(slot)
+
+
+def _sent(slot: Slot, evidence: Sent) -> Slot:
+    bodies = tuple(
+        replace(body, sent=True) if body.number == evidence.body else body for body in slot.bodies
+    )
+    state = slot.state if slot.state in OPEN else State.UNKNOWN
+    return replace(slot, bodies=bodies, state=state, last_verdict=None, absences=0)
+
+
+def _answered(slot: Slot, evidence: Answered) -> Slot:
+    if slot.state is State.DIVERGED:
+        return slot
+    handlers: dict[Verdict, Callable[[Slot, Answered], Slot]] = {
+        Verdict.COMPLETED: _completed,
+        Verdict.PENDING: _in_progress,
+        Verdict.FAILED: _in_progress,
+        Verdict.REJECTED: _rejected,
+    }
+    return handlers.get(evidence.verdict, _proves_nothing)(slot, evidence)
+
+
+def _completed(slot: Slot, evidence: Answered) -> Slot:
+    if slot.state is State.COMPLETED and slot.current_body != evidence.body:
+        held = next((body for body in slot.bodies if body.number == evidence.body), None)
+        if held and slot.current and dict(held.positions) == dict(slot.current.positions):
+            return slot
+        reason = f"completed with body {slot.current_body} and again with body {evidence.body}"
+        return replace(slot, state=State.DIVERGED, reason=reason)
+    return replace(
+        slot,
+        state=State.COMPLETED,
+        current_body=evidence.body,
+        settlement_id=evidence.settlement_id,
+        reason=None,
+        last_verdict=evidence.verdict,
+        absences=0,
+    )
+
+
+def _in_progress(slot: Slot, evidence: Answered) -> Slot:
+    if slot.state in {State.COMPLETED, State.REJECTED}:
+        return slot
+    return replace(
+        slot,
+        state=State(evidence.verdict.value),
+        current_body=evidence.body,
+        settlement_id=evidence.settlement_id,
+        reason=evidence.detail,
+        last_verdict=evidence.verdict,
+        absences=0,
+    )
+
+
+def _rejected(slot: Slot, evidence: Answered) -> Slot:
+    if slot.state is State.COMPLETED:
+        return slot
+    return replace(_in_progress(slot, evidence), state=State.REJECTED)
+
+
+def _proves_nothing(slot: Slot, evidence: Answered) -> Slot:
+    """A 409, a no or a fault: kept as the slot's last answer, for the look-up that follows."""
+    if slot.state is State.PREPARED and evidence.verdict is Verdict.CONFLICT:
+        slot = replace(slot, state=State.UNKNOWN)
+    if slot.state is not State.UNKNOWN or evidence.body != slot.current_body:
+        return slot
+    return replace(slot, reason=evidence.detail, last_verdict=evidence.verdict, absences=0)
+
+
+def _shown(slot: Slot, evidence: Shown) -> Slot:
+    if slot.state is State.DIVERGED:
+        return slot
+    if slot.settlement_id not in {None, evidence.settlement_id}:
+        return _diverged(slot, evidence, f"two settlements: {slot.settlement_id} and")
+    if evidence.status == "rejected" and slot.state is not State.COMPLETED:
+        return _settle_as(slot, evidence, State.REJECTED, slot.current_body)
+    if evidence.status not in {"completed", "pending", "failed"}:
+        return slot
+    if not evidence.positions:
+        return slot  # the look-up lags behind: a settlement without transfers proves nothing
+    matched, slot = _match(slot, evidence)
+    if matched is None:
+        return _diverged(slot, evidence, "none of our bodies:")
+    if slot.state is State.COMPLETED:
+        same = slot.current is not None and dict(slot.current.positions) == dict(evidence.positions)
+        return slot if same else _diverged(slot, evidence, "another body than the completed one:")
+    if evidence.status == "completed" and not evidence.transfers_completed:
+        return _diverged(slot, evidence, "completed, with transfers that are not:")
+    return _settle_as(slot, evidence, State(evidence.status), matched.number)
+
+
+def _match(slot: Slot, evidence: Shown) -> tuple[Body | None, Slot]:
+    """The body that the partner shows; one that the ledger forgot is recognised by its notes."""
+    shown = dict(evidence.positions)
+    if slot.current is not None and dict(slot.current.positions) == shown:
+        return slot.current, slot
+    for body in slot.bodies:
+        if dict(body.positions) == shown:
+            return body, slot
+    if not is_ours(slot, evidence):
+        return None, slot
+    number = max((body.number for body in slot.bodies), default=0) + 1
+    adopted = Body(number, evidence.positions, sent=True)
+    return adopted, replace(slot, bodies=(*slot.bodies, adopted))
+
+
+def is_ours(slot: Slot, evidence: Shown) -> bool:
+    """Whether a settlement that equals none of our bodies is one that the ledger has forgotten.
+
+    Our notes carry the start of the nonce, a hash over externalId and amounts; notes that prove
+    nothing else are ours. Without notes (the partner may leave them out) only a slot that the
+    ledger does not know at all is taken for a forgotten one.
+    """
+    proof = proof_in_notes(evidence.notes)
+    if proof is not None:
+        return nonce_of(slot.external_id, as_lines(evidence.positions)).startswith(proof)
+    return evidence.notes is None and not slot.bodies
+
+
+def _settle_as(slot: Slot, evidence: Shown, state: State, body: int | None) -> Slot:
+    return replace(
+        slot,
+        state=state,
+        current_body=body,
+        settlement_id=evidence.settlement_id,
+        reason=evidence.reason,
+        last_verdict=Verdict(evidence.status),
+        absences=0,
+    )
+
+
+def _diverged(slot: Slot, evidence: Shown, why: str) -> Slot:
+    reason = f"the partner shows {why} {evidence.settlement_id} ({evidence.status})"
+    return replace(slot, state=State.DIVERGED, reason=reason)
+
+
+def _absent(slot: Slot) -> Slot:
+    if slot.state is not State.UNKNOWN or slot.last_verdict not in ABSENCES_TO_REFUSE:
+        return slot
+    absences = slot.absences + 1
+    refused = absences >= ABSENCES_TO_REFUSE[slot.last_verdict]
+    return replace(slot, absences=absences, state=State.REFUSED if refused else slot.state)

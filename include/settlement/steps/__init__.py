@@ -1,0 +1,1 @@
+"""The steps of a run, one function each; a task of the DAG is a thin wrapper around one."""

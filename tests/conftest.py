@@ -1,0 +1,60 @@
+"""Fixtures that every room shares: an embedded PostgreSQL and an empty ledger."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from settlement.ledger.database import Ledger
+from settlement.ledger.embedded import EmbeddedServer
+from settlement.ledger.upgrade import upgrade_ledger
+from sqlalchemy import URL, text
+
+FAST_AND_UNSAFE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedServer]:
+    """One PostgreSQL server for the session, its socket in a short path."""
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:
+        server = EmbeddedServer.start(Path(folder))
+        admin = Ledger.connect(server.url("postgres"))
+        with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for setting in FAST_AND_UNSAFE:
+                connection.execute(text(f"ALTER SYSTEM SET {setting.replace('=', ' = ')}"))
+            connection.execute(text("SELECT pg_reload_conf()"))
+        admin.engine.dispose()
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def template_ledger(postgres: EmbeddedServer) -> str:
+    """A migrated ledger that each test copies."""
+    ledger = Ledger.connect(postgres.url("template_ledger"))
+    upgrade_ledger(ledger)
+    ledger.engine.dispose()
+    return "template_ledger"
+
+
+@pytest.fixture
+def ledger_url(postgres: EmbeddedServer, template_ledger: str) -> Iterator[URL]:
+    """URL of an empty, migrated ledger of this test's own."""
+    name = f"ledger_{uuid.uuid4().hex[:12]}"
+    admin = Ledger.connect(postgres.url("postgres"))
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template_ledger}"))
+        yield admin.engine.url.set(database=name)
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.engine.dispose()
+
+
+@pytest.fixture
+def ledger(ledger_url: URL) -> Iterator[Ledger]:
+    """An empty, migrated ledger of this test's own."""
+    ledger = Ledger.connect(ledger_url)
+    yield ledger
+    ledger.engine.dispose()

@@ -1,0 +1,44 @@
+"""The ledger's schema: one version, upgraded on purpose, append-only where it must be."""
+
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from settlement.errors import LedgerVersionError
+from settlement.ledger.chain import append_event
+from settlement.ledger.database import Ledger
+from settlement.ledger.embedded import EmbeddedServer
+from settlement.ledger.schema import event, metadata
+from settlement.ledger.upgrade import require_newest_version
+from settlement.values import Actor
+from sqlalchemy import delete
+from sqlalchemy.exc import DBAPIError
+
+
+def test_migrations_build_exactly_the_tables_of_the_code(ledger: Ledger) -> None:
+    """After all migrations nothing differs from the schema that the code uses."""
+    with ledger.transaction() as tx:
+        context = MigrationContext.configure(tx, opts={"version_table": "ledger_version"})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_an_empty_database_is_refused_with_the_next_step(postgres: EmbeddedServer) -> None:
+    """A ledger that was never upgraded is not used by accident."""
+    empty = Ledger.connect(postgres.url("never_upgraded"))
+    with pytest.raises(LedgerVersionError, match="settlement ledger upgrade"):
+        require_newest_version(empty)
+    empty.engine.dispose()
+
+
+def test_an_upgraded_ledger_is_accepted(ledger: Ledger) -> None:
+    """The newest version passes the check."""
+    require_newest_version(ledger)
+
+
+def test_events_cannot_be_deleted(ledger: Ledger) -> None:
+    """The database itself refuses to change what is append-only."""
+    with ledger.transaction() as tx:
+        append_event(tx, "demo", "stopped", Actor("test"))
+    with pytest.raises(DBAPIError, match="append-only"), ledger.transaction() as tx:
+        tx.execute(delete(event))
