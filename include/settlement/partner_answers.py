@@ -1,0 +1,229 @@
+"""The partner's objects, read strictly where we use them and leniently everywhere else.
+
+Partner API, sections on response objects and on reading and reconciling. Every function takes the
+body of an answer and raises `UnreadableAnswer` unless all that is needed is there: an answer that
+cannot be read proves nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from settlement.amounts import parse_base_units, parse_full_units
+from settlement.strict_json import from_json
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class UnreadableAnswer(ValueError):  # noqa: N818 (a finding about an answer, not a failure)
+    """The body is not the object that was expected; the text says where it differs."""
+
+
+def _canonical_uuid(text: str) -> str:
+    if not _UUID.fullmatch(text.lower()):
+        raise ValueError("not a UUID")
+    return text.lower()
+
+
+def _instant(value: object) -> object:
+    """Instant of an ISO 8601 text; a number would be read as seconds or milliseconds by guess."""
+    if not isinstance(value, str):
+        raise ValueError("not an ISO 8601 text")  # noqa: TRY004 (pydantic turns it into a finding)
+    return datetime.fromisoformat(value)
+
+
+Uuid = Annotated[str, AfterValidator(_canonical_uuid)]
+NonEmpty = Annotated[str, Field(min_length=1)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+SettlementStatus = Literal["pending", "failed", "completed", "rejected"]
+TransferStatus = Literal[
+    "pending",
+    "pending_onchain",
+    "onchain_initiated",
+    "onchain_failed",
+    "completed",
+    "failed",
+    "rejected",
+    "disputed",
+    "pending_settlement_assignment",
+]
+
+
+class _Answered(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", validate_by_name=True)
+
+
+class Settlement(_Answered):
+    """What the partner shows of one settlement. It carries no amounts; its transfers do."""
+
+    id: Uuid
+    external_id: NonEmpty = Field(alias="externalId")
+    status: SettlementStatus
+    reason: str | None = None
+    notes: str | None = None
+    created_at: Instant = Field(alias="createdAt")
+    updated_at: Instant = Field(alias="updatedAt")
+
+
+class Transfer(_Answered):
+    """One movement of a settlement.
+
+    `quantity` is in base units; positive: from source to destination.
+    """
+
+    id: Uuid
+    settlement_id: Uuid = Field(alias="settlementId")
+    currency: NonEmpty
+    quantity: int
+    status: TransferStatus
+    destination_network_account_id: Uuid = Field(alias="destinationNetworkAccountId")
+    source_network_account_id: Uuid | None = Field(default=None, alias="sourceNetworkAccountId")
+    dispute_closure_id: Uuid | None = Field(default=None, alias="disputeClosureId")
+
+    @field_validator("quantity", mode="before")
+    @classmethod
+    def _base_units(cls, value: object, info: ValidationInfo) -> object:
+        decimals: Mapping[str, int] | None = (info.context or {}).get("decimals")
+        if not isinstance(value, str):
+            raise ValueError("an amount is a text")  # noqa: TRY004 (pydantic finding)
+        if decimals is None:
+            return parse_base_units(value)
+        currency = str(info.data.get("currency"))
+        if currency not in decimals:
+            raise ValueError(f"the decimals of {currency!a} are not in the partner file")
+        return parse_full_units(value, decimals[currency])
+
+
+class Connection(_Answered):
+    """A client's connection; `network_account_id` is what transfers name."""
+
+    id: Uuid
+    network_account_id: Uuid = Field(alias="networkAccountId")
+    active: bool
+    name: str
+
+
+class SettlementDetail(NamedTuple):
+    """One settlement with one page of its transfers."""
+
+    settlement: Settlement
+    transfers: tuple[Transfer, ...]
+
+
+def parse_settlement(body: bytes) -> Settlement:
+    """Read an answer that holds one settlement, whatever its HTTP status was.
+
+    :raises UnreadableAnswer: if it holds none, or not a whole one
+    """
+    return _model(Settlement, _member(_object(body), "settlement"), "settlement")
+
+
+def parse_settlements(body: bytes) -> tuple[Settlement, ...]:
+    """Read one page of the list of settlements.
+
+    :raises UnreadableAnswer: if one of them cannot be read
+    """
+    return _models(Settlement, _object(body), "settlements")
+
+
+def parse_settlement_detail(
+    body: bytes, decimals: Mapping[str, int] | None = None
+) -> SettlementDetail:
+    """Read one settlement and one page of its transfers.
+
+    :param decimals: of each currency, for a partner configured for full units
+    :raises UnreadableAnswer: if the settlement or a transfer cannot be read
+    """
+    answer = _object(body)
+    return SettlementDetail(
+        _model(Settlement, _member(answer, "settlement"), "settlement"),
+        _models(Transfer, answer, "settlementTransfers", decimals),
+    )
+
+
+def parse_connections(body: bytes) -> tuple[Connection, ...]:
+    """Read one page of the list of connections.
+
+    :raises UnreadableAnswer: if one of them cannot be read
+    """
+    return _models(Connection, _object(body), "connections")
+
+
+def parse_signing_payload(body: bytes) -> str:
+    """Read the text to sign, untouched.
+
+    :raises UnreadableAnswer: if there is none
+    """
+    return _text(_object(body), "payload")
+
+
+def parse_error(body: bytes) -> str:
+    """Read the partner's own words of an error.
+
+    :raises UnreadableAnswer: if the body is not an error object
+    """
+    return _text(_object(body), "error")
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        answer = from_json(body)
+    except ValueError as error:
+        raise UnreadableAnswer(f"the answer is not JSON: {error}") from None
+    if not isinstance(answer, dict):
+        raise UnreadableAnswer("the answer is not a JSON object")
+    return answer
+
+
+def _member(answer: dict[str, Any], name: str) -> Any:
+    if name not in answer:
+        raise UnreadableAnswer(f"the answer has no {name!r}")
+    return answer[name]
+
+
+def _text(answer: dict[str, Any], name: str) -> str:
+    text = _member(answer, name)
+    if not isinstance(text, str) or not text:
+        raise UnreadableAnswer(f"{name!r} of the answer is not a text")
+    return text
+
+
+def _models(
+    model: type[_Model],
+    answer: dict[str, Any],
+    name: str,
+    decimals: Mapping[str, int] | None = None,
+) -> tuple[_Model, ...]:
+    items = _member(answer, name)
+    if not isinstance(items, list):
+        raise UnreadableAnswer(f"{name!r} of the answer is not a list")
+    return tuple(
+        _model(model, item, f"{name}[{place}]", decimals) for place, item in enumerate(items)
+    )
+
+
+def _model(
+    model: type[_Model], value: Any, where: str, decimals: Mapping[str, int] | None = None
+) -> _Model:
+    try:
+        return model.model_validate(value, context={"decimals": decimals})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join([where, *(str(part) for part in first["loc"])])
+        raise UnreadableAnswer(f"{place}: {first['msg'].removeprefix('Value error, ')}") from None

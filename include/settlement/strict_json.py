@@ -1,0 +1,48 @@
+"""JSON as the partner writes it, and reading it without guessing.
+
+Partner API, section on the signature: `JSON.stringify` leaves no spaces, keeps the order of keys
+and writes everything raw but control characters, quotes, backslashes and lone surrogates.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any, NoReturn
+
+
+def to_json(value: object) -> bytes:
+    """Compact JSON of a value, as UTF-8, byte for byte what `JSON.stringify` would write."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "backslashreplace")  # only lone surrogates: \udxxx
+
+
+def from_json(text: str | bytes) -> Any:
+    """Value of one JSON text; numbers with a fraction or an exponent come back as Decimal.
+
+    :raises ValueError: if the text is not exactly one JSON value in UTF-8, names a key twice,
+        holds NaN or Infinity, or is nested too deeply
+    """
+    try:
+        decoded = text.decode("utf-8") if isinstance(text, bytes) else text
+        return json.loads(
+            decoded,
+            object_pairs_hook=_without_duplicates,
+            parse_constant=_refuse_constant,
+            parse_float=Decimal,
+        )
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in members:
+            raise ValueError(f"the key {key!a} occurs twice")
+        members[key] = value
+    return members
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
