@@ -1,0 +1,15 @@
+"""The trades of a partner, read from its warehouse inside one snapshot."""
+
+from __future__ import annotations
+
+from settlement.warehouse.balance import require_balanced
+from settlement.warehouse.history import require_history_unchanged
+from settlement.warehouse.reader import TradeRow, Warehouse, WarehouseSnapshot
+
+__all__ = [
+    "TradeRow",
+    "Warehouse",
+    "WarehouseSnapshot",
+    "require_balanced",
+    "require_history_unchanged",
+]

@@ -1,0 +1,60 @@
+"""Values as a driver hands them over: exact or refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from settlement.amounts import parse_base_units
+from settlement.errors import WarehouseTypeError
+
+
+def amount(value: object, column: str) -> int:
+    """Read base units from the text that the queries cast every amount to.
+
+    :raises WarehouseTypeError: for anything but a whole number in plain digits
+    """
+    try:
+        return parse_base_units(text(value, column))
+    except ValueError:
+        raise WarehouseTypeError(
+            f"column {column}: {value!r} is not a whole number of base units in plain digits. "
+            "Next step: store amounts as DECIMAL(38,0), NUMERIC or BIGINT in base units, "
+            "without decimals"
+        ) from None
+
+
+def instant(value: object, column: str) -> datetime:
+    """Require an aware timestamp; it is returned in UTC.
+
+    :raises WarehouseTypeError: for a naive timestamp, a date, a number or a text
+    """
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC)
+    what = "has no time zone" if isinstance(value, datetime) else "is not a timestamp"
+    raise WarehouseTypeError(
+        f"column {column}: {value!r} ({type(value).__name__}) {what}. "
+        "Next step: return it from trades.sql as TIMESTAMP WITH TIME ZONE"
+    )
+
+
+def instant_or_none(value: object, column: str) -> datetime | None:
+    """Require an aware timestamp, returned in UTC, or None."""
+    return None if value is None else instant(value, column)
+
+
+def text(value: object, column: str) -> str:
+    """Require a text.
+
+    :raises WarehouseTypeError: for anything else, a driver's UUID object too
+    """
+    if isinstance(value, str):
+        return value
+    raise WarehouseTypeError(
+        f"column {column}: {value!r} ({type(value).__name__}) is not text. "
+        "Next step: cast it to VARCHAR in trades.sql"
+    )
+
+
+def text_or_none(value: object, column: str) -> str | None:
+    """Require a text, or None."""
+    return None if value is None else text(value, column)

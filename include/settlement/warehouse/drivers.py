@@ -1,0 +1,127 @@
+"""What differs between DuckDB and PostgreSQL: the snapshot's transaction, cursors, errors."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, Protocol, TypeAlias
+
+from settlement.errors import WarehouseBusyError, WarehouseError
+
+Dialect: TypeAlias = Literal["duckdb", "postgres"]
+
+
+class DbApiConnection(Protocol):
+    """A connection of a DB-API driver (PEP 249)."""
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        """Open a cursor; on PostgreSQL a named one stays on the server."""
+        ...
+
+    def close(self) -> None:
+        """End the transaction and the connection."""
+        ...
+
+
+class DbApiCursor(Protocol):
+    """A cursor of a DB-API driver, as far as it is used here."""
+
+    @property
+    def description(self) -> Sequence[Any] | None:
+        """Columns of the result, names first."""
+        ...
+
+    def execute(self, operation: str, parameters: Sequence[object], /) -> object:
+        """Run one statement."""
+        ...
+
+    def fetchmany(self, size: int, /) -> list[tuple[object, ...]]:
+        """Fetch the next rows; none at the end."""
+        ...
+
+
+Connect: TypeAlias = Callable[[], DbApiConnection]
+
+_MODULES = ("duckdb", "psycopg", "psycopg2")
+_SECRETS = re.compile(r"(?<=://)[^\s/@]*@|(?i:(?:password|passwd|pwd|token)\s*=\s*)(?:'[^']*'|\S+)")
+
+
+def begin_snapshot(connection: Any, dialect: Dialect) -> None:
+    """Start the read-only transaction in which all reads see the same rows, in UTC."""
+    if dialect == "duckdb":
+        # a cursor of DuckDB is a connection of its own, outside of this transaction
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("BEGIN TRANSACTION READ ONLY")
+        return
+    if connection.autocommit:  # there, SET TRANSACTION would only warn and do nothing
+        connection.autocommit = False
+    cursor = connection.cursor()
+    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    cursor.execute("SET LOCAL TIME ZONE 'UTC'")
+    cursor.close()
+
+
+def open_cursor(connection: Any, dialect: Dialect, name: str) -> DbApiCursor:
+    """Open a cursor inside the snapshot whose rows stay in the database until they are fetched."""
+    cursor: DbApiCursor = connection if dialect == "duckdb" else connection.cursor(name)
+    return cursor
+
+
+def close_cursor(cursor: Any, dialect: Dialect) -> None:
+    """Give up the rest of a result; DuckDB's cursor is its connection and stays open."""
+    if dialect == "postgres":
+        cursor.close()
+
+
+@contextmanager
+def our_errors(doing: str) -> Iterator[None]:
+    """Turn a driver's errors into ours.
+
+    The driver's own exception is not chained: its text can repeat the connection string.
+
+    :raises WarehouseBusyError: locked, unreachable, cancelled: worth another try
+    :raises WarehouseError: the statement or the data is wrong
+    """
+    try:
+        yield
+    except _driver_errors() as error:
+        raise _ours(error, doing) from None
+
+
+def _driver_errors() -> tuple[type[Exception], ...]:
+    """Find the base errors of the drivers in use; a driver that was not imported cannot have raised."""
+    return tuple(sys.modules[name].Error for name in _MODULES if name in sys.modules)
+
+
+def _ours(error: Exception, doing: str) -> WarehouseError:
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    said = f"{type(error).__name__}: {_SECRETS.sub('***', str(error)).strip()}"
+    if "does not exist" in said and "IOException" in kinds:
+        return WarehouseError(
+            f"{doing}: {said}. Next step: correct the file in the warehouse connection, "
+            "or create it (`settlement seed` writes the demo's)"
+        )
+    if "Could not set lock" in said:
+        return WarehouseBusyError(
+            f"{doing}: the file is locked by another process, most likely its loader. It is "
+            f"retried; if it stays locked, end the process that is named here. {said}"
+        )
+    if kinds & {"OperationalError", "InterfaceError"}:
+        return WarehouseBusyError(
+            f"{doing}: the warehouse cannot be used for the moment. It is retried; if it stays "
+            f"so, check the warehouse connection. {said}"
+        )
+    if "ProgrammingError" in kinds:
+        return WarehouseError(
+            f"{doing}: a table, a column or the statement is wrong. "
+            f"Next step: adapt trades.sql in the SQL folder to your warehouse. {said}"
+        )
+    if "DataError" in kinds:
+        return WarehouseError(
+            f"{doing}: a value does not fit its type. Next step: in trades.sql, cast connections "
+            "and currencies to VARCHAR and amounts to DECIMAL(38,0) (PostgreSQL: NUMERIC); a sum "
+            f"beyond 38 digits needs a wider type. {said}"
+        )
+    return WarehouseError(f"{doing}: {said}. Next step: look up this error of the driver")

@@ -1,0 +1,120 @@
+"""What the steps may ask a warehouse, whatever database it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from settlement.partner_file import PartnerFile
+from settlement.values import Line, Window
+
+
+@dataclass(frozen=True, slots=True)
+class TradeRow:
+    """One trade. Quantities and fees in base units; fees in the quote currency.
+
+    A connection is a canonical UUID, `house`, or None (the house too, where the partner allows it).
+    """
+
+    trade_id: str
+    executed_at: datetime
+    recorded_at: datetime
+    buyer_connection_id: str | None
+    seller_connection_id: str | None
+    base_currency: str
+    quote_currency: str
+    base_quantity: int
+    quote_quantity: int
+    buyer_fee: int
+    seller_fee: int
+
+    def effect_on(self, connection_id: str, currency: str) -> int:
+        """Signed amount by which the trade moves one net position; 0 if it does not."""
+        effect = 0
+        if self.buyer_connection_id == connection_id:
+            if self.base_currency == currency:
+                effect += self.base_quantity
+            if self.quote_currency == currency:
+                effect -= self.quote_quantity + self.buyer_fee
+        if self.seller_connection_id == connection_id:
+            if self.base_currency == currency:
+                effect -= self.base_quantity
+            if self.quote_currency == currency:
+                effect += self.quote_quantity - self.seller_fee
+        return effect
+
+
+class WarehouseSnapshot(Protocol):
+    """One partner's trades of one window, frozen: every method reads the same snapshot.
+
+    The iterators are streamed; one is read at a time, before the next question is asked.
+    """
+
+    @property
+    def query_text(self) -> str:
+        """The statement that computes the net positions, as it is kept with the snapshot."""
+        ...
+
+    def check(self) -> None:
+        """Refuse trades that are unfit to be settled.
+
+        :raises WarehouseDataError: naming each failed check with example trade ids
+        """
+        ...
+
+    def trade_count(self) -> int:
+        """Count the trades in the window."""
+        ...
+
+    def watermark(self) -> datetime | None:
+        """Newest `recorded_at` of the window's trades; None without trades."""
+        ...
+
+    def newest_executed_at(self) -> datetime | None:
+        """Newest `executed_at` of the window's trades; None without trades."""
+        ...
+
+    def trade_count_until(self, watermark: datetime) -> int:
+        """Count the trades recorded at or before the watermark."""
+        ...
+
+    def net_positions(self) -> Iterator[Line]:
+        """Clients' net positions, sorted by connection and currency, zeros left out."""
+        ...
+
+    def net_positions_until(self, watermark: datetime) -> Iterator[Line]:
+        """Net positions over the trades recorded at or before the watermark."""
+        ...
+
+    def house_positions(self) -> dict[str, int]:
+        """Compute the house's own side per currency, from a second, independent statement."""
+        ...
+
+    def trades_behind(self, connection_id: str, currency: str) -> Iterator[TradeRow]:
+        """Trades behind one net position, oldest first."""
+        ...
+
+    def trades_recorded_after(self, watermark: datetime) -> Iterator[TradeRow]:
+        """Late trades: recorded after the watermark, in that order."""
+        ...
+
+
+class Warehouse(Protocol):
+    """Where a partner's trades are kept."""
+
+    def snapshot(
+        self, partner: PartnerFile, window: Window
+    ) -> AbstractContextManager[WarehouseSnapshot]:
+        """Freeze the partner's trades of the window for as long as the context is open.
+
+        :raises WarehouseBusyError: if the warehouse is locked or cannot be reached
+        :raises WarehouseError: if the trades cannot be read with the queries of the SQL folder
+        """
+        ...
+
+    def loaded_until(self, partner: PartnerFile) -> datetime | None:
+        """Newest `recorded_at` over all the partner's trades; None without trades."""
+        ...

@@ -1,0 +1,93 @@
+"""One connection inside its snapshot transaction: rows come as a stream, a part at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from settlement.errors import WarehouseError
+from settlement.warehouse.drivers import (
+    Connect,
+    DbApiConnection,
+    DbApiCursor,
+    Dialect,
+    begin_snapshot,
+    close_cursor,
+    open_cursor,
+    our_errors,
+)
+from settlement.warehouse.parameters import Placeholder, bind
+
+ROWS_PER_FETCH = 5_000
+
+Row = tuple[object, ...]
+
+
+class Session:
+    """Runs statements with named parameters in one snapshot transaction."""
+
+    def __init__(
+        self, connection: DbApiConnection, dialect: Dialect, placeholder: Placeholder
+    ) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._placeholder = placeholder
+        self._statements = 0
+
+    def stream(self, doing: str, sql: str, values: Mapping[str, object]) -> Iterator[Row]:
+        """Run a statement and fetch its rows in parts, never held whole.
+
+        :raises WarehouseError: if an earlier stream is read on after this one was started: DuckDB
+            would go on with the rows of the wrong statement
+        """
+        cursor = self._executed(doing, sql, values)
+        return self._rows(doing, cursor, self._statements)
+
+    def first_row(
+        self, doing: str, sql: str, values: Mapping[str, object]
+    ) -> tuple[list[str], Row | None]:
+        """Column names and first row of a statement."""
+        cursor = self._executed(doing, sql, values)
+        with our_errors(doing):
+            rows = cursor.fetchmany(1)
+            names = [column[0] for column in cursor.description or ()]
+            close_cursor(cursor, self._dialect)
+        return names, rows[0] if rows else None
+
+    def _executed(self, doing: str, sql: str, values: Mapping[str, object]) -> DbApiCursor:
+        text, parameters = bind(sql, values, self._placeholder)
+        self._statements += 1
+        with our_errors(doing):
+            cursor = open_cursor(self._connection, self._dialect, f"stream_{self._statements}")
+            cursor.execute(text, parameters)
+        return cursor
+
+    def _rows(self, doing: str, cursor: DbApiCursor, statement: int) -> Iterator[Row]:
+        while True:
+            if statement != self._statements:
+                raise WarehouseError(
+                    f"{doing}: another statement was started before all rows were read. "
+                    "Next step: report this; a snapshot answers one question at a time"
+                )
+            with our_errors(doing):
+                rows = cursor.fetchmany(ROWS_PER_FETCH)
+                if not rows:
+                    close_cursor(cursor, self._dialect)
+                    return
+            yield from rows
+
+
+@contextmanager
+def opened(connect: Connect, dialect: Dialect, placeholder: Placeholder) -> Iterator[Session]:
+    """Open a session in its snapshot transaction; the connection is closed at the end.
+
+    :raises WarehouseBusyError: if the warehouse is locked or cannot be reached
+    """
+    with our_errors("opening the warehouse"):
+        connection = connect()
+    try:
+        with our_errors("starting the snapshot"):
+            begin_snapshot(connection, dialect)
+        yield Session(connection, dialect, placeholder)
+    finally:
+        connection.close()

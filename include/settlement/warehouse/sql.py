@@ -1,0 +1,265 @@
+"""The warehouse over any DB-API driver: SQL files in, exact values out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from settlement.amounts import require_int
+from settlement.errors import WarehouseDataError, WarehouseError, WarehouseTypeError
+from settlement.partner_file import PartnerFile
+from settlement.values import Line, Window
+from settlement.warehouse import cells
+from settlement.warehouse.drivers import Connect, Dialect
+from settlement.warehouse.parameters import Placeholder
+from settlement.warehouse.reader import TradeRow
+from settlement.warehouse.session import Row, Session, opened
+from settlement.warehouse.statements import Statements
+
+_ALL_OF_TIME = Window(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+_TIMES = ("executed_at", "recorded_at")
+_TEXTS = ("buyer_connection_id", "seller_connection_id", "base_currency", "quote_currency")
+_AMOUNTS = ("base_quantity", "quote_quantity", "buyer_fee", "seller_fee")
+_COLUMNS = ("trade_id", *_TIMES, *_TEXTS, *_AMOUNTS)
+
+
+class _Summary(NamedTuple):
+    trade_count: int
+    watermark: datetime | None
+    newest_executed_at: datetime | None
+
+
+class SqlWarehouse:
+    """Reads trades with the queries of a SQL folder.
+
+    :param connect: opens a new connection of the driver; it is closed after use
+    :param dialect: how a snapshot is started and read
+    :param placeholder: how the driver marks bound values
+    :param sql_folder: trades.sql and the queries over it
+    """
+
+    def __init__(
+        self, connect: Connect, dialect: Dialect, placeholder: Placeholder, sql_folder: Path
+    ) -> None:
+        self._connect = connect
+        self._dialect = dialect
+        self._placeholder = placeholder
+        self._statements = Statements(sql_folder)
+
+    @contextmanager
+    def snapshot(self, partner: PartnerFile, window: Window) -> Iterator[SqlSnapshot]:
+        """Freeze the partner's trades of the window for as long as the context is open.
+
+        :raises WarehouseBusyError: if the warehouse is locked or cannot be reached
+        :raises WarehouseError: if trades.sql does not fit the warehouse
+        :raises WarehouseTypeError: if a column has a type that is not exact
+        """
+        with opened(self._connect, self._dialect, self._placeholder) as session:
+            snapshot = SqlSnapshot(session, self._statements, partner, window)
+            snapshot.require_columns()
+            yield snapshot
+
+    def loaded_until(self, partner: PartnerFile) -> datetime | None:
+        """Newest `recorded_at` over all the partner's trades; None without trades."""
+        doing = f"asking how far the trades of {partner.name} are loaded"
+        sql = self._statements.over_trades("loaded_until")
+        with opened(self._connect, self._dialect, self._placeholder) as session:
+            _, row = session.first_row(doing, sql, _window_values(partner, _ALL_OF_TIME))
+        return None if row is None else cells.instant_or_none(row[0], "recorded_at")
+
+
+class SqlSnapshot:
+    """One partner's trades of one window, inside one snapshot transaction."""
+
+    def __init__(
+        self, session: Session, statements: Statements, partner: PartnerFile, window: Window
+    ) -> None:
+        self._session = session
+        self._statements = statements
+        self._partner = partner
+        self._window = window
+        self._values = _window_values(partner, window)
+
+    @property
+    def query_text(self) -> str:
+        """The statement that computes the net positions, with named parameters."""
+        return self._statements.over_trades("net_positions")
+
+    def require_columns(self) -> None:
+        """Refuse a trades.sql whose columns are missing or of a type that is not exact.
+
+        :raises WarehouseError: naming the missing columns
+        :raises WarehouseTypeError: naming the column and its type
+        """
+        doing = self._doing("reading one trade")
+        sql = self._statements.over_trades("columns")
+        names, row = self._session.first_row(doing, sql, self._values)
+        missing = [column for column in _COLUMNS if column not in names]
+        if missing:
+            raise WarehouseError(
+                f"{doing}: trades.sql does not return {', '.join(missing)}. "
+                "Next step: add them, under these names"
+            )
+        if row is not None:
+            _require_exact_types(dict(zip(names, row, strict=True)))
+
+    def check(self) -> None:
+        """Refuse trades that are unfit to be settled.
+
+        :raises WarehouseDataError: naming each failed check with up to five trade ids
+        """
+        values = {
+            **self._values,
+            "null_is_house": self._partner.null_is_house,
+            "currencies": tuple(self._partner.currencies),
+        }
+        sql = self._statements.over_trades("checks")
+        rows = self._session.stream(self._doing("checking the trades"), sql, values)
+        failed = [_finding(name, list(found)) for name, found in groupby(rows, lambda row: row[0])]
+        if failed:
+            raise WarehouseDataError(
+                f"trades of {self._partner.name} in {self._window} are unfit to be settled: "
+                f"{'; '.join(failed)}. Nothing is sent. Next step: correct them in the warehouse, "
+                "or trades.sql, then clear this task"
+            )
+
+    def trade_count(self) -> int:
+        """Count the trades in the window."""
+        return self._summary.trade_count
+
+    def watermark(self) -> datetime | None:
+        """Newest `recorded_at` of the window's trades; None without trades."""
+        return self._summary.watermark
+
+    def newest_executed_at(self) -> datetime | None:
+        """Newest `executed_at` of the window's trades; None without trades."""
+        return self._summary.newest_executed_at
+
+    def trade_count_until(self, watermark: datetime) -> int:
+        """Count the trades recorded at or before the watermark."""
+        sql = self._statements.over_trades_until("summary")
+        return self._summarised(sql, self._until(watermark)).trade_count
+
+    def net_positions(self) -> Iterator[Line]:
+        """Clients' net positions, sorted by connection and currency, zeros left out."""
+        return self._lines(self.query_text, self._values)
+
+    def net_positions_until(self, watermark: datetime) -> Iterator[Line]:
+        """Net positions over the trades recorded at or before the watermark."""
+        sql = self._statements.over_trades_until("net_positions")
+        return self._lines(sql, self._until(watermark))
+
+    def house_positions(self) -> dict[str, int]:
+        """Compute the house's own side per currency, from a second, independent statement."""
+        sql = self._statements.over_trades("house_positions")
+        rows = self._session.stream(self._doing("computing the house's side"), sql, self._values)
+        return {
+            cells.text(currency, "currency"): cells.amount(amount, "amount")
+            for currency, amount in rows
+        }
+
+    def trades_behind(self, connection_id: str, currency: str) -> Iterator[TradeRow]:
+        """Trades behind one net position, oldest first."""
+        values = {**self._values, "connection_id": connection_id, "currency": currency}
+        return self._trades("trades_behind", values)
+
+    def trades_recorded_after(self, watermark: datetime) -> Iterator[TradeRow]:
+        """Late trades: recorded after the watermark, in that order."""
+        return self._trades("late_trades", self._until(watermark))
+
+    @cached_property
+    def _summary(self) -> _Summary:
+        return self._summarised(self._statements.over_trades("summary"), self._values)
+
+    def _summarised(self, sql: str, values: Mapping[str, object]) -> _Summary:
+        doing = self._doing("counting the trades")
+        _, row = self._session.first_row(doing, sql, values)
+        if row is None:
+            raise WarehouseError(
+                f"{doing}: summary.sql returned no row. Next step: compare it with the shipped one"
+            )
+        return _Summary(
+            require_int(row[0], "trade_count"),
+            cells.instant_or_none(row[1], "recorded_at"),
+            cells.instant_or_none(row[2], "executed_at"),
+        )
+
+    def _lines(self, sql: str, values: Mapping[str, object]) -> Iterator[Line]:
+        doing = self._doing("computing the net positions")
+        before: Line | None = None
+        for connection_id, currency, amount in self._session.stream(doing, sql, values):
+            line = Line(
+                cells.text(connection_id, "connection_id"),
+                cells.text(currency, "currency"),
+                cells.amount(amount, "amount"),
+            )
+            if before is not None and line.key <= before.key:
+                raise WarehouseError(
+                    f"{doing}: {line.key} came after {before.key}. Next step: keep the GROUP BY "
+                    "and ORDER BY of the shipped net_positions.sql"
+                )
+            before = line
+            yield line
+
+    def _trades(self, query: str, values: Mapping[str, object]) -> Iterator[TradeRow]:
+        sql = self._statements.over_trades(query)
+        for row in self._session.stream(self._doing("reading trades"), sql, values):
+            yield _trade(row)
+
+    def _until(self, watermark: datetime) -> dict[str, object]:
+        return {**self._values, "recorded_until": watermark}
+
+    def _doing(self, what: str) -> str:
+        return f"{what} of {self._partner.name} in {self._window}"
+
+
+def _window_values(partner: PartnerFile, window: Window) -> dict[str, object]:
+    return {
+        "partner": partner.name,
+        "window_start": window.start,
+        "window_end": window.end,
+    }
+
+
+def _require_exact_types(trade: Mapping[str, object]) -> None:
+    """Types of one raw trade: a column of a database has the same type in every row."""
+    for column in _TIMES:
+        cells.instant_or_none(trade[column], column)
+    for column in _TEXTS:
+        cells.text_or_none(trade[column], column)
+    for column in _AMOUNTS:
+        if isinstance(trade[column], float):
+            raise WarehouseTypeError(
+                f"column {column}: {trade[column]!r} is a floating-point number, which cannot hold "
+                "every amount. Next step: store it as DECIMAL(38,0), NUMERIC or BIGINT base units; "
+                "a cast in trades.sql comes too late, the digits are already lost"
+            )
+
+
+def _finding(name: object, rows: list[Row]) -> str:
+    """One failed check, from the rows (name, number found, example) of checks.sql."""
+    examples = ", ".join(str(example) for _, _, example in rows)
+    found = require_int(rows[0][1], "found")
+    more = f" and {found - len(rows)} more" if found > len(rows) else ""
+    return f"{name}: trade {examples}{more}"
+
+
+def _trade(row: Row) -> TradeRow:
+    return TradeRow(
+        trade_id=cells.text(row[0], "trade_id"),
+        executed_at=cells.instant(row[1], "executed_at"),
+        recorded_at=cells.instant(row[2], "recorded_at"),
+        buyer_connection_id=cells.text_or_none(row[3], "buyer_connection_id"),
+        seller_connection_id=cells.text_or_none(row[4], "seller_connection_id"),
+        base_currency=cells.text(row[5], "base_currency"),
+        quote_currency=cells.text(row[6], "quote_currency"),
+        base_quantity=cells.amount(row[7], "base_quantity"),
+        quote_quantity=cells.amount(row[8], "quote_quantity"),
+        buyer_fee=cells.amount(row[9], "buyer_fee"),
+        seller_fee=cells.amount(row[10], "seller_fee"),
+    )

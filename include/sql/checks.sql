@@ -1,0 +1,111 @@
+-- Everything that makes a trade unfit to be settled: name of the check, number of trades found,
+-- and up to five of their ids (one a row). No row: all is well.
+SELECT
+    check_name,
+    found,
+    example_trade_id
+FROM (
+    SELECT
+        check_name,
+        COALESCE(CAST(trade_id AS VARCHAR), '(no id)') AS example_trade_id,
+        COUNT(*) OVER (PARTITION BY check_name) AS found,
+        ROW_NUMBER() OVER (PARTITION BY check_name ORDER BY trade_id) AS place
+    FROM (
+        SELECT 'trade_id is null' AS check_name, trade_id
+        FROM trades
+        WHERE trade_id IS NULL
+        UNION ALL
+        SELECT 'trade_id is there more than once', trade_id
+        FROM trades
+        WHERE trade_id IS NOT NULL
+        GROUP BY trade_id
+        HAVING COUNT(*) > 1
+        UNION ALL
+        SELECT 'executed_at is null', trade_id
+        FROM trades
+        WHERE executed_at IS NULL
+        UNION ALL
+        SELECT 'executed_at is outside the window', trade_id
+        FROM trades
+        WHERE executed_at < :window_start OR executed_at >= :window_end
+        UNION ALL
+        SELECT 'recorded_at is null or infinite', trade_id
+        FROM trades
+        WHERE recorded_at IS NULL OR NOT ISFINITE(recorded_at)
+        UNION ALL
+        -- more than clocks can differ by: a time zone was lost on the way
+        SELECT 'recorded_at is over 5 minutes before executed_at', trade_id
+        FROM trades
+        WHERE ISFINITE(recorded_at) AND recorded_at < executed_at - INTERVAL '5 minutes'
+        UNION ALL
+        SELECT 'buyer_connection_id is null', trade_id
+        FROM trades
+        WHERE buyer_connection_id IS NULL AND NOT :null_is_house
+        UNION ALL
+        SELECT 'seller_connection_id is null', trade_id
+        FROM trades
+        WHERE seller_connection_id IS NULL AND NOT :null_is_house
+        UNION ALL
+        SELECT 'buyer_connection_id is neither ''house'' nor a UUID in lower case', trade_id
+        FROM trades
+        WHERE buyer_connection_id <> 'house'
+          AND NOT buyer_connection_id
+              ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+        UNION ALL
+        SELECT 'seller_connection_id is neither ''house'' nor a UUID in lower case', trade_id
+        FROM trades
+        WHERE seller_connection_id <> 'house'
+          AND NOT seller_connection_id
+              ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+        UNION ALL
+        SELECT 'buyer and seller are both the house', trade_id
+        FROM trades
+        WHERE COALESCE(buyer_connection_id, 'house') = 'house'
+          AND COALESCE(seller_connection_id, 'house') = 'house'
+        UNION ALL
+        SELECT 'base_currency is null', trade_id
+        FROM trades
+        WHERE base_currency IS NULL
+        UNION ALL
+        SELECT 'quote_currency is null', trade_id
+        FROM trades
+        WHERE quote_currency IS NULL
+        UNION ALL
+        SELECT 'base_currency is not in the partner file', trade_id
+        FROM trades
+        WHERE base_currency NOT IN (:currencies)
+        UNION ALL
+        SELECT 'quote_currency is not in the partner file', trade_id
+        FROM trades
+        WHERE quote_currency NOT IN (:currencies)
+        UNION ALL
+        SELECT 'a currency is traded against itself', trade_id
+        FROM trades
+        WHERE base_currency = quote_currency
+        UNION ALL
+        SELECT 'base_quantity is null or not positive', trade_id
+        FROM trades
+        WHERE base_quantity IS NULL OR base_quantity <= 0
+        UNION ALL
+        SELECT 'quote_quantity is null or not positive', trade_id
+        FROM trades
+        WHERE quote_quantity IS NULL OR quote_quantity <= 0
+        UNION ALL
+        SELECT 'buyer_fee is null', trade_id
+        FROM trades
+        WHERE buyer_fee IS NULL
+        UNION ALL
+        SELECT 'seller_fee is null', trade_id
+        FROM trades
+        WHERE seller_fee IS NULL
+        UNION ALL
+        SELECT 'an amount is not a whole number of base units', trade_id
+        FROM trades
+        WHERE MOD(base_quantity, 1) <> 0
+           OR MOD(quote_quantity, 1) <> 0
+           OR MOD(buyer_fee, 1) <> 0
+           OR MOD(seller_fee, 1) <> 0
+    ) AS findings
+) AS ranked
+WHERE place <= 5
+ORDER BY check_name, place

@@ -1,0 +1,16 @@
+-- The trades recorded after a watermark: what an earlier snapshot has not read.
+SELECT
+    CAST(trade_id AS VARCHAR) AS trade_id,
+    executed_at,
+    recorded_at,
+    buyer_connection_id,
+    seller_connection_id,
+    base_currency,
+    quote_currency,
+    CAST(base_quantity AS VARCHAR) AS base_quantity,
+    CAST(quote_quantity AS VARCHAR) AS quote_quantity,
+    CAST(buyer_fee AS VARCHAR) AS buyer_fee,
+    CAST(seller_fee AS VARCHAR) AS seller_fee
+FROM trades
+WHERE recorded_at > :recorded_until
+ORDER BY recorded_at, trade_id

