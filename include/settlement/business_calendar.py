@@ -1,0 +1,148 @@
+"""Business dates, their cut-offs and windows.
+
+A business date D ends at its cut-off, a local time on D; a cut-off of "00:00" is the midnight at
+the end of D. Its window runs from the cut-off of the business date before it (included) to its own
+(excluded), so that the windows of all business dates cover time without gap or overlap.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import holidays
+
+from settlement.errors import DateNotDueError, WindowConflictError
+from settlement.partner_file import CutOff, PartnerFile
+from settlement.values import Window
+
+_DAY = timedelta(days=1)
+_MIDNIGHT = time(0, 0)
+_SATURDAY = 5
+
+
+class BusinessCalendar:
+    """The calendar that a partner file describes. All instants are aware and in UTC."""
+
+    def __init__(self, partner: PartnerFile) -> None:
+        self._partner = partner
+        self._zone = ZoneInfo(partner.timezone)
+        self._entries = sorted(partner.cut_offs, key=lambda entry: entry.from_)
+
+    def is_business_date(self, day: date) -> bool:
+        """Whether trading days end on this date, by the calendar that applies to it."""
+        calendar = self._entry(day).calendar
+        if calendar == "all-days":
+            return True
+        if calendar == "weekdays":
+            return day.weekday() < _SATURDAY
+        # The market's own weekend counts: it is not Saturday and Sunday everywhere.
+        return bool(_market(calendar).is_working_day(day))
+
+    def previous(self, day: date) -> date:
+        """Latest business date before this date."""
+        return self._step(day, -_DAY)
+
+    def following(self, day: date) -> date:
+        """Earliest business date after this date."""
+        return self._step(day, _DAY)
+
+    def cut_off(self, day: date) -> datetime:
+        """Instant that ends this date, itself no longer part of it.
+
+        A local time that the clocks skip is the first instant after the gap; one that they show
+        twice is the earlier of the two.
+        """
+        at = self._entry(day).at
+        local_day = day + _DAY if at == _MIDNIGHT else day
+        return _instant(datetime.combine(local_day, at), self._zone)
+
+    def window(self, day: date) -> Window:
+        """Trading time of this business date: from the previous business date's cut-off to its own.
+
+        :raises WindowConflictError: if an edited cut-off leaves no time between the two
+        """
+        before = self.previous(day)
+        start, end = self.cut_off(before), self.cut_off(day)
+        if start >= end:
+            raise WindowConflictError(
+                f"{self._partner.name}: the window of {day} would be empty: {before} ends at "
+                f"{start.isoformat()}, {day} at {end.isoformat()}. Correct the cut_off entries of "
+                f"{self._partner.name}.toml"
+            )
+        return Window(start, end)
+
+    def date_of_cut_off(self, instant: datetime) -> date:
+        """Date that a run started at this cut-off settles: of the last instant before it."""
+        day = (instant.astimezone(UTC) - timedelta(microseconds=1)).astimezone(self._zone).date()
+        # Where clocks skip midnight, a cut-off inside the gap comes right after the day before.
+        next_day = day + _DAY
+        return next_day if self.cut_off(day) < instant == self.cut_off(next_day) else day
+
+    def due_at(self, day: date) -> datetime:
+        """Instant from which this date may be settled: its cut-off plus `settle_after`."""
+        return self.cut_off(day) + self._partner.settle_after
+
+    def require_due(self, day: date, now: datetime) -> None:
+        """Make sure that this date can be settled at `now`.
+
+        :raises DateNotDueError: if it is no business date, before the first one, or too early
+        """
+        partner = self._partner
+        if day < partner.first_business_date:
+            raise DateNotDueError(
+                f"{partner.name}: {day} is before first_business_date "
+                f"{partner.first_business_date} of {partner.name}.toml. Choose a later date"
+            )
+        if not self.is_business_date(day):
+            raise DateNotDueError(
+                f"{partner.name}: {day} is not a business date of calendar "
+                f"{self._entry(day).calendar!r}. Its trades belong to {self.following(day)}"
+            )
+        due = self.due_at(day)
+        if now < due:
+            raise DateNotDueError(
+                f"{partner.name}: {day} can be settled from {due.isoformat()} on (cut-off "
+                f"{self.cut_off(day).isoformat()} plus settle_after {partner.settle_after}); it is "
+                f"{now.astimezone(UTC).isoformat()}. Run it again then"
+            )
+
+    def _entry(self, day: date) -> CutOff:
+        """Entry that applies to this date; dates before all entries follow the first one."""
+        started = [entry for entry in self._entries if entry.from_ <= day]
+        return started[-1] if started else self._entries[0]
+
+    def _step(self, day: date, step: timedelta) -> date:
+        day += step
+        while not self.is_business_date(day):
+            day += step
+        return day
+
+
+@lru_cache
+def _market(code: str) -> holidays.HolidayBase:
+    """Holidays of a market; years are worked out as they are asked for."""
+    return holidays.financial_holidays(code)
+
+
+def _instant(local: datetime, zone: ZoneInfo) -> datetime:
+    """Instant in UTC of a local time without zone."""
+    instant = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) == local:
+        return instant
+    # Skipped: by the offsets of before and after the gap, the time lies on both sides of it.
+    return _change_between(local.replace(tzinfo=zone, fold=1).astimezone(UTC), instant, zone)
+
+
+def _change_between(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """First instant of the UTC offset that holds at `after` but not at `before`; whole seconds."""
+    offset = after.astimezone(zone).utcoffset()
+    second = timedelta(seconds=1)
+    while after - before > second:
+        middle = before + (after - before) // second // 2 * second
+        if middle.astimezone(zone).utcoffset() == offset:
+            after = middle
+        else:
+            before = middle
+    return after
