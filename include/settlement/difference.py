@@ -144,7 +144,9 @@ def _chunks(
     position = 0
     slot = 0
     while slot < len(carried) or position < len(queue):
-        connections = {line.connection_id for line in carried[slot]} if slot < len(carried) else set()
+        connections = (
+            {line.connection_id for line in carried[slot]} if slot < len(carried) else set()
+        )
         chunk: list[Line] = []
         while position < len(queue):
             line = queue[position]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from http import HTTPStatus
 
 from settlement.partner_api import Answer, TransportError
 from settlement.values import Positions
@@ -103,21 +104,25 @@ def classify(
     settlement_id: str | None,
     now: datetime,
 ) -> Answered:
-    """What the outcome of sending body number `body` of slot `external_id` proves. Total: never raises.
+    """What the outcome of sending body `body` of slot `external_id` proves. Never raises.
 
     :param settlement_id: the partner's id of this slot's settlement, where it is known already
     :param now: to turn an HTTP date in Retry-After into seconds
     """
     if isinstance(outcome, TransportError):
         return Answered(body, Verdict.UNKNOWN, detail=_shorten(str(outcome)))
-    retry_after = _retry_after_s(outcome.headers, now)
+    retry_after = retry_after_s(outcome.headers, now)
     content = _object_in(outcome.body)
     if content is not None and "settlement" in content:
         return _classify_settlement(
             outcome.status, content["settlement"], external_id, body, settlement_id
         )
     verdict = ERROR_STATUSES.get(outcome.status, Verdict.UNKNOWN)
-    if verdict is not Verdict.UNKNOWN and content is None and outcome.status != 413:
+    if (
+        verdict is not Verdict.UNKNOWN
+        and content is None
+        and outcome.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    ):
         verdict = Verdict.UNKNOWN  # a proxy's page, not the partner's word
     detail = f"HTTP {outcome.status}: {_error_text(content, outcome.body)}"
     return Answered(body, verdict, detail=detail, retry_after=retry_after)
@@ -133,7 +138,9 @@ def _classify_settlement(
         detail = f"HTTP {status}: the answer shows another settlement than {external_id}"
         return Answered(body, Verdict.UNKNOWN, detail=detail)
     if settlement_id is not None and shown_id != settlement_id:
-        detail = f"HTTP {status}: the answer shows id {_shorten(shown_id)}, known is {settlement_id}"
+        detail = (
+            f"HTTP {status}: the answer shows id {_shorten(shown_id)}, known is {settlement_id}"
+        )
         return Answered(body, Verdict.UNKNOWN, detail=detail)
     shown_status = settlement.get("status")
     verdict = (
@@ -144,7 +151,7 @@ def _classify_settlement(
     if verdict is Verdict.UNKNOWN:
         detail = f"HTTP {status}: settlement in an unknown status"
         return Answered(body, Verdict.UNKNOWN, detail=detail)
-    if verdict is Verdict.COMPLETED and status != 200:
+    if verdict is Verdict.COMPLETED and status != HTTPStatus.OK:
         verdict = Verdict.COMPLETED_UNCONFIRMED
     reason = settlement.get("reason")
     detail = f"HTTP {status}: settlement {shown_status}"
@@ -172,7 +179,7 @@ def _shorten(text: str) -> str:
     return printable if len(printable) <= ERROR_TEXT_LIMIT else printable[:ERROR_TEXT_LIMIT] + "…"
 
 
-def _retry_after_s(headers: Mapping[str, str], now: datetime) -> int | None:
+def retry_after_s(headers: Mapping[str, str], now: datetime) -> int | None:
     """Seconds to wait by the Retry-After header: a number of seconds or an HTTP date (RFC 9110)."""
     text = headers.get("retry-after", "").strip()
     if SMALL_INTEGER.fullmatch(text):

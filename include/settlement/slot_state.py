@@ -71,6 +71,11 @@ class Slot:
         """The body that would be sent next, or that the partner holds."""
         return next((body for body in self.bodies if body.number == self.current_body), None)
 
+    @property
+    def in_conflict(self) -> bool:
+        """A 409 is the last word: reconciliation has to find out what the partner holds."""
+        return self.state is State.UNKNOWN and self.last_verdict is Verdict.CONFLICT
+
 
 def fold(slot: Slot, evidence: Evidence) -> Slot:
     """The slot after `evidence`. Pure; a body recognised as ours may be appended to `bodies`."""

@@ -71,9 +71,7 @@ def finish_attempt(tx: Connection, attempt_id: int, outcome: Answer | TransportE
     else:
         values = {"error": str(outcome)}
     tx.execute(
-        attempt.update()
-        .where(attempt.c.id == attempt_id)
-        .values(finished_at=clock(tx), **values)
+        attempt.update().where(attempt.c.id == attempt_id).values(finished_at=clock(tx), **values)
     )
 
 

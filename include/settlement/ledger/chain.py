@@ -118,7 +118,11 @@ def require_unbroken(tx: Connection, partner: str) -> int:
     )
     for row in rows.mappings():
         seq += 1
-        if row["seq"] != seq or row["previous_hash"] != previous or row["hash"] != event_hash(row):
+        if (
+            row["seq"] != seq
+            or row["previous_hash"] != previous
+            or row["hash"] != event_hash(dict(row))
+        ):
             raise ChainBrokenError(
                 f"event {row['seq']} of partner {partner} was changed, or one before it is gone: "
                 "stop the partner, compare the ledger with its latest backup"

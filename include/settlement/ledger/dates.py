@@ -11,6 +11,7 @@ from settlement.business_calendar import BusinessCalendar
 from settlement.errors import SupersededError, WindowConflictError
 from settlement.ledger.chain import append_event
 from settlement.ledger.schema import business_date as table
+from settlement.partner_file import PartnerFile
 from settlement.values import Actor, Window
 
 
@@ -27,10 +28,8 @@ class FrozenDate:
 def load_date(
     tx: Connection, partner: str, business_date: date, *, lock: bool = False
 ) -> FrozenDate | None:
-    """The frozen date, or None if it was never computed; locked until the transaction's end if asked."""
-    query = select(table).where(
-        table.c.partner == partner, table.c.business_date == business_date
-    )
+    """The frozen date, or None if it was never computed; locked to the transaction's end if asked."""
+    query = select(table).where(table.c.partner == partner, table.c.business_date == business_date)
     row = tx.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
         return None
@@ -38,7 +37,7 @@ def load_date(
     return FrozenDate(row.partner, row.business_date, window, row.generation)
 
 
-def window_for(tx: Connection, calendar: BusinessCalendar, business_date: date) -> Window:
+def window_for(tx: Connection, partner_file: PartnerFile, business_date: date) -> Window:
     """The date's frozen window, or the one that it would get if it were frozen now.
 
     Windows of neighbouring dates touch, whichever was computed first: an edited cut-off moves
@@ -46,10 +45,11 @@ def window_for(tx: Connection, calendar: BusinessCalendar, business_date: date) 
 
     :raises WindowConflictError: if nothing of the date's window is left
     """
-    partner = calendar.partner.name
+    partner = partner_file.name
     frozen = load_date(tx, partner, business_date)
     if frozen is not None:
         return frozen.window
+    calendar = BusinessCalendar(partner_file)
     planned = calendar.window(business_date)
     start, end = planned.start, planned.end
     before = _neighbour(tx, partner, business_date, earlier=True)
@@ -87,14 +87,14 @@ def _neighbour(
 
 
 def next_generation(
-    tx: Connection, calendar: BusinessCalendar, business_date: date, actor: Actor
+    tx: Connection, partner_file: PartnerFile, business_date: date, actor: Actor
 ) -> FrozenDate:
     """Take the date's next generation, freezing its window the first time.
 
     First computations of one partner follow one another, so that two cannot freeze windows that
     overlap.
     """
-    partner = calendar.partner.name
+    partner = partner_file.name
     frozen = load_date(tx, partner, business_date, lock=True)
     if frozen is None:
         tx.execute(
@@ -103,7 +103,7 @@ def next_generation(
         )
         frozen = load_date(tx, partner, business_date, lock=True)
     if frozen is None:
-        window = window_for(tx, calendar, business_date)
+        window = window_for(tx, partner_file, business_date)
         tx.execute(
             table.insert().values(
                 partner=partner,

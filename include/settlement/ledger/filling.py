@@ -27,7 +27,7 @@ def carry_out(
     snapshot_id: int,
     actor: Actor,
 ) -> list[str]:
-    """Carry out a plan under the lock of its date. Returns the ids of the filled slots, in order."""
+    """Carry out a plan under the lock of its date; the ids of the filled slots, in order."""
     next_n = _next_number(tx, partner, business_date)
     filled: list[str] = []
     for each in plan.fills:
@@ -106,9 +106,7 @@ def _fill(
     )
 
 
-def _withdraw(
-    tx: Connection, held: Slot, partner: str, business_date: date, actor: Actor
-) -> None:
+def _withdraw(tx: Connection, held: Slot, partner: str, business_date: date, actor: Actor) -> None:
     """Free a prepared slot that has nothing to carry any more; a refused one is free already."""
     if held.state is not State.PREPARED:
         return

@@ -41,7 +41,7 @@ def require_binding(tx: Connection, partner: PartnerFile, base_url: str, actor: 
     row = tx.execute(select(binding).where(binding.c.partner == partner.name)).one_or_none()
     if row is None:
         _insert_binding(tx, partner.name, wanted)
-        append_event(tx, partner.name, "bound", actor, **wanted)
+        append_event(tx, partner.name, "bound", actor, bound_to=wanted)
         return
     held = {field: getattr(row, field) for field in BOUND_FIELDS}
     differing = [field for field in BOUND_FIELDS if held[field] != wanted[field]]
@@ -63,7 +63,7 @@ def rebind(tx: Connection, partner: PartnerFile, base_url: str, reason: str, act
     wanted = _bound_values(partner, base_url)
     tx.execute(binding.delete().where(binding.c.partner == partner.name))
     _insert_binding(tx, partner.name, wanted)
-    append_event(tx, partner.name, "rebound", actor, reason=reason, **wanted)
+    append_event(tx, partner.name, "rebound", actor, reason=reason, bound_to=wanted)
 
 
 def _bound_values(partner: PartnerFile, base_url: str) -> dict[str, str]:

@@ -246,4 +246,3 @@ attempt = Table(
     Column("try_number", Integer),
     Index("attempt_of_slot", "external_id"),
 )
-

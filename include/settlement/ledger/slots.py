@@ -22,7 +22,7 @@ from settlement.values import Actor, Line, PositionKey, as_lines
 def load_slots(
     tx: Connection, partner: str, business_date: date, *, lock: bool = False
 ) -> list[Slot]:
-    """All slots of a date with their bodies, in order; locked until the transaction's end if asked."""
+    """All slots of a date with their bodies, in order; locked to the transaction's end if asked."""
     query = (
         select(slot)
         .where(slot.c.partner == partner, slot.c.business_date == business_date)
@@ -255,3 +255,53 @@ def _why(evidence: Evidence) -> str | None:
             return evidence.reason
         case _:
             return None
+
+
+def take_as_booked(
+    tx: Connection,
+    external_id: str,
+    shown: Shown,
+    business_date: date,
+    reason: str,
+    actor: Actor,
+) -> Slot:
+    """A person's decision: what the partner shows under the slot is what is booked there."""
+    before = require_slot(tx, external_id, lock=True)
+    row = tx.execute(select(slot).where(slot.c.external_id == external_id)).one()
+    if row.business_date != business_date:
+        raise ConfigurationError(
+            f"{external_id} belongs to business date {row.business_date}, not {business_date}"
+        )
+    number = max((held.number for held in before.bodies), default=0) + 1
+    add_body(
+        tx,
+        external_id,
+        as_lines(shown.positions),
+        number=number,
+        business_date=business_date,
+        snapshot_id=None,
+        origin="adopted",
+    )
+    after = Slot(
+        external_id,
+        State(shown.status),
+        current_body=number,
+        settlement_id=shown.settlement_id,
+        reason=reason,
+    )
+    _save(tx, after)
+    append_event(
+        tx,
+        row.partner,
+        "recorded",
+        actor,
+        business_date=business_date,
+        external_id=external_id,
+        before=before.state.value,
+        state=after.state.value,
+        body=number,
+        body_digest=digest(as_lines(shown.positions)),
+        settlement_id=shown.settlement_id,
+        why=reason,
+    )
+    return require_slot(tx, external_id)

@@ -59,9 +59,7 @@ def stream_positions(tx: Connection, snapshot_id: int) -> Iterator[Line]:
     query = (
         select(net_position.c.connection_id, net_position.c.currency, net_position.c.amount)
         .where(net_position.c.snapshot_id == snapshot_id)
-        .order_by(
-            net_position.c.connection_id.collate("C"), net_position.c.currency.collate("C")
-        )
+        .order_by(net_position.c.connection_id.collate("C"), net_position.c.currency.collate("C"))
     )
     for row in tx.execution_options(yield_per=BATCH_ROWS).execute(query):
         yield Line(row.connection_id, row.currency, row.amount)
@@ -112,9 +110,7 @@ def store_snapshot(
     return load_snapshot(tx, snapshot_id)
 
 
-def _copy_positions(
-    tx: Connection, snapshot_id: int, positions: Iterable[Line]
-) -> tuple[int, str]:
+def _copy_positions(tx: Connection, snapshot_id: int, positions: Iterable[Line]) -> tuple[int, str]:
     """Stream positions through COPY; returns how many, and the SHA-256 over all of them."""
     hashed = hashlib.sha256()
     count = 0

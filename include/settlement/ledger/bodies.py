@@ -1,0 +1,72 @@
+"""The stored form of a body: what was asked, the payload, the signature, the exact bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, select
+
+from settlement.errors import ConfigurationError
+from settlement.ledger.schema import body, line, slot
+from settlement.values import Line
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBody:
+    """One body of a slot, with its lines sorted by connection and currency."""
+
+    external_id: str
+    partner: str
+    business_date: date
+    number: int
+    snapshot_id: int | None
+    nonce: str
+    notes: str
+    digest: str
+    origin: str
+    payload: str | None
+    signature: str | None
+    key_id: str | None
+    request: bytes | None
+    built_at: datetime
+    sent_at: datetime | None
+    lines: tuple[Line, ...]
+
+
+def load_bodies(tx: Connection, external_id: str) -> list[StoredBody]:
+    """All bodies of a slot, oldest first."""
+    lines: dict[int, list[Line]] = {}
+    held = tx.execute(select(line).where(line.c.external_id == external_id))
+    for row in held:
+        lines.setdefault(row.body, []).append(Line(row.connection_id, row.currency, row.amount))
+    rows = tx.execute(
+        select(body, slot.c.partner, slot.c.business_date)
+        .join(slot, slot.c.external_id == body.c.external_id)
+        .where(body.c.external_id == external_id)
+        .order_by(body.c.number)
+    ).mappings()
+    fields = [name for name in StoredBody.__dataclass_fields__ if name != "lines"]
+    return [
+        StoredBody(
+            **{name: row[name] for name in fields},
+            lines=tuple(sorted(lines.get(row["number"], []))),
+        )
+        for row in rows
+    ]
+
+
+def load_current_body(tx: Connection, external_id: str) -> StoredBody:
+    """The current body of a slot.
+
+    :raises ConfigurationError: if the slot is unknown or has none
+    """
+    current = tx.execute(
+        select(slot.c.current_body).where(slot.c.external_id == external_id)
+    ).scalar_one_or_none()
+    for each in load_bodies(tx, external_id):
+        if each.number == current:
+            return each
+    raise ConfigurationError(
+        f"slot {external_id} has no current body: look at it with `settlement show`"
+    )

@@ -1,0 +1,166 @@
+"""Reading the partner API: every page of every answer, each exchange recorded as an attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TypeVar
+from urllib.parse import quote
+
+from settlement.errors import CredentialsError, OutcomeUnknownError
+from settlement.evidence import retry_after_s
+from settlement.ledger.attempts import recorded_exchange
+from settlement.ledger.database import Ledger
+from settlement.partner_answers import (
+    Connection,
+    Settlement,
+    Transfer,
+    UnreadableAnswer,
+    parse_connections,
+    parse_error,
+    parse_settlement_detail,
+    parse_settlements,
+)
+from settlement.partner_api import Answer, PartnerApi, TransportError
+from settlement.partner_file import PartnerFile
+from settlement.values import Actor
+
+PAGE_SIZE = 100
+Item = TypeVar("Item", Settlement, Transfer, Connection)
+Query = Sequence[tuple[str, str]]
+
+
+def enterprise_path(partner: PartnerFile) -> str:
+    """Path of the partner's enterprise in version 1 of the network API (partner API, section 2)."""
+    return f"/api/network/v1/enterprises/{quote(partner.enterprise_id, safe='')}"
+
+
+class PartnerReader:
+    """Look-ups for one partner. A look-up that fails raises and changes nothing.
+
+    All methods raise OutcomeUnknownError where a later try may succeed and CredentialsError where
+    the partner refuses to show anything.
+    """
+
+    def __init__(self, ledger: Ledger, api: PartnerApi, partner: PartnerFile, actor: Actor) -> None:
+        self._ledger = ledger
+        self._api = api
+        self._partner = partner
+        self._actor = actor
+        self._path = enterprise_path(partner)
+
+    def settlements_created_since(self, since: datetime) -> list[Settlement]:
+        """All settlements of the partner created at or after `since` (partner API, section 9.1)."""
+        created = since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return self._all_pages(
+            "listing",
+            f"{self._path}/partners/settlements",
+            [("createdOnOrAfter", created)],
+            parse_settlements,
+        )
+
+    def settlements_named(self, external_id: str) -> list[Settlement]:
+        """The settlements under one externalId: none or one, unless the partner errs."""
+        found = self._all_pages(
+            "look-up",
+            f"{self._path}/partners/settlements",
+            [("externalIds", external_id)],
+            parse_settlements,
+            external_id=external_id,
+        )
+        return [each for each in found if each.external_id == external_id]
+
+    def transfers_of(self, settlement: Settlement) -> tuple[Settlement, list[Transfer]]:
+        """The settlement as it is now, and all its transfers (partner API, section 9.2)."""
+        newest = settlement
+
+        def parse(body: bytes) -> tuple[Transfer, ...]:
+            nonlocal newest
+            detail = parse_settlement_detail(body, self._decimals())
+            newest = detail.settlement
+            return detail.transfers
+
+        transfers = self._all_pages(
+            "look-up",
+            f"{self._path}/partners/settlements/{settlement.id}",
+            [],
+            parse,
+            external_id=settlement.external_id,
+        )
+        return newest, transfers
+
+    def connections(self) -> list[Connection]:
+        """All connections of the partner, active or not (partner API, section 9.4)."""
+        path = f"{self._path}/partners/connections"
+        return self._all_pages("connections", path, [], parse_connections)
+
+    def _decimals(self) -> dict[str, int] | None:
+        return self._partner.currencies if self._partner.amounts == "full_units" else None
+
+    def _all_pages(
+        self,
+        kind: str,
+        path: str,
+        query: Query,
+        parse: Callable[[bytes], tuple[Item, ...]],
+        *,
+        external_id: str | None = None,
+    ) -> list[Item]:
+        """Read pages until an empty one: no answer carries a total, and the server may cap a page.
+
+        After a short page the size is set to what came, so that `size * number` is the number of
+        items read so far whether the server counts in asked or in capped pages.
+        """
+        found: dict[str, Item] = {}
+        size, number = PAGE_SIZE, 0
+        while True:
+            paging: Query = [("pageNumber", str(number)), ("pageSize", str(size))]
+            answer = self._read(kind, path, [*query, *paging], external_id)
+            try:
+                page = parse(answer.body)
+            except UnreadableAnswer as error:
+                raise OutcomeUnknownError(
+                    f"{self._partner.name}: the answer to GET {path} cannot be read ({error}): "
+                    "it is asked again"
+                ) from error
+            found.update((each.id, each) for each in page)
+            if not page:
+                return list(found.values())
+            if number == 0 and len(page) < size:
+                size = len(page)
+            number += 1
+
+    def _read(self, kind: str, path: str, query: Query, external_id: str | None) -> Answer:
+        try:
+            answer = recorded_exchange(
+                self._ledger,
+                self._partner.name,
+                kind,
+                self._actor,
+                lambda: self._api.exchange("GET", path, query=query),
+                external_id=external_id,
+            )
+        except TransportError as error:
+            raise OutcomeUnknownError(
+                f"{self._partner.name}: no answer to GET {path} ({error}): it is asked again"
+            ) from error
+        if answer.status == HTTPStatus.OK:
+            return answer
+        said = f"GET {path} answers HTTP {answer.status}: {_words(answer)}"
+        if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            raise CredentialsError(
+                f"{self._partner.name}: {said}. Check the access token of Airflow connection "
+                f"{self._partner.api_conn_id}, its scopes and address range, and the OES licence"
+            )
+        raise OutcomeUnknownError(
+            f"{self._partner.name}: {said}. It is asked again",
+            retry_after_s(answer.headers, self._ledger.now()),
+        )
+
+
+def _words(answer: Answer) -> str:
+    try:
+        return parse_error(answer.body)
+    except UnreadableAnswer:
+        return "no readable error"

@@ -1,0 +1,82 @@
+"""Looking a slot up at the partner and folding what it shows into the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+
+from settlement.evidence import Absent, Shown
+from settlement.ledger.database import Ledger
+from settlement.ledger.slots import apply_evidence
+from settlement.partner_answers import Connection, Settlement, Transfer
+from settlement.partner_reads import PartnerReader
+from settlement.slot_state import Slot
+from settlement.values import Actor, Line, PositionKey, as_positions
+
+UNKNOWN_ACCOUNT = "account:"
+
+
+def look_up(ledger: Ledger, reader: PartnerReader, external_id: str, actor: Actor) -> Slot:
+    """Ask the partner what it holds under an externalId; the slot after that evidence.
+
+    :raises OutcomeUnknownError: if the look-up fails: nothing changes
+    :raises CredentialsError: if the partner refuses to show anything: nothing changes
+    """
+    found = reader.settlements_named(external_id)
+    if not found:
+        with ledger.transaction() as tx:
+            return apply_evidence(tx, external_id, Absent(), actor, answer_digest=None)
+    connections = connections_by_account(reader.connections())
+    shown = [shown_by(reader, settlement, connections) for settlement in found]
+    with ledger.transaction() as tx:
+        for each in shown:
+            slot = apply_evidence(tx, external_id, each, actor, answer_digest=_digest_of(each))
+        return slot
+
+
+def shown_by(
+    reader: PartnerReader, settlement: Settlement, connections: Mapping[str, str]
+) -> Shown:
+    """What the partner shows of a settlement, its transfers summed per connection and currency."""
+    newest, transfers = reader.transfers_of(settlement)
+    return Shown(
+        settlement_id=newest.id,
+        status=newest.status,
+        positions=positions_of(transfers, connections),
+        transfers_completed=all(each.status == "completed" for each in transfers),
+        reason=newest.reason,
+        notes=newest.notes,
+    )
+
+
+def connections_by_account(connections: Iterable[Connection]) -> dict[str, str]:
+    """Connection id by network account id: transfers name accounts only (API, section 8)."""
+    return {each.network_account_id: each.id for each in connections}
+
+
+def positions_of(
+    transfers: Sequence[Transfer], connections: Mapping[str, str]
+) -> dict[PositionKey, int]:
+    """Signed base units per connection and currency; positive: the connection receives.
+
+    An account that belongs to no connection is kept under its own name, so that it equals nothing
+    of ours.
+    """
+
+    def connection(account: str) -> str:
+        return connections.get(account, UNKNOWN_ACCOUNT + account)
+
+    lines: list[Line] = []
+    for each in transfers:
+        destination = connection(each.destination_network_account_id)
+        lines.append(Line(destination, each.currency, each.quantity))
+        if each.source_network_account_id is not None:
+            source = connection(each.source_network_account_id)
+            lines.append(Line(source, each.currency, -each.quantity))
+    return as_positions(lines)
+
+
+def _digest_of(shown: Shown) -> str:
+    lines = sorted((*key, str(amount)) for key, amount in shown.positions.items())
+    content = [shown.settlement_id, shown.status, *map(str, lines)]
+    return hashlib.sha256("\n".join(content).encode()).hexdigest()

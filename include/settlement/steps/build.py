@@ -1,0 +1,193 @@
+"""Step 2: build the requests that settle the difference, and fetch their signing payloads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from sqlalchemy import Connection
+
+from settlement.difference import Plan, difference, plan, without_connections
+from settlement.errors import (
+    ConfigurationError,
+    DivergedSlotError,
+    SupersededError,
+    WarehouseDataError,
+)
+from settlement.ledger.database import Ledger
+from settlement.ledger.dates import lock_generation
+from settlement.ledger.filling import bodies_without_payload, carry_out
+from settlement.ledger.people import Hold, holds_in_force, require_binding, require_go
+from settlement.ledger.slots import load_slots
+from settlement.ledger.snapshots import load_positions, newest_snapshot
+from settlement.partner_answers import Connection as PartnerConnection
+from settlement.partner_api import PartnerApi
+from settlement.partner_file import PartnerFile
+from settlement.partner_reads import PartnerReader
+from settlement.slot_state import OPEN, Slot, State
+from settlement.steps.listing import adopt_unknown_settlements
+from settlement.steps.payload import fetch_payload
+from settlement.values import Actor, PositionKey, Positions
+
+
+SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Slots of the date that wait for a signature or an answer, in the order of sending.
+
+    `superseded`: a newer run has taken the date; this one built nothing.
+    `waiting` amounts could not be placed yet: an older request for them is not concluded.
+    """
+
+    external_ids: list[str]
+    superseded: bool = False
+    held: list[Hold] = field(default_factory=list)
+    waiting: dict[PositionKey, int] = field(default_factory=dict)
+
+
+def build_requests(
+    ledger: Ledger,
+    api: PartnerApi,
+    partner: PartnerFile,
+    business_date: date,
+    generation: int,
+    actor: Actor,
+) -> Built:
+    """Adopt what the ledger does not know, fill all slots in one transaction, fetch payloads.
+
+    :raises BindingConflictError: if another account is bound to the partner's name
+    :raises StoppedError: if the partner's stop flag is up
+    :raises ForeignSettlementError: if the partner shows what nobody has placed
+    :raises DivergedSlotError: if a slot of the date waits for a person's decision
+    :raises PayloadMismatchError: if a signing payload is not what was asked for
+    :raises PartnerAnswerError: for any other answer that is not the payload
+    """
+    require_supported(partner)
+    with ledger.transaction() as tx:
+        require_binding(tx, partner, api.base_url, actor)
+        require_go(tx, partner.name)
+        snapshot = newest_snapshot(tx, partner.name, business_date)
+    if snapshot is None or snapshot.generation != generation:
+        return Built([], superseded=True)
+    reader = PartnerReader(ledger, api, partner, actor)
+    adopt_unknown_settlements(ledger, reader, partner, snapshot.window.start, actor)
+    connections = reader.connections()
+    try:
+        built = _fill(ledger, partner, business_date, generation, connections, actor)
+    except SupersededError:
+        return Built([], superseded=True)
+    with ledger.transaction() as tx:
+        missing = bodies_without_payload(tx, built.external_ids)
+    for external_id in missing:
+        fetch_payload(ledger, api, partner, external_id, actor)
+    return built
+
+
+def require_supported(partner: PartnerFile) -> None:
+    """Refuse partner kinds that this version cannot settle yet, before anything is sent.
+
+    :raises ConfigurationError: for partners with disputes (version 2 of the API)
+    """
+    if partner.api_version != "v1":
+        raise ConfigurationError(
+            f'partner file {partner.name}: api_version = "{partner.api_version}" is not supported '
+            'yet, only partners without disputes ("v1") are: nothing is sent'
+        )
+
+
+def _fill(
+    ledger: Ledger,
+    partner: PartnerFile,
+    business_date: date,
+    generation: int,
+    connections: Sequence[PartnerConnection],
+    actor: Actor,
+) -> Built:
+    """Fill all slots, or do nothing: one transaction under the lock of the date's row."""
+    with ledger.transaction() as tx:
+        lock_generation(tx, partner.name, business_date, generation)
+        require_go(tx, partner.name)
+        slots = load_slots(tx, partner.name, business_date, lock=True)
+        require_none_diverged(slots)
+        holds = holds_in_force(tx, partner.name)
+        planned, snapshot_id = plan_for(tx, partner, business_date, slots, holds)
+        require_known_connections(partner, planned, connections)
+        carry_out(
+            tx,
+            planned,
+            partner=partner.name,
+            business_date=business_date,
+            snapshot_id=snapshot_id,
+            actor=actor,
+        )
+        filled = load_slots(tx, partner.name, business_date)
+    waiting_for_us = [s.external_id for s in filled if s.state in OPEN | {State.PREPARED}]
+    return Built(waiting_for_us, held=holds, waiting=planned.waiting)
+
+
+def plan_for(
+    tx: Connection,
+    partner: PartnerFile,
+    business_date: date,
+    slots: Sequence[Slot],
+    holds: Sequence[Hold],
+) -> tuple[Plan, int]:
+    """The plan for the newest snapshot of a date, and that snapshot's id."""
+    snapshot = newest_snapshot(tx, partner.name, business_date)
+    if snapshot is None:
+        raise SupersededError(
+            f"{partner.name} {business_date}: the ledger holds no snapshot any more: clear "
+            "compute_net_positions with its downstream tasks"
+        )
+    net = load_positions(tx, snapshot.id)
+    return plan_of(partner, net, slots, holds), snapshot.id
+
+
+def plan_of(
+    partner: PartnerFile, net: Positions, slots: Sequence[Slot], holds: Sequence[Hold]
+) -> Plan:
+    """The plan for the given net positions; the preview and the real build share it."""
+    on_hold = frozenset(each.connection_id for each in holds)
+    owed = without_connections(difference(net, slots), on_hold)
+    return plan(owed, slots, partner.max_connections_per_request)
+
+
+def require_none_diverged(slots: Sequence[Slot]) -> None:
+    """Refuse to build on a date of which nobody knows what is booked.
+
+    :raises DivergedSlotError: naming the slots
+    """
+    diverged = [slot for slot in slots if slot.state is State.DIVERGED]
+    if diverged:
+        listed = "; ".join(f"{slot.external_id}: {slot.reason}" for slot in diverged)
+        raise DivergedSlotError(
+            f"{listed}. Nothing is built for this date until a person decides: compare with "
+            "`settlement show`, then take what the partner shows as booked with "
+            "`settlement record`"
+        )
+
+
+def require_known_connections(
+    partner: PartnerFile, planned: Plan, connections: Sequence[PartnerConnection]
+) -> None:
+    """Refuse amounts for connections that the partner does not show, or shows inactive.
+
+    :raises WarehouseDataError: naming them, before anything is signed
+    """
+    active = {each.id for each in connections if each.active}
+    wanted = {line.connection_id for fill in planned.fills for line in fill.lines}
+    missing = sorted(wanted - active)
+    if missing:
+        inactive = {each.id for each in connections if not each.active}
+        listed = ", ".join(
+            f"{each} ({'inactive' if each in inactive else 'unknown'})" for each in missing[:SHOWN]
+        )
+        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+        raise WarehouseDataError(
+            f"{partner.name}: trades name connections that the partner cannot settle: {listed}"
+            f"{more}. Correct the connection ids in the warehouse, or keep them out for now with "
+            "`settlement hold <connection>`; then clear compute_net_positions"
+        )

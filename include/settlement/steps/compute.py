@@ -1,0 +1,146 @@
+"""Step 1: read a date's trades in one snapshot and freeze its net positions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from settlement.business_calendar import BusinessCalendar
+from settlement.errors import EmptyDayError
+from settlement.ledger.chain import append_event
+from settlement.ledger.database import Ledger
+from settlement.ledger.dates import FrozenDate, next_generation
+from settlement.ledger.snapshots import (
+    Snapshot,
+    newest_snapshot,
+    store_snapshot,
+    stream_positions,
+)
+from settlement.partner_file import PartnerFile
+from settlement.values import Actor, Line
+from settlement.warehouse import Warehouse, WarehouseSnapshot
+from settlement.warehouse.balance import require_balanced
+from settlement.warehouse.history import require_history_unchanged
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A frozen snapshot: `generation` is what the build of the same run must still find newest."""
+
+    business_date: date
+    generation: int
+    snapshot_id: int
+    trade_count: int
+    position_count: int
+
+
+def compute_net_positions(
+    ledger: Ledger,
+    warehouse: Warehouse,
+    partner: PartnerFile,
+    business_date: date,
+    actor: Actor,
+) -> Computed:
+    """Take the date's next generation, check the warehouse, and freeze the net positions.
+
+    :raises DateNotDueError: before the first business date, or before cut-off + settle_after
+    :raises WarehouseError: if the warehouse cannot be trusted; nothing is stored then
+    :raises SupersededError: if a newer run took the date meanwhile
+    """
+    BusinessCalendar(partner).require_due(business_date, ledger.now())
+    with ledger.transaction() as tx:
+        frozen = next_generation(tx, partner, business_date, actor)
+        previous = newest_snapshot(tx, partner.name, business_date)
+    with warehouse.snapshot(partner, frozen.window) as reading:
+        require_trustworthy(ledger, reading, partner, frozen, previous)
+        snapshot = _freeze(ledger, reading, frozen, actor)
+    return Computed(
+        business_date,
+        frozen.generation,
+        snapshot.id,
+        snapshot.trade_count,
+        snapshot.position_count,
+    )
+
+
+def require_trustworthy(
+    ledger: Ledger,
+    reading: WarehouseSnapshot,
+    partner: PartnerFile,
+    frozen: FrozenDate,
+    previous: Snapshot | None,
+) -> None:
+    """Every check that the warehouse must pass before a reading is used.
+
+    :raises WarehouseDataError: if trades fail a check
+    :raises EmptyDayError: if there are none, and none were read before
+    :raises HistoryChangedError: if trades that were read before have changed or gone
+    """
+    reading.check()
+    if previous is not None and previous.watermark is not None:
+        with ledger.transaction() as tx:
+            require_history_unchanged(
+                previous.trade_count,
+                stream_positions(tx, previous.id),
+                reading.trade_count_until(previous.watermark),
+                reading.net_positions_until(previous.watermark),
+            )
+    if reading.trade_count() == 0 and not partner.allow_empty_days:
+        raise EmptyDayError(
+            f"{partner.name} {frozen.business_date}: the warehouse has no trades in "
+            f"{frozen.window}. Check that the load has run; if the day really was empty, set "
+            f"allow_empty_days in the partner file"
+        )
+
+
+class _Balance:
+    """Passes lines through and sums them per currency on the way."""
+
+    def __init__(self, lines: Iterable[Line]) -> None:
+        self._lines = lines
+        self.sums: dict[str, int] = {}
+
+    def __iter__(self) -> Iterator[Line]:
+        for line in self._lines:
+            self.sums[line.currency] = self.sums.get(line.currency, 0) + line.amount
+            yield line
+
+
+def balanced(reading: WarehouseSnapshot) -> Iterator[Line]:
+    """Net positions of a reading; raises at the end unless clients plus house is zero.
+
+    :raises WarehouseUnbalancedError: naming the currencies that are off
+    """
+    positions = _Balance(reading.net_positions())
+    yield from positions
+    require_balanced(positions.sums, reading.house_positions())
+
+
+def _freeze(
+    ledger: Ledger, reading: WarehouseSnapshot, frozen: FrozenDate, actor: Actor
+) -> Snapshot:
+    with ledger.transaction() as tx:
+        snapshot = store_snapshot(
+            tx,
+            frozen,
+            balanced(reading),
+            trade_count=reading.trade_count(),
+            watermark=reading.watermark(),
+            newest_executed_at=reading.newest_executed_at(),
+            query_text=reading.query_text,
+            actor=actor,
+        )
+        append_event(
+            tx,
+            frozen.partner,
+            "snapshot frozen",
+            actor,
+            business_date=frozen.business_date,
+            generation=frozen.generation,
+            snapshot_id=snapshot.id,
+            trades=snapshot.trade_count,
+            positions=snapshot.position_count,
+            positions_digest=snapshot.positions_digest,
+        )
+    return snapshot

@@ -1,0 +1,133 @@
+"""Before building: what the partner shows that the ledger does not know."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.postgresql import insert
+
+from settlement.errors import ForeignSettlementError
+from settlement.external_id import parse_external_id
+from settlement.ledger.chain import append_event
+from settlement.ledger.database import Ledger, clock
+from settlement.ledger.people import ignored_among
+from settlement.ledger.schema import listing
+from settlement.ledger.slots import apply_evidence, load_slot, open_slot
+from settlement.partner_answers import Settlement
+from settlement.partner_file import PartnerFile
+from settlement.partner_reads import PartnerReader
+from settlement.reconciliation import connections_by_account, shown_by
+from settlement.slot_state import State
+from settlement.values import Actor
+
+SHOWN = 5
+OVERLAP = timedelta(hours=1)
+"""Read again each time: the partner's clock may differ, and its list may lag behind."""
+
+
+def adopt_unknown_settlements(
+    ledger: Ledger, reader: PartnerReader, partner: PartnerFile, since: datetime, actor: Actor
+) -> list[str]:
+    """List what the partner shows since `since` and take into the ledger what is ours.
+
+    That heals a ledger that was lost or restored from an old copy. Returns the externalIds whose
+    slots were brought up to date.
+
+    :raises ForeignSettlementError: if a settlement can be placed nowhere and must not be ignored
+    """
+    with ledger.transaction() as tx:
+        started = clock(tx)
+        start = _listing_start(tx, partner.name, since)
+    shown = reader.settlements_created_since(start)
+    with ledger.transaction() as tx:
+        ignored = ignored_among(tx, partner.name, [each.id for each in shown])
+        news = [each for each in shown if each.id not in ignored and _is_news(tx, each)]
+    ours = [each for each in news if _is_ours(ledger, partner, each)]
+    foreign = [each for each in news if each not in ours]
+    if foreign and partner.foreign_settlements == "stop":
+        raise _foreign_error(partner, foreign)
+    if ours:
+        _adopt(ledger, reader, partner, ours, actor)
+    with ledger.transaction() as tx:
+        _listing_done(tx, partner.name, min(start, since), started)
+    return [each.external_id for each in ours]
+
+
+def _listing_start(tx: Connection, partner: str, since: datetime) -> datetime:
+    row = tx.execute(select(listing).where(listing.c.partner == partner)).one_or_none()
+    if row is None or since < row.listed_from:
+        return since
+    until: datetime = row.listed_until
+    return max(since, until - OVERLAP)
+
+
+def _listing_done(tx: Connection, partner: str, start: datetime, until: datetime) -> None:
+    values = {"partner": partner, "listed_from": start, "listed_until": until}
+    statement = insert(listing).values(values)
+    tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=["partner"],
+            set_={
+                "listed_from": statement.excluded.listed_from,
+                "listed_until": statement.excluded.listed_until,
+            },
+        )
+    )
+
+
+def _is_news(tx: Connection, shown: Settlement) -> bool:
+    """Whether the ledger does not yet hold the settlement's final state."""
+    slot = load_slot(tx, shown.external_id)
+    if slot is None:
+        return True
+    known = slot.settlement_id == shown.id and slot.state.value == shown.status
+    return not known and slot.state is not State.DIVERGED
+
+
+def _is_ours(ledger: Ledger, partner: PartnerFile, shown: Settlement) -> bool:
+    identity = parse_external_id(shown.external_id)
+    if identity is not None and identity.partner == partner.name:
+        return True
+    with ledger.transaction() as tx:
+        return load_slot(tx, shown.external_id) is not None
+
+
+def _adopt(
+    ledger: Ledger,
+    reader: PartnerReader,
+    partner: PartnerFile,
+    ours: list[Settlement],
+    actor: Actor,
+) -> None:
+    connections = connections_by_account(reader.connections())
+    for settlement in ours:
+        evidence = shown_by(reader, settlement, connections)
+        with ledger.transaction() as tx:
+            identity = parse_external_id(settlement.external_id)
+            if load_slot(tx, settlement.external_id) is None and identity is not None:
+                open_slot(tx, identity, state=State.WITHDRAWN)
+                append_event(
+                    tx,
+                    partner.name,
+                    "slot found at the partner",
+                    actor,
+                    business_date=identity.business_date,
+                    external_id=settlement.external_id,
+                    settlement_id=settlement.id,
+                )
+            apply_evidence(tx, settlement.external_id, evidence, actor, answer_digest=None)
+
+
+def _foreign_error(partner: PartnerFile, foreign: list[Settlement]) -> ForeignSettlementError:
+    listed = "; ".join(
+        f"{each.external_id} ({each.id}, {each.status}, created {each.created_at.isoformat()})"
+        for each in foreign[:SHOWN]
+    )
+    more = f" and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""
+    return ForeignSettlementError(
+        f"{partner.name}: the partner shows {len(foreign)} settlement(s) that this project did not "
+        f"make: {listed}{more}. Nothing is sent. Record each for a date with `settlement record "
+        f"{partner.name} <externalId> --date <date>` or put it aside with `settlement ignore "
+        f"{partner.name} <externalId>`"
+    )

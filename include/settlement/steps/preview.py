@@ -1,0 +1,85 @@
+"""What would be sent now for a date: the real plan over a fresh reading, nothing stored or sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from settlement.business_calendar import BusinessCalendar
+from settlement.external_id import SlotIdentity, parse_external_id
+from settlement.ledger.database import Ledger
+from settlement.ledger.dates import FrozenDate, load_date, window_for
+from settlement.ledger.people import Hold, holds_in_force
+from settlement.ledger.slots import load_slots
+from settlement.ledger.snapshots import newest_snapshot
+from settlement.partner_file import PartnerFile
+from settlement.settlement_request import SettlementInstruction, nonce_of, notes_of
+from settlement.slot_state import OPEN, Slot
+from settlement.steps.build import plan_of, require_none_diverged, require_supported
+from settlement.steps.compute import balanced, require_trustworthy
+from settlement.values import PositionKey, Window, as_positions
+from settlement.warehouse import Warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Requests that a run would make now, with what it would leave out and why."""
+
+    business_date: date
+    window: Window
+    trade_count: int
+    requests: list[SettlementInstruction]
+    in_flight: list[str]
+    held: list[Hold]
+    waiting: dict[PositionKey, int]
+
+
+def preview_requests(
+    ledger: Ledger, warehouse: Warehouse, partner: PartnerFile, business_date: date
+) -> Preview:
+    """The same checks, plan and bodies as the real run, from a snapshot that is not kept.
+
+    What the partner shows and the ledger does not know is not looked up here.
+
+    :raises SettlementError: as the real run would, up to the build
+    """
+    require_supported(partner)
+    BusinessCalendar(partner).require_due(business_date, ledger.now())
+    with ledger.transaction() as tx:
+        stored = load_date(tx, partner.name, business_date)
+        window = window_for(tx, partner, business_date)
+        previous = newest_snapshot(tx, partner.name, business_date)
+        slots = load_slots(tx, partner.name, business_date)
+        holds = holds_in_force(tx, partner.name)
+    require_none_diverged(slots)
+    frozen = stored or FrozenDate(partner.name, business_date, window, 0)
+    with warehouse.snapshot(partner, window) as reading:
+        require_trustworthy(ledger, reading, partner, frozen, previous)
+        net = as_positions(balanced(reading))
+        trade_count = reading.trade_count()
+    planned = plan_of(partner, net, slots, holds)
+    next_n = _next_number(slots)
+    requests: list[SettlementInstruction] = []
+    for fill in planned.fills:
+        external_id = fill.external_id
+        if external_id is None:
+            external_id = SlotIdentity(partner.name, business_date, next_n).external_id
+            next_n += 1
+        nonce = nonce_of(external_id, fill.lines)
+        requests.append(
+            SettlementInstruction.from_lines(
+                external_id,
+                fill.lines,
+                notes_of(business_date, nonce),
+                nonce,
+                decimals=partner.currencies if partner.amounts == "full_units" else None,
+            )
+        )
+    in_flight = [slot.external_id for slot in slots if slot.state in OPEN]
+    return Preview(business_date, window, trade_count, requests, in_flight, holds, planned.waiting)
+
+
+def _next_number(slots: Sequence[Slot]) -> int:
+    identities = (parse_external_id(slot.external_id) for slot in slots)
+    return max((each.n for each in identities if each is not None), default=0) + 1

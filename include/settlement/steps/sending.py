@@ -1,0 +1,121 @@
+"""The gate right before every send: all of it in the transaction that writes the attempt row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from settlement.difference import in_effect
+from settlement.errors import HeldConnectionError, SupersededError
+from settlement.evidence import Sent
+from settlement.ledger.attempts import start_attempt
+from settlement.ledger.bodies import StoredBody, load_current_body
+from settlement.ledger.database import clock
+from settlement.ledger.people import held_connections, require_go
+from settlement.ledger.schema import slot as slot_table
+from settlement.ledger.slots import apply_evidence, load_slots, require_slot
+from settlement.ledger.snapshots import load_positions
+from settlement.partner_file import PartnerFile
+from settlement.slot_state import OPEN, Slot, State
+from settlement.values import Actor
+
+SENDABLE = frozenset({State.PREPARED, State.UNKNOWN, State.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class BegunAttempt:
+    """An attempt whose row is written: these bytes may now be sent, once."""
+
+    id: int
+    body: int
+    request: bytes
+
+
+def begin_attempt(
+    tx: Connection, partner: PartnerFile, external_id: str, actor: Actor
+) -> BegunAttempt:
+    """Check that the slot's bytes may be sent now, and write that they are.
+
+    :raises StoppedError: if the stop flag is up
+    :raises HeldConnectionError: if a connection of the body is on hold
+    :raises SupersededError: if the body is not signed, or the plan it was built for no longer holds
+    """
+    slot = require_slot(tx, external_id, lock=True)
+    require_go(tx, partner.name)
+    body = load_current_body(tx, external_id)
+    if slot.state not in SENDABLE or body.request is None:
+        raise SupersededError(
+            f"{external_id} is {slot.state.value} and its newest body is "
+            f"{'signed' if body.request else 'not signed'}: another run has rebuilt it; clear "
+            "build_requests with its downstream tasks"
+        )
+    _require_no_hold(tx, partner, body)
+    if slot.state is State.PREPARED:
+        _require_plan_holds(tx, body)
+    attempt_id = start_attempt(
+        tx,
+        partner.name,
+        "submit",
+        actor,
+        external_id=external_id,
+        body=body.number,
+        request=body.request,
+    )
+    apply_evidence(tx, external_id, Sent(body.number), actor, answer_digest=None)
+    return BegunAttempt(attempt_id, body.number, body.request)
+
+
+def _require_no_hold(tx: Connection, partner: PartnerFile, body: StoredBody) -> None:
+    held = held_connections(tx, partner.name) & {line.connection_id for line in body.lines}
+    if held:
+        raise HeldConnectionError(
+            f"{body.external_id} contains {', '.join(sorted(held))}, on hold: it is not sent. "
+            "Clear compute_net_positions to build it without them, or end the hold with "
+            "`settlement hold <connection> --end`"
+        )
+
+
+def _require_plan_holds(tx: Connection, body: StoredBody) -> None:
+    """No first send past the snapshot that the body was built from.
+
+    What other slots of the date hold may have turned out differently since the build.
+
+    :raises SupersededError: naming the first amount that would be taken too far
+    """
+    if body.snapshot_id is None:
+        return
+    net = load_positions(tx, body.snapshot_id)
+    others = [
+        each
+        for each in load_slots(tx, body.partner, body.business_date)
+        if each.external_id != body.external_id
+    ]
+    taken = in_effect(others)
+    for line in body.lines:
+        rest = net.get(line.key, 0) - taken.get(line.key, 0)
+        if not min(0, rest) <= line.amount <= max(0, rest):
+            raise SupersededError(
+                f"{body.external_id} was built to give {line.connection_id} {line.amount} "
+                f"{line.currency}, but only {rest} is left since another request turned out "
+                "differently: clear compute_net_positions with its downstream tasks"
+            )
+
+
+def slots_before(tx: Connection, external_id: str) -> list[Slot]:
+    """The lower-numbered slots of the same date, in order."""
+    row = tx.execute(select(slot_table).where(slot_table.c.external_id == external_id)).one()
+    before: list[Slot] = []
+    for each in load_slots(tx, row.partner, row.business_date):
+        if each.external_id == external_id:
+            break
+        before.append(each)
+    return before
+
+
+def older_than_age_lock(tx: Connection, partner: PartnerFile, external_id: str) -> bool:
+    """Whether an open slot is so old that it must be looked up before anything is sent again."""
+    row = tx.execute(select(slot_table).where(slot_table.c.external_id == external_id)).one()
+    if State(row.state) not in OPEN or row.first_sent_at is None:
+        return False
+    return bool(clock(tx) - row.first_sent_at >= partner.look_up_first_after)

@@ -1,0 +1,70 @@
+"""Step 3: sign the payloads that the ledger holds as prepared, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+
+from settlement.ledger.bodies import StoredBody, load_current_body
+from settlement.ledger.database import Ledger
+from settlement.ledger.filling import store_signature
+from settlement.ledger.slots import load_slots, require_slot
+from settlement.partner_file import PartnerFile
+from settlement.settlement_request import check_payload
+from settlement.signing import Signer
+from settlement.slot_state import OPEN, State
+from settlement.steps.payload import instruction_of
+from settlement.values import Actor
+
+
+def sign_requests(
+    ledger: Ledger, signer: Signer, partner: PartnerFile, business_date: date, actor: Actor
+) -> list[str]:
+    """Sign every current body that has a payload and no signature of this key, unless it was sent.
+
+    Needs neither token nor network. The exact request bytes are stored with the signature: what
+    is sent later is what is stored here. Returns the externalIds to submit, in order of sending.
+
+    :raises PayloadMismatchError: if a stored payload is not what its body asks for
+    """
+    with ledger.transaction() as tx:
+        slots = load_slots(tx, partner.name, business_date)
+        bodies = [
+            load_current_body(tx, slot.external_id)
+            for slot in slots
+            if slot.state in OPEN | {State.PREPARED} and slot.current_body is not None
+        ]
+    for body in bodies:
+        if _needs_signature(body, signer):
+            _sign(ledger, signer, partner, body, actor)
+    return [body.external_id for body in bodies]
+
+
+def _needs_signature(body: StoredBody, signer: Signer) -> bool:
+    if body.payload is None:
+        return False
+    never_sent = body.sent_at is None and body.key_id != signer.key_id
+    return body.request is None or never_sent
+
+
+def _sign(
+    ledger: Ledger, signer: Signer, partner: PartnerFile, body: StoredBody, actor: Actor
+) -> None:
+    payload = body.payload or ""
+    instruction = instruction_of(partner, body)
+    check_payload(instruction, payload)
+    signature = signer.sign(payload)
+    request = instruction.settlement_request_bytes(payload, signature)
+    with ledger.transaction() as tx:
+        require_slot(tx, body.external_id, lock=True)  # a send reads its bytes under this lock
+        store_signature(
+            tx,
+            body.external_id,
+            body.number,
+            signature=signature,
+            key_id=signer.key_id,
+            request=request,
+            actor=actor,
+            identity=(body.partner, body.business_date),
+            request_digest=hashlib.sha256(request).hexdigest(),
+        )

@@ -1,0 +1,124 @@
+"""Step 4: send the exact stored bytes of one slot, and say what the answer proves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from settlement.errors import OutcomeUnknownError
+from settlement.evidence import Answered, Verdict, classify
+from settlement.ledger.attempts import finish_attempt
+from settlement.ledger.database import Ledger, clock
+from settlement.ledger.people import require_binding
+from settlement.ledger.slots import apply_evidence, require_slot
+from settlement.partner_api import Answer, PartnerApi, TransportError
+from settlement.partner_file import PartnerFile
+from settlement.partner_reads import PartnerReader, enterprise_path
+from settlement.reconciliation import look_up
+from settlement.slot_state import ABSENCES_TO_REFUSE, Slot, State
+from settlement.steps.outcome import raise_unless_done
+from settlement.steps.payload import digest_of
+from settlement.steps.sending import begin_attempt, older_than_age_lock, slots_before
+from settlement.values import Actor
+
+CONCLUDED_BY_LOOK_UP = {
+    Verdict.REFUSAL,
+    Verdict.UNAUTHORISED,
+    Verdict.COMPLETED_UNCONFIRMED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A slot after its submit; `conflict`: the reconciliation task has to look at it."""
+
+    external_id: str
+    state: State
+    conflict: bool = False
+
+
+def submit_request(
+    ledger: Ledger, api: PartnerApi, partner: PartnerFile, external_id: str, actor: Actor
+) -> Submitted:
+    """Send a slot's stored bytes once, unless there is nothing to send (partner API, section 6).
+
+    A body that was never sent goes out only when every lower slot of its date is concluded: only
+    then is certain what those slots hold, whatever the ledger has forgotten.
+
+    :raises StoppedError, HeldConnectionError, SupersededError: before anything is sent
+    :raises OutcomeUnknownError, SettlementFailedError: to be retried with the same bytes
+    :raises CredentialsError, RefusedError, RejectedError, DivergedSlotError: to be seen by a person
+    """
+    with ledger.transaction() as tx:
+        require_binding(tx, partner, api.base_url, actor)
+        slot = require_slot(tx, external_id)
+        look_first = older_than_age_lock(tx, partner, external_id)
+    reader = PartnerReader(ledger, api, partner, actor)
+    if look_first:
+        slot = look_up(ledger, reader, external_id, actor)
+    if slot.state is State.PREPARED:
+        _conclude_slots_before(ledger, reader, external_id, actor)
+    if slot.state in {State.PREPARED, State.UNKNOWN, State.FAILED} and not slot.in_conflict:
+        evidence = _send(ledger, api, partner, slot, actor)
+        slot = _after(ledger, reader, external_id, evidence, actor)
+        raise_unless_done(slot, evidence)
+    else:
+        raise_unless_done(slot, None)
+    return Submitted(external_id, slot.state, conflict=slot.in_conflict)
+
+
+def _conclude_slots_before(
+    ledger: Ledger, reader: PartnerReader, external_id: str, actor: Actor
+) -> None:
+    """Look up every lower slot of the date whose outcome is open; wait while one stays open.
+
+    :raises OutcomeUnknownError: naming the slot that has to be concluded first
+    """
+    with ledger.transaction() as tx:
+        before = slots_before(tx, external_id)
+    for slot in before:
+        if slot.state is State.UNKNOWN:
+            slot = look_up(ledger, reader, slot.external_id, actor)  # noqa: PLW2901
+        if slot.state in {State.UNKNOWN, State.PREPARED}:
+            raise OutcomeUnknownError(
+                f"{external_id} waits: {slot.external_id} is {slot.state.value}, and a request is "
+                "first sent only when every lower slot of its date is concluded"
+            )
+
+
+def _send(
+    ledger: Ledger, api: PartnerApi, partner: PartnerFile, slot: Slot, actor: Actor
+) -> Answered:
+    """One exchange: the attempt row before, the evidence after, no transaction in between."""
+    with ledger.transaction() as tx:
+        attempt = begin_attempt(tx, partner, slot.external_id, actor)
+    path = f"{enterprise_path(partner)}/partners/settlements"
+    outcome: Answer | TransportError
+    try:
+        outcome = api.exchange("POST", path, body=attempt.request)
+    except TransportError as error:
+        outcome = error
+    with ledger.transaction() as tx:
+        finish_attempt(tx, attempt.id, outcome)
+        known = require_slot(tx, slot.external_id, lock=True).settlement_id
+        evidence = classify(
+            outcome,
+            external_id=slot.external_id,
+            body=attempt.body,
+            settlement_id=known,
+            now=clock(tx),
+        )
+        apply_evidence(tx, slot.external_id, evidence, actor, answer_digest=digest_of(outcome))
+    return evidence
+
+
+def _after(
+    ledger: Ledger, reader: PartnerReader, external_id: str, evidence: Answered, actor: Actor
+) -> Slot:
+    """The slot after the answer, and after the look-ups that some answers need."""
+    with ledger.transaction() as tx:
+        slot = require_slot(tx, external_id)
+    if evidence.verdict in CONCLUDED_BY_LOOK_UP:
+        for _ in range(ABSENCES_TO_REFUSE.get(evidence.verdict, 1)):
+            if slot.state is State.UNKNOWN:
+                slot = look_up(ledger, reader, external_id, actor)
+    return slot

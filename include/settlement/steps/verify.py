@@ -1,0 +1,118 @@
+"""Step 7: green means settled. Looks at the ledger's evidence, never at Airflow's states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from settlement.amounts import display
+from settlement.difference import difference, without_connections
+from settlement.errors import NotSettledError
+from settlement.ledger.chain import append_event
+from settlement.ledger.database import Ledger
+from settlement.ledger.dates import load_date
+from settlement.ledger.people import held_connections
+from settlement.ledger.slots import load_slots
+from settlement.ledger.snapshots import load_positions, newest_snapshot
+from settlement.partner_file import PartnerFile
+from settlement.slot_state import NEEDS_A_PERSON, Slot, State
+from settlement.values import Actor, PositionKey, Positions
+
+SHOWN = 5
+SECTION = {
+    State.PREPARED: "not-settled",
+    State.UNKNOWN: "unknown",
+    State.PENDING: "pending",
+    State.FAILED: "failed",
+    State.DIVERGED: "diverged",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A date of which every position is settled, or held by a person's recorded decision."""
+
+    business_date: date
+    positions: int
+    held: int
+    completed: list[str]
+
+
+def verify_settled(
+    ledger: Ledger,
+    partner: PartnerFile,
+    business_date: date,
+    actor: Actor,
+    *,
+    since: datetime | None,
+) -> Settled:
+    """Prove from the ledger that nothing is left to settle for the date.
+
+    :param since: the newest snapshot must be at least this new (the run's start): an older one
+        would not have seen the trades that this run was started for
+    :raises NotSettledError: naming each difference and open slot with its runbook section
+    """
+    with ledger.transaction() as tx:
+        frozen = load_date(tx, partner.name, business_date)
+        snapshot = newest_snapshot(tx, partner.name, business_date)
+        if frozen is None or snapshot is None:
+            raise NotSettledError(
+                f"{partner.name} {business_date}: no snapshot of the date's trades was ever "
+                "taken: clear compute_net_positions with its downstream tasks"
+            )
+        if snapshot.generation != frozen.generation:
+            raise NotSettledError(
+                f"{partner.name} {business_date}: the newest reading of the warehouse (generation "
+                f"{frozen.generation}) did not end in a snapshot: see compute_net_positions of the "
+                "run that took it, or clear it with its downstream tasks"
+            )
+        if since is not None and snapshot.taken_at < since:
+            raise NotSettledError(
+                f"{partner.name} {business_date}: the newest snapshot is older than this run: "
+                "compute_net_positions did not run; clear it with its downstream tasks"
+            )
+        net = load_positions(tx, snapshot.id)
+        slots = load_slots(tx, partner.name, business_date)
+        held = held_connections(tx, partner.name)
+        owed = difference(net, slots)
+        left = without_connections(owed, held)
+        problems = [*_describe_slots(slots), *_describe_difference(left, partner.currencies)]
+        if problems:
+            raise NotSettledError(
+                f"{partner.name} {business_date} is not settled:\n- " + "\n- ".join(problems)
+            )
+        completed = [each.external_id for each in slots if each.state is State.COMPLETED]
+        append_event(
+            tx,
+            partner.name,
+            "settled",
+            actor,
+            business_date=business_date,
+            snapshot_id=snapshot.id,
+            positions=len(net),
+            held=len(owed),
+        )
+    return Settled(business_date, len(net), len(owed), completed)
+
+
+def _describe_slots(slots: Sequence[Slot]) -> list[str]:
+    return [
+        f"{each.external_id} is {each.state.value}"
+        f"{f' ({each.reason})' if each.reason else ''} [runbook: {SECTION[each.state]}]"
+        for each in slots
+        if each.state in NEEDS_A_PERSON
+    ]
+
+
+def _describe_difference(left: Positions, currencies: Mapping[str, int]) -> list[str]:
+    if not left:
+        return []
+    keys: list[PositionKey] = sorted(left)
+    shown = [
+        f"{key.connection_id} {display(left[key], currencies.get(key.currency, 0))} {key.currency}"
+        for key in keys[:SHOWN]
+    ]
+    more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
+    listed = "; ".join(shown)
+    return [f"{len(keys)} position(s) still differ: {listed}{more} [runbook: not-settled]"]
