@@ -203,6 +203,7 @@ def test_an_edit_that_leaves_an_empty_window_is_refused():
     )
     with pytest.raises(WindowConflictError, match=r"2026-03-29 would be empty.*acme\.toml"):
         beirut.window(date(2026, 3, 29))
+    assert beirut.date_of_cut_off(beirut.cut_off(date(2026, 3, 29))) == date(2026, 3, 28)
 
 
 @given(

@@ -147,6 +147,12 @@ def test_both_forms_of_amounts_are_read_by_their_depth():
     for amounts in (form_1, form_2):
         read = SettlementInstruction.model_validate({**base, "settlementAmounts": amounts})
         assert json.loads(read.signing_request_bytes())["settlementAmounts"] == amounts
+    unsorted = {TWO: {ONE: {"ETH": "2", "BTC": "-1"}}, ONE: {TWO: {"BTC": "1"}}}
+    read = SettlementInstruction.model_validate({**base, "settlementAmounts": unsorted})
+    assert read.signing_request_bytes().decode() == (
+        f'{{"externalId":"x","settlementAmounts":{{"{ONE}":{{"{TWO}":{{"BTC":"1"}}}},'
+        f'"{TWO}":{{"{ONE}":{{"BTC":"-1","ETH":"2"}}}}}},"nonce":"n"}}'
+    )
     for amounts in ({**form_1, TWO: {ONE: {"BTC": "1"}}}, {ONE: {"BTC": 1}}, {ONE: {}}, {}):
         with pytest.raises(ValueError, match="settlementAmounts"):
             SettlementInstruction.model_validate({**base, "settlementAmounts": amounts})

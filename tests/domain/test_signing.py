@@ -146,7 +146,7 @@ BAD_KEYS = {
     "key zero": (_with(46, bytes(32)), "outside the range"),
     "key of the order": (_with(46, ORDER.to_bytes(32, "big")), "outside the range"),
     "root with a parent": (_with(5, b"\x01"), "root key and names a parent"),
-    "leading ones": ("1" * 20 + XPRV[:-20], "wrong length"),
+    "leading one": ("1" + XPRV, "wrong length"),
 }
 
 
