@@ -13,7 +13,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Route(StrEnum):
@@ -115,10 +115,16 @@ class Fault(_Model):
     """One fault and its measures; a kind ignores the measures it does not name."""
 
     fault: FaultKind
-    seconds: float = Field(default=1, ge=0)
+    seconds: float | None = Field(default=None, ge=0)
+    """A second if left out, but for a lag, which then counts look-ups only."""
     look_ups: int | None = Field(default=None, ge=1)
     calls: int = Field(default=1, ge=1)
     page_size: int = Field(default=2, ge=1)
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long an answer takes, or is asked to be waited for."""
+        return 1 if self.seconds is None else self.seconds
 
     def applies_to(self, route: Route) -> bool:
         """Whether this fault makes sense on a route."""
@@ -133,6 +139,12 @@ class FaultRule(Fault):
     external_id: str | None = None
     times: int | None = Field(default=1, ge=1)
     """How many requests it meets; None: all of them."""
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> FaultRule:
+        if self.route is not None and not self.applies_to(self.route):
+            raise ValueError(f"fault {self.fault} makes no sense on route {self.route}")
+        return self
 
     def meets(self, route: Route, external_ids: Iterable[str]) -> bool:
         """Whether the rule is about this request."""

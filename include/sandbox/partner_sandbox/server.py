@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import socket
+import sqlite3
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qsl
 
 import uvicorn
 from fastapi import FastAPI
-from pydantic import ValidationError
 
 from partner_sandbox.connection_dropping import (
     DroppingProtocol,
@@ -80,8 +83,29 @@ def serve(
         store.close()
 
 
+@contextmanager
+def running(sandbox: Sandbox, host: str = DEFAULT_HOST, port: int = 0) -> Iterator[str]:
+    """Serve a sandbox from a thread and give its base URL; port 0 takes any free one."""
+    config = uvicorn.Config(
+        create_app(sandbox),
+        http=DroppingProtocol,
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    with socket.create_server((host, port)) as listening:
+        # clients may connect at once: they queue up until the server has started
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield f"http://{host}:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `python -m partner_sandbox`; returns 2 for a world file that cannot be read."""
+    """Run `python -m partner_sandbox`; returns 2 for a world or store file that cannot be read."""
     parser = argparse.ArgumentParser(
         prog="partner_sandbox",
         description="A stand-in for the partner API to rehearse settlements with.",
@@ -93,10 +117,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         world = None if arguments.config is None else load_world(arguments.config)
-    except (OSError, ValueError, ValidationError) as problem:
+    except (OSError, ValueError) as problem:
         sys.stderr.write(f"{arguments.config}: {problem}\n")
         return 2
-    serve(arguments.host, arguments.port, arguments.store, world)
+    try:
+        serve(arguments.host, arguments.port, arguments.store, world)
+    except sqlite3.Error as problem:
+        sys.stderr.write(f"{arguments.store}: {problem}; name a new file or an earlier store\n")
+        return 2
     return 0
 
 

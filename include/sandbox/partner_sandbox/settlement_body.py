@@ -112,7 +112,11 @@ def require_same_content(
     extra = sorted(set(content) - set(SIGNED_FIELDS))
     if extra:
         raise Refusal(400, f"payload has a field that the request has not: {extra[0]}")
-    if read_body(content, partner, settings) != body:
+    try:
+        signed = read_body(content, partner, settings)
+    except Refusal as refusal:
+        raise Refusal(400, f"payload: {refusal.message}") from None
+    if signed != body:
         raise Refusal(400, "payload differs from the request data")
 
 

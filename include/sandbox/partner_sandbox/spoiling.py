@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -40,7 +41,7 @@ def answer_before(fault: Fault) -> Response | None:
             "name": "TooManyRequests",
             "requestId": "sandbox-request",
         }
-        return json_response(429, content, {"Retry-After": str(round(fault.seconds))})
+        return json_response(429, content, {"Retry-After": str(math.ceil(fault.wait_seconds))})
     if kind is FaultKind.REDIRECT:
         return Response(302, {"Location": "/login", **_HTML_TYPE}, b"")
     return None
@@ -54,9 +55,9 @@ def answer_after(fault: Fault, answer: Response) -> Response:
         case FaultKind.GATEWAY_TIMEOUT:
             return _page(504, b"Gateway Timeout")
         case FaultKind.DELAY:
-            return replace(answer, delay_seconds=fault.seconds)
+            return replace(answer, delay_seconds=fault.wait_seconds)
         case FaultKind.DRIP:
-            return replace(answer, drip_seconds=fault.seconds)
+            return replace(answer, drip_seconds=fault.wait_seconds)
         case FaultKind.TRUNCATED:
             return replace(answer, body=answer.body[: len(answer.body) // 2])
         case FaultKind.HTML:

@@ -139,7 +139,7 @@ def _insert(
     at = stamp(exchange.now)
     shown_from, hidden_look_ups = at, 0
     if exchange.fault is not None and exchange.meets(FaultKind.LAG):
-        shown_from = stamp(exchange.now + timedelta(seconds=exchange.fault.seconds))
+        shown_from = stamp(exchange.now + timedelta(seconds=exchange.fault.seconds or 0))
         hidden_look_ups = exchange.fault.look_ups or 0
     settlement = Settlement(
         id=made_up_id("settlement", exchange.partner.id, external_id),
