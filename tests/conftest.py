@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,8 @@ def template_ledger(postgres: EmbeddedServer) -> str:
     return "template_ledger"
 
 
-@pytest.fixture
-def ledger_url(postgres: EmbeddedServer, template_ledger: str) -> Iterator[URL]:
-    """URL of an empty, migrated ledger of this test's own."""
+@contextmanager
+def _own_ledger(postgres: EmbeddedServer, template_ledger: str) -> Iterator[URL]:
     name = f"ledger_{uuid.uuid4().hex[:12]}"
     admin = Ledger.connect(postgres.url("postgres"))
     with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -50,6 +50,22 @@ def ledger_url(postgres: EmbeddedServer, template_ledger: str) -> Iterator[URL]:
         yield admin.engine.url.set(database=name)
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     admin.engine.dispose()
+
+
+@pytest.fixture
+def ledger_url(postgres: EmbeddedServer, template_ledger: str) -> Iterator[URL]:
+    """URL of an empty, migrated ledger of this test's own."""
+    with _own_ledger(postgres, template_ledger) as url:
+        yield url
+
+
+@pytest.fixture
+def fresh_ledger(postgres: EmbeddedServer, template_ledger: str) -> Iterator[Ledger]:
+    """A second empty ledger: what is there after the first was lost."""
+    with _own_ledger(postgres, template_ledger) as url:
+        ledger = Ledger.connect(url)
+        yield ledger
+        ledger.engine.dispose()
 
 
 @pytest.fixture

@@ -113,9 +113,8 @@ def require_unbroken(tx: Connection, partner: str) -> int:
     :raises ChainBrokenError: naming the first event that was changed, removed or inserted
     """
     previous, seq = GENESIS, 0
-    rows = tx.execution_options(yield_per=1000).execute(
-        select(event).where(event.c.partner == partner).order_by(event.c.seq)
-    )
+    query = select(event).where(event.c.partner == partner).order_by(event.c.seq)
+    rows = tx.execute(query, execution_options={"yield_per": 1000})
     for row in rows.mappings():
         seq += 1
         if (

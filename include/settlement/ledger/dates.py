@@ -28,7 +28,7 @@ class FrozenDate:
 def load_date(
     tx: Connection, partner: str, business_date: date, *, lock: bool = False
 ) -> FrozenDate | None:
-    """The frozen date, or None if it was never computed; locked to the transaction's end if asked."""
+    """The frozen date, or None if it was never computed; locked until the end if asked."""
     query = select(table).where(table.c.partner == partner, table.c.business_date == business_date)
     row = tx.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:

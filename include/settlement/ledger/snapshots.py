@@ -61,7 +61,7 @@ def stream_positions(tx: Connection, snapshot_id: int) -> Iterator[Line]:
         .where(net_position.c.snapshot_id == snapshot_id)
         .order_by(net_position.c.connection_id.collate("C"), net_position.c.currency.collate("C"))
     )
-    for row in tx.execution_options(yield_per=BATCH_ROWS).execute(query):
+    for row in tx.execute(query, execution_options={"yield_per": BATCH_ROWS}):
         yield Line(row.connection_id, row.currency, row.amount)
 
 

@@ -30,7 +30,6 @@ from settlement.steps.listing import adopt_unknown_settlements
 from settlement.steps.payload import fetch_payload
 from settlement.values import Actor, PositionKey, Positions
 
-
 SHOWN = 5
 
 

@@ -1,0 +1,102 @@
+"""One partner's day through all steps, without Airflow."""
+
+from __future__ import annotations
+
+import pytest
+from partner_sandbox.faults import FaultKind, Route
+from settlement.errors import OutcomeUnknownError, RefusedError
+from settlement.ledger.database import Ledger
+from support.day import ALICE, BOB, CAROL, DAVE, World, demo_partner
+from support.in_process import net_of
+
+
+@pytest.fixture
+def world(ledger: Ledger) -> World:
+    """Two trades between four clients."""
+    world = World(ledger)
+    world.trade(ALICE, BOB, 100)
+    world.trade(CAROL, DAVE, 10**30)
+    return world
+
+
+def test_the_first_run_settles_the_whole_day(world: World) -> None:
+    """Every net position is booked, exactly, in one completed slot."""
+    settled = world.run()
+    assert settled.completed == ["demo-2026-03-03-1"]
+    assert world.booked() == net_of(world.warehouse.trades)
+    assert world.booked()[(CAROL, "BTC")] == 10**30
+
+
+def test_a_second_run_has_nothing_to_settle(world: World) -> None:
+    """Re-running a settled date sends nothing and is green."""
+    world.run()
+    before = world.booked()
+    assert world.prepare() == []
+    world.verify()
+    assert world.booked() == before
+
+
+def test_late_trades_settle_as_a_difference(world: World) -> None:
+    """Only what was added is sent, under the next slot."""
+    world.run()
+    world.trade(ALICE, CAROL, 7)
+    world.run()
+    assert list(world.states()) == ["demo-2026-03-03-1", "demo-2026-03-03-2"]
+    assert world.booked() == net_of(world.warehouse.trades)
+
+
+def test_a_day_is_split_by_connections_losses_first(ledger: Ledger) -> None:
+    """No request carries more connections than the partner file allows."""
+    world = World(ledger, demo_partner(max_connections_per_request=2))
+    world.trade(ALICE, BOB, 100)
+    world.trade(CAROL, DAVE, 50)
+    world.run()
+    slots = world.slots()
+    assert len(slots) == 4
+    assert all(amount < 0 for amount in slots[0].current.positions.values())
+    assert all(amount > 0 for amount in slots[-1].current.positions.values())
+    assert world.booked() == net_of(world.warehouse.trades)
+
+
+def test_a_lost_answer_is_recovered_by_sending_the_same_bytes(world: World) -> None:
+    """The partner booked it, the answer was lost: the replay finds it settled, once."""
+    world.fault(FaultKind.DROP_AFTER, route=Route.SUBMIT)
+    with pytest.raises(OutcomeUnknownError):
+        world.run()
+    assert world.states() == {"demo-2026-03-03-1": "unknown"}
+    world.run()
+    assert world.booked() == net_of(world.warehouse.trades)
+
+
+def test_a_conflict_that_is_ours_is_reconciled(world: World) -> None:
+    """A 409 for a settlement equal to one of our bodies completes the slot."""
+    world.fault(FaultKind.DROP_AFTER, route=Route.SUBMIT)
+    with pytest.raises(OutcomeUnknownError):
+        world.run()
+    world.fault(FaultKind.CONFLICT, route=Route.SUBMIT)
+    world.run()
+    assert world.states() == {"demo-2026-03-03-1": "completed"}
+    assert world.booked() == net_of(world.warehouse.trades)
+
+
+def test_a_refused_request_frees_its_slot(world: World) -> None:
+    """A no that a look-up confirms frees the slot; the next run fills it again."""
+    world.fault(FaultKind.FORBIDDEN, route=Route.SUBMIT)
+    with pytest.raises(RefusedError):
+        world.run()
+    assert world.states() == {"demo-2026-03-03-1": "refused"}
+    world.run()
+    assert world.states() == {"demo-2026-03-03-1": "completed"}
+    assert world.booked() == net_of(world.warehouse.trades)
+
+
+def test_a_lost_ledger_is_healed_from_the_partner(
+    world: World, ledger: Ledger, fresh_ledger: Ledger
+) -> None:
+    """With an empty ledger the next run adopts what is booked and sends nothing again."""
+    world.run()
+    world.trade(ALICE, CAROL, 7)
+    world.ledger = fresh_ledger
+    world.run()
+    assert list(world.states()) == ["demo-2026-03-03-1", "demo-2026-03-03-2"]
+    assert world.booked() == net_of(world.warehouse.trades)

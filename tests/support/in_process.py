@@ -1,0 +1,133 @@
+"""The partner API and the warehouse in this process, behind the domain's own interfaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from partner_sandbox.core import Sandbox
+from partner_sandbox.demo_world import DEMO_TOKEN
+from partner_sandbox.messages import ConnectionDropped, Request
+from settlement.errors import WarehouseDataError
+from settlement.partner_api import Answer, TransportError
+from settlement.partner_file import PartnerFile
+from settlement.values import Line, PositionKey, Window, as_lines
+from settlement.warehouse import TradeRow
+
+
+class SandboxApi:
+    """The domain's PartnerApi over the sandbox's core, without sockets."""
+
+    base_url = "https://partner.test"
+
+    def __init__(self, sandbox: Sandbox, token: str = DEMO_TOKEN) -> None:
+        self.sandbox = sandbox
+        self.token = token
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Sequence[tuple[str, str]] = (),
+        body: bytes | None = None,
+    ) -> Answer:
+        """One exchange with the sandbox."""
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        request = Request(method, path, list(query), headers, body or b"")
+        try:
+            response = self.sandbox.handle(request)
+        except ConnectionDropped:
+            raise TransportError("connection closed without an answer") from None
+        answer_headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status, response.body, answer_headers)
+
+
+class MemoryWarehouse:
+    """Trades in a list; each reading freezes a copy. Sums in plain Python, as an oracle would."""
+
+    def __init__(self) -> None:
+        self.trades: list[TradeRow] = []
+
+    @contextmanager
+    def snapshot(self, partner: PartnerFile, window: Window) -> Iterator[MemorySnapshot]:
+        """Freeze the trades of the window."""
+        yield MemorySnapshot(
+            [each for each in self.trades if window.start <= each.executed_at < window.end]
+        )
+
+    def loaded_until(self, partner: PartnerFile) -> datetime | None:
+        """Newest recording."""
+        return max((each.recorded_at for each in self.trades), default=None)
+
+
+class MemorySnapshot:
+    """One frozen list of trades."""
+
+    query_text = "trades in memory"
+
+    def __init__(self, trades: list[TradeRow]) -> None:
+        self.trades = trades
+
+    def check(self) -> None:
+        """Refuse a trade id that comes twice, the one fault that these tests produce."""
+        ids = [each.trade_id for each in self.trades]
+        if len(set(ids)) != len(ids):
+            raise WarehouseDataError("duplicate trade ids")
+
+    def trade_count(self) -> int:
+        """Number of trades."""
+        return len(self.trades)
+
+    def watermark(self) -> datetime | None:
+        """Newest recording of the window."""
+        return max((each.recorded_at for each in self.trades), default=None)
+
+    def newest_executed_at(self) -> datetime | None:
+        """Newest execution of the window."""
+        return max((each.executed_at for each in self.trades), default=None)
+
+    def trade_count_until(self, watermark: datetime) -> int:
+        """Number of trades recorded up to the watermark."""
+        return sum(each.recorded_at <= watermark for each in self.trades)
+
+    def net_positions(self) -> Iterator[Line]:
+        """Clients' net positions."""
+        return iter(as_lines(net_of(self.trades)))
+
+    def net_positions_until(self, watermark: datetime) -> Iterator[Line]:
+        """Clients' net positions over the trades recorded up to the watermark."""
+        early = [each for each in self.trades if each.recorded_at <= watermark]
+        return iter(as_lines(net_of(early)))
+
+    def house_positions(self) -> dict[str, int]:
+        """The house's own side."""
+        sums: dict[str, int] = {}
+        for each in self.trades:
+            for currency in (each.base_currency, each.quote_currency):
+                sums[currency] = sums.get(currency, 0) + each.effect_on("house", currency)
+            fees = each.buyer_fee + each.seller_fee
+            sums[each.quote_currency] = sums.get(each.quote_currency, 0) + fees
+        return sums
+
+    def trades_behind(self, connection_id: str, currency: str) -> Iterator[TradeRow]:
+        """Trades that move one position."""
+        return (each for each in self.trades if each.effect_on(connection_id, currency))
+
+    def trades_recorded_after(self, watermark: datetime) -> Iterator[TradeRow]:
+        """Late trades."""
+        return (each for each in self.trades if each.recorded_at > watermark)
+
+
+def net_of(trades: Sequence[TradeRow]) -> dict[PositionKey, int]:
+    """Clients' net positions over trades, zeros left out."""
+    sums: dict[PositionKey, int] = {}
+    for each in trades:
+        for connection in (each.buyer_connection_id, each.seller_connection_id):
+            if connection is None or connection == "house":
+                continue
+            for currency in (each.base_currency, each.quote_currency):
+                key = PositionKey(connection, currency)
+                sums[key] = sums.get(key, 0) + each.effect_on(connection, currency)
+    return {key: amount for key, amount in sums.items() if amount}
