@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from partner_sandbox.faults import FaultKind, Route
 from settlement.errors import OutcomeUnknownError, RefusedError
 from settlement.ledger.database import Ledger

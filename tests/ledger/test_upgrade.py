@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import delete
+from sqlalchemy.exc import DBAPIError
+
 from settlement.errors import LedgerVersionError
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import Ledger
@@ -12,8 +15,6 @@ from settlement.ledger.embedded import EmbeddedServer
 from settlement.ledger.schema import event, metadata
 from settlement.ledger.upgrade import require_newest_version
 from settlement.values import Actor
-from sqlalchemy import delete
-from sqlalchemy.exc import DBAPIError
 
 
 def test_migrations_build_exactly_the_tables_of_the_code(ledger: Ledger) -> None:

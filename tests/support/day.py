@@ -25,7 +25,6 @@ from settlement.steps.submit import submit_request
 from settlement.steps.verify import Settled, verify_settled
 from settlement.values import Actor, PositionKey
 from settlement.warehouse import TradeRow
-
 from support.in_process import MemoryWarehouse, SandboxApi
 
 DAY = date(2026, 3, 3)

@@ -1,0 +1,46 @@
+# Every target installs what it needs first. Needs Python 3.11 or newer, make and git.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+export SETTLEMENT_HOME ?= $(CURDIR)/.local
+
+.PHONY: help install demo test check up bench simulate lock clean
+
+help: ## Show this help
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+install: $(INSTALLED) ## Set up everything in .venv, from the lock file
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --editable .
+	@touch $@
+
+demo: install ## Settle several days against the sandbox, with lost answers, late trades and a 409
+	@$(BIN)/python -m settlement_airflow.demo
+
+test: install ## Run all tests
+	$(BIN)/pytest
+
+check: install ## Lint, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy include plugins dags
+	$(BIN)/lint-imports
+
+up: install ## Airflow with its UI, the sandbox and a seeded warehouse, until Ctrl-C
+	@$(BIN)/python -m settlement_airflow.up
+
+bench: install ## Measure against what one would use instead
+	@$(BIN)/python -m benchmarks
+
+lock: ## Resolve requirements.lock anew
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip compile pyproject.toml --group dev --extra embedded --extra celery \
+		--universal --generate-hashes --no-header --quiet --output-file requirements.lock
+
+clean: ## Remove the virtual environment and all local state
+	rm -rf $(VENV) .local
