@@ -48,7 +48,7 @@ COLUMNS = {
 }
 
 
-def trade(trade_id: str | None, **changes: Any) -> dict[str, Any]:
+def trade(trade_id: str, /, **changes: Any) -> dict[str, Any]:
     """Make a sound trade: Alice buys 2 BTC units from Bob for 100 USD units, fees 3 and -1."""
     sound = {
         "trade_id": trade_id,
@@ -78,6 +78,12 @@ def partner(**changes: Any) -> PartnerFile:
         "currencies": {"BTC": 8, "ETH": 18, "USD": 2},
     }
     return PartnerFile(**{**settings, **changes})
+
+
+def open_day(warehouse: SqlWarehouse) -> None:
+    """Open a snapshot of the day and close it again: columns and types are checked then."""
+    with warehouse.snapshot(partner(), DAY):
+        pass
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
+from shutil import copytree
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from settlement.errors import WarehouseError, WarehouseUnbalancedError
 from settlement.values import Line
 from settlement.warehouse import require_balanced
 
-from .conftest import ALICE, BOB, CAROL, DAY, HOUSE, Backend, partner, trade
+from .conftest import ALICE, BOB, CAROL, DAY, HOUSE, SQL_FOLDER, Backend, partner, trade
 
 TEN_TO_30 = 10**30
 
@@ -97,3 +101,100 @@ def test_the_queries_agree_with_plain_python(backend: Backend, rows: list[dict[s
     for line in lines:
         client_sums[line.currency] = client_sums.get(line.currency, 0) + line.amount
     require_balanced(client_sums, house)
+
+
+@pytest.fixture
+def wrong_sql(tmp_path: Path) -> Path:
+    """Copy the SQL folder, to break one of its files."""
+    return Path(copytree(SQL_FOLDER, tmp_path / "sql"))
+
+
+def break_file(folder: Path, name: str, right: str, wrong: str) -> None:
+    """Replace a part of a SQL file that must be there."""
+    text = (folder / name).read_text()
+    assert right in text
+    (folder / name).write_text(text.replace(right, wrong))
+
+
+WRONG_QUERIES = [
+    ("net_positions.sql", "quote_quantity - seller_fee", "quote_quantity + seller_fee"),
+    ("net_positions.sql", "-quote_quantity - buyer_fee", "-quote_quantity"),
+    ("net_positions.sql", "-base_quantity", "base_quantity"),
+    ("net_positions.sql", "HAVING SUM(amount) <> 0", "HAVING SUM(amount) > 0"),
+    ("house_positions.sql", "SUM(buyer_fee)", "SUM(seller_fee)"),
+    ("house_positions.sql", "-SUM(base_quantity)", "SUM(base_quantity)"),
+]
+
+
+@pytest.mark.parametrize(("name", "right", "wrong"), WRONG_QUERIES)
+def test_a_wrong_query_is_found_by_the_balance(
+    backend: Backend, wrong_sql: Path, name: str, right: str, wrong: str
+) -> None:
+    """The two statements check each other: a mistake in either leaves something over."""
+    break_file(wrong_sql, name, right, wrong)
+    backend.insert(trade("T1"), trade("T2", seller_connection_id=HOUSE, seller_fee=0))
+    with backend.warehouse(wrong_sql).snapshot(partner(), DAY) as snapshot:
+        sums: dict[str, int] = {}
+        for line in snapshot.net_positions():
+            sums[line.currency] = sums.get(line.currency, 0) + line.amount
+        house = snapshot.house_positions()
+    with pytest.raises(WarehouseUnbalancedError, match="clients plus house must be zero"):
+        require_balanced(sums, house)
+
+
+def test_the_balance_names_each_currency_that_is_off() -> None:
+    """On call sees how much, in which currency, on which side."""
+    require_balanced({"BTC": 5, "USD": 0}, {"BTC": -5})
+    with pytest.raises(WarehouseUnbalancedError) as refused:
+        require_balanced({"BTC": 5, "USD": 7}, {"BTC": -5, "USD": -8, "ETH": 1})
+    assert "ETH: clients 0 + house 1 = 1; USD: clients 7 + house -8 = -1" in str(refused.value)
+    assert "BTC:" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ('ORDER BY connection_id COLLATE "C"', "ORDER BY connection_id DESC"),
+        (" COLLATE", " DESC --"),
+    ],
+)
+def test_positions_out_of_order_are_refused(
+    backend: Backend, wrong_sql: Path, right: str, wrong: str
+) -> None:
+    """Comparing with an earlier reading relies on the order, so it is not taken on trust."""
+    break_file(wrong_sql, "net_positions.sql", right, wrong)
+    backend.insert(trade("T1"))
+    with (
+        backend.warehouse(wrong_sql).snapshot(partner(), DAY) as snapshot,
+        pytest.raises(WarehouseError, match="ORDER BY"),
+    ):
+        list(snapshot.net_positions())
+
+
+def test_the_kept_query_is_the_one_that_ran(backend: Backend) -> None:
+    """The snapshot's query text holds trades.sql and the arithmetic, with named parameters."""
+    with backend.warehouse().snapshot(partner(), DAY) as snapshot:
+        text = snapshot.query_text
+    assert (SQL_FOLDER / "trades.sql").read_text().strip() in text
+    assert (SQL_FOLDER / "net_positions.sql").read_text().strip() in text
+    assert ":window_start" in text
+
+
+def test_a_trades_query_may_be_any_statement(backend: Backend, wrong_sql: Path) -> None:
+    """A model with its own WITH, casts, percent signs and question marks in texts is fine."""
+    (wrong_sql / "trades.sql").write_text(
+        """
+        -- what about :this, or 100 % of it?
+        WITH ours AS (
+            SELECT * FROM trades /* :not_bound */
+            WHERE partner = :partner AND trade_id::VARCHAR NOT LIKE 'test%:x?'
+        )
+        SELECT * FROM ours
+        WHERE executed_at >= :window_start::TIMESTAMPTZ AND executed_at < :window_end;
+        """
+    )
+    backend.insert(trade("T1"), trade("test 1:x?"))
+    with backend.warehouse(wrong_sql).snapshot(partner(), DAY) as snapshot:
+        snapshot.check()
+        assert snapshot.trade_count() == 1
+        assert snapshot.trade_count_until(DAY.end) == 1

@@ -91,7 +91,7 @@ def our_errors(doing: str) -> Iterator[None]:
 
 
 def _driver_errors() -> tuple[type[Exception], ...]:
-    """Find the base errors of the drivers in use; a driver that was not imported cannot have raised."""
+    """Find the drivers' base errors; a driver that was not imported cannot have raised."""
     return tuple(sys.modules[name].Error for name in _MODULES if name in sys.modules)
 
 

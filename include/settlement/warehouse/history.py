@@ -70,7 +70,7 @@ def _merged(
 
 
 def _in_order(lines: Iterator[Line], whose: str) -> Iterator[Line]:
-    """Pass the lines on as long as each comes after the one before: else a merge would see ghosts."""
+    """Pass lines on while each comes after the one before: else the merge would see ghosts."""
     before: Line | None = None
     for line in lines:
         if before is not None and line.key <= before.key:

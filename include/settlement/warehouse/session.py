@@ -33,6 +33,7 @@ class Session:
         self._dialect = dialect
         self._placeholder = placeholder
         self._statements = 0
+        self._open: DbApiCursor | None = None
 
     def stream(self, doing: str, sql: str, values: Mapping[str, object]) -> Iterator[Row]:
         """Run a statement and fetch its rows in parts, never held whole.
@@ -51,14 +52,21 @@ class Session:
         with our_errors(doing):
             rows = cursor.fetchmany(1)
             names = [column[0] for column in cursor.description or ()]
-            close_cursor(cursor, self._dialect)
         return names, rows[0] if rows else None
+
+    def close(self) -> None:
+        """Give up what is left of the last result."""
+        if self._open is not None:
+            close_cursor(self._open, self._dialect)
+            self._open = None
 
     def _executed(self, doing: str, sql: str, values: Mapping[str, object]) -> DbApiCursor:
         text, parameters = bind(sql, values, self._placeholder)
         self._statements += 1
         with our_errors(doing):
+            self.close()
             cursor = open_cursor(self._connection, self._dialect, f"stream_{self._statements}")
+            self._open = cursor
             cursor.execute(text, parameters)
         return cursor
 
@@ -71,9 +79,8 @@ class Session:
                 )
             with our_errors(doing):
                 rows = cursor.fetchmany(ROWS_PER_FETCH)
-                if not rows:
-                    close_cursor(cursor, self._dialect)
-                    return
+            if not rows:
+                return
             yield from rows
 
 
@@ -88,6 +95,8 @@ def opened(connect: Connect, dialect: Dialect, placeholder: Placeholder) -> Iter
     try:
         with our_errors("starting the snapshot"):
             begin_snapshot(connection, dialect)
-        yield Session(connection, dialect, placeholder)
+        session = Session(connection, dialect, placeholder)
+        yield session
+        session.close()
     finally:
         connection.close()

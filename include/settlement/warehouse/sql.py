@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -233,12 +234,23 @@ def _require_exact_types(trade: Mapping[str, object]) -> None:
     for column in _TEXTS:
         cells.text_or_none(trade[column], column)
     for column in _AMOUNTS:
-        if isinstance(trade[column], float):
+        value = trade[column]
+        if isinstance(value, float):
             raise WarehouseTypeError(
-                f"column {column}: {trade[column]!r} is a floating-point number, which cannot hold "
+                f"column {column}: {value!r} is a floating-point number, which cannot hold "
                 "every amount. Next step: store it as DECIMAL(38,0), NUMERIC or BIGINT base units; "
                 "a cast in trades.sql comes too late, the digits are already lost"
             )
+        if isinstance(value, Decimal) and not _has_no_decimals(value):
+            raise WarehouseTypeError(
+                f"column {column}: {value} has decimals, base units have none. Next step: if they "
+                "are full units, multiply in trades.sql; then cast to DECIMAL(38,0)"
+            )
+
+
+def _has_no_decimals(value: Decimal) -> bool:
+    exponent = value.as_tuple().exponent  # a letter for NaN and infinity
+    return isinstance(exponent, int) and exponent >= 0
 
 
 def _finding(name: object, rows: list[Row]) -> str:
