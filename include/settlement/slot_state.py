@@ -72,6 +72,11 @@ class Slot:
         return next((body for body in self.bodies if body.number == self.current_body), None)
 
     @property
+    def never_sent(self) -> bool:
+        """No attempt row was ever written for the current body."""
+        return self.current is not None and not self.current.sent
+
+    @property
     def in_conflict(self) -> bool:
         """A 409 is the last word: reconciliation has to find out what the partner holds."""
         return self.state is State.UNKNOWN and self.last_verdict is Verdict.CONFLICT
@@ -225,8 +230,9 @@ def _diverged(slot: Slot, evidence: Shown, why: str) -> Slot:
 
 
 def _absent(slot: Slot) -> Slot:
-    if slot.state is not State.UNKNOWN or slot.last_verdict not in ABSENCES_TO_REFUSE:
+    if slot.state is not State.UNKNOWN:
         return slot
     absences = slot.absences + 1
-    refused = absences >= ABSENCES_TO_REFUSE[slot.last_verdict]
+    needed = ABSENCES_TO_REFUSE.get(slot.last_verdict) if slot.last_verdict else None
+    refused = needed is not None and absences >= needed
     return replace(slot, absences=absences, state=State.REFUSED if refused else slot.state)

@@ -101,3 +101,23 @@ def test_a_lost_ledger_is_healed_from_the_partner(
     world.run()
     assert list(world.states()) == ["demo-2026-03-03-1", "demo-2026-03-03-2"]
     assert world.booked() == net_of(world.warehouse.trades)
+
+
+def test_a_conflict_without_a_settlement_is_sent_again(world: World) -> None:
+    """A 409 out of the blue: reconciliation finds nothing, so the same bytes go out once more."""
+    world.fault(FaultKind.CONFLICT, route=Route.SUBMIT)
+    with pytest.raises(OutcomeUnknownError, match="shows no settlement"):
+        world.run()
+    world.run()
+    assert world.states() == {"demo-2026-03-03-1": "completed"}
+    assert world.booked() == net_of(world.warehouse.trades)
+
+
+def test_a_conflict_over_the_signing_payload_is_sent_again_too(world: World) -> None:
+    """The same where the 409 comes before anything was ever sent."""
+    world.fault(FaultKind.CONFLICT, route=Route.PAYLOAD)
+    with pytest.raises(OutcomeUnknownError, match="shows no settlement"):
+        world.run()
+    world.run()
+    assert world.states() == {"demo-2026-03-03-1": "completed"}
+    assert world.booked() == net_of(world.warehouse.trades)

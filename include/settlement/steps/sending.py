@@ -51,7 +51,7 @@ def begin_attempt(
             "build_requests with its downstream tasks"
         )
     _require_no_hold(tx, partner, body)
-    if slot.state is State.PREPARED:
+    if slot.never_sent:
         _require_plan_holds(tx, body)
     attempt_id = start_attempt(
         tx,

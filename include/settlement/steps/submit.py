@@ -17,7 +17,7 @@ from settlement.reconciliation import look_up
 from settlement.slot_state import ABSENCES_TO_REFUSE, Slot, State
 from settlement.steps.outcome import raise_unless_done
 from settlement.steps.payload import digest_of
-from settlement.steps.sending import begin_attempt, older_than_age_lock, slots_before
+from settlement.steps.sending import SENDABLE, begin_attempt, older_than_age_lock, slots_before
 from settlement.values import Actor
 
 CONCLUDED_BY_LOOK_UP = {
@@ -55,15 +55,21 @@ def submit_request(
     reader = PartnerReader(ledger, api, partner, actor)
     if look_first:
         slot = look_up(ledger, reader, external_id, actor)
-    if slot.state is State.PREPARED:
-        _conclude_slots_before(ledger, reader, external_id, actor)
-    if slot.state in {State.PREPARED, State.UNKNOWN, State.FAILED} and not slot.in_conflict:
+    if _may_be_sent(slot):
+        if slot.never_sent:
+            _conclude_slots_before(ledger, reader, external_id, actor)
         evidence = _send(ledger, api, partner, slot, actor)
         slot = _after(ledger, reader, external_id, evidence, actor)
         raise_unless_done(slot, evidence)
     else:
         raise_unless_done(slot, None)
     return Submitted(external_id, slot.state, conflict=slot.in_conflict)
+
+
+def _may_be_sent(slot: Slot) -> bool:
+    """A 409 is reconciled before anything is sent again; if that finds nothing, it may be."""
+    reconciled = not slot.in_conflict or slot.absences > 0
+    return slot.state in SENDABLE and reconciled
 
 
 def _conclude_slots_before(
