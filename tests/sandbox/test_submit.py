@@ -15,6 +15,7 @@ def test_settlement_completes_and_is_booked(rehearsal):
     first = rehearsal.connections[0]
     assert status == 200
     assert rehearsal.booked() == [("demo-1", first, "BTC", 100), ("demo-1", first, "USD", -7)]
+    assert rehearsal.sandbox.bookings(after=1) == rehearsal.sandbox.bookings()[1:]
     settlement = answer["settlement"]
     assert set(settlement) == {
         "id", "partnerId", "externalId", "status", "settlementType", "reconciled", "initiatedBy",

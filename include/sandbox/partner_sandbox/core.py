@@ -87,9 +87,9 @@ class Sandbox:
             for _, request in arriving:
                 self._process(request, None)
 
-    def bookings(self) -> list[Booking]:
-        """Every movement that was booked, in order."""
-        return self._store.bookings()
+    def bookings(self, after: int = 0) -> list[Booking]:
+        """Every movement that was booked, in order, the first `after` of them left out."""
+        return self._store.bookings(after)
 
     def booked_positions(self) -> dict[tuple[str, str], int]:
         """Sum of what was booked per connection and currency, zeros left out."""

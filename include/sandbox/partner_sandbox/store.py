@@ -232,8 +232,8 @@ class Store:
                 ),
             )
 
-    def bookings(self) -> list[Booking]:
-        """Every movement that was booked, in order."""
+    def bookings(self, after: int = 0) -> list[Booking]:
+        """Every movement that was booked, in order, the first `after` of them left out."""
         return [
             Booking(
                 row["external_id"],
@@ -243,7 +243,9 @@ class Store:
                 row["settlement_id"],
                 instant_of(row["at"]),
             )
-            for row in self._run("SELECT * FROM booking ORDER BY position", [])
+            for row in self._run(
+                "SELECT * FROM booking WHERE position > ? ORDER BY position", [after]
+            )
         ]
 
     def booking_count(self) -> int:
