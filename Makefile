@@ -36,7 +36,7 @@ up: install ## Airflow with its UI, the sandbox and a seeded warehouse, until Ct
 	@$(BIN)/python -m settlement_airflow.up
 
 bench: install ## Measure against what one would use instead
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python tests/benchmarks
 
 lock: ## Resolve requirements.lock anew
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip compile pyproject.toml --group dev --extra embedded --extra celery \
