@@ -85,7 +85,7 @@ def test_slow_answer_outlasts_a_timeout_though_booked(rehearsal, url):
             url + PREFIX + "partners/settlements",
             headers=HEADERS,
             data=json.dumps(body),
-            timeout=0.2,
+            timeout=1,
         )
     assert len(rehearsal.booked()) == 2
 
