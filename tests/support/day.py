@@ -13,7 +13,7 @@ from partner_sandbox.settings import Settings
 from partner_sandbox.store import Store
 from settlement.errors import SettlementError
 from settlement.ledger.database import Ledger
-from settlement.ledger.slots import load_slots
+from settlement.ledger.slots import load_slots, require_slot
 from settlement.partner_file import CutOff, PartnerFile
 from settlement.signing import LocalSigner
 from settlement.slot_state import Slot
@@ -137,7 +137,8 @@ class World:
 
     def slot(self, external_id: str) -> Slot:
         """One slot."""
-        return next(each for each in self.slots() if each.external_id == external_id)
+        with self.ledger.transaction() as tx:
+            return require_slot(tx, external_id)
 
     def states(self, day: date = DAY) -> dict[str, str]:
         """State per externalId."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
@@ -12,7 +13,7 @@ from settlement.external_id import parse_external_id
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import Ledger, clock
 from settlement.ledger.people import ignored_among
-from settlement.ledger.schema import listing
+from settlement.ledger.schema import listing, slot
 from settlement.ledger.slots import apply_evidence, load_slot, open_slot
 from settlement.partner_answers import Settlement
 from settlement.partner_file import PartnerFile
@@ -42,7 +43,7 @@ def adopt_unknown_settlements(
     shown = reader.settlements_created_since(start)
     with ledger.transaction() as tx:
         ignored = ignored_among(tx, partner.name, [each.id for each in shown])
-        news = [each for each in shown if each.id not in ignored and _is_news(tx, each)]
+        news = _news(tx, [each for each in shown if each.id not in ignored])
     ours = [each for each in news if _is_ours(ledger, partner, each)]
     foreign = [each for each in news if each not in ours]
     if foreign and partner.foreign_settlements == "stop":
@@ -76,13 +77,20 @@ def _listing_done(tx: Connection, partner: str, start: datetime, until: datetime
     )
 
 
-def _is_news(tx: Connection, shown: Settlement) -> bool:
-    """Whether the ledger does not yet hold the settlement's final state."""
-    slot = load_slot(tx, shown.external_id)
-    if slot is None:
-        return True
-    known = slot.settlement_id == shown.id and slot.state.value == shown.status
-    return not known and slot.state is not State.DIVERGED
+def _news(tx: Connection, shown: Sequence[Settlement]) -> list[Settlement]:
+    """Those of which the ledger does not hold the shown state yet, diverged ones left out."""
+    rows = tx.execute(
+        select(slot.c.external_id, slot.c.settlement_id, slot.c.state).where(
+            slot.c.external_id.in_([each.external_id for each in shown])
+        )
+    )
+    known = {row.external_id: (row.settlement_id, row.state) for row in rows}
+    return [
+        each
+        for each in shown
+        if known.get(each.external_id) != (each.id, each.status)
+        and known.get(each.external_id, (None, None))[1] != State.DIVERGED.value
+    ]
 
 
 def _is_ours(ledger: Ledger, partner: PartnerFile, shown: Settlement) -> bool:
