@@ -1,0 +1,1 @@
+"""Everything of this project that knows Airflow."""

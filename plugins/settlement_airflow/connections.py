@@ -1,0 +1,117 @@
+"""From Airflow connections to what the domain works with: ledger, warehouse, partner API, signer.
+
+Only keys that are named here are read from an Airflow connection's extra; nothing is spread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk.log import mask_secret
+from sqlalchemy import URL
+
+import settlement
+from settlement.encrypted_key import decrypt_xprv
+from settlement.ledger.database import Ledger
+from settlement.ledger.upgrade import require_newest_version
+from settlement.signing import LocalSigner, Signer
+from settlement.warehouse import Warehouse
+from settlement.warehouse.sql import SqlWarehouse
+from settlement_airflow.airflow_connection import connection_named, wrong_connection
+
+POSTGRES_TYPES = ("postgres", "postgresql")
+LEDGER_EXTRA = ("sslmode", "sslrootcert", "sslcert", "sslkey")
+SQL_FOLDER = Path(settlement.__file__).resolve().parent.parent / "sql"
+
+
+@contextmanager
+def opened_ledger(conn_id: str) -> Iterator[Ledger]:
+    """The ledger behind an Airflow connection of type `postgres`, closed at the end.
+
+    :raises ConfigurationError: if the Airflow connection is missing or of another type
+    :raises LedgerVersionError: if its schema is older or newer than this code
+    :raises LedgerUnavailableError: if it does not answer
+    """
+    ledger = Ledger.connect(ledger_url(conn_id))
+    try:
+        require_newest_version(ledger)
+        yield ledger
+    finally:
+        ledger.engine.dispose()
+
+
+def ledger_url(conn_id: str) -> URL:
+    """URL of the ledger's database; a host that starts with "/" is the folder of its socket.
+
+    :raises ConfigurationError: if the Airflow connection is missing, incomplete or of another type
+    """
+    connection = connection_named(conn_id)
+    if connection.conn_type not in POSTGRES_TYPES:
+        raise wrong_connection(
+            conn_id, f"the ledger needs type postgres, not {connection.conn_type}"
+        )
+    if not connection.host or not connection.schema:
+        raise wrong_connection(conn_id, "host and schema (the database's name) must be set")
+    extra = connection.extra_dejson
+    query = {key: str(extra[key]) for key in LEDGER_EXTRA if key in extra}
+    by_socket = connection.host.startswith("/")
+    if by_socket:
+        query["host"] = connection.host
+    return URL.create(
+        "postgresql+psycopg",
+        username=connection.login,
+        password=connection.password,
+        host=None if by_socket else connection.host,
+        port=connection.port,
+        database=connection.schema,
+        query=query,
+    )
+
+
+def open_warehouse(conn_id: str) -> Warehouse:
+    """The warehouse behind an Airflow connection of a common-sql type.
+
+    :raises ConfigurationError: if it is missing, of a type that cannot be read yet, or DuckDB
+        without a file: it would be an empty database in memory
+    """
+    connection = connection_named(conn_id)
+    if connection.conn_type == "duckdb":
+        if (connection.host or ":memory:").strip() == ":memory:":
+            raise wrong_connection(conn_id, "host must be the path of the DuckDB file")
+        hook = _hook(connection, {"read_only": True})
+        return SqlWarehouse(hook.get_conn, "duckdb", "?", SQL_FOLDER)
+    if connection.conn_type in POSTGRES_TYPES:
+        return SqlWarehouse(_hook(connection, {}).get_conn, "postgres", "%s", SQL_FOLDER)
+    raise wrong_connection(
+        conn_id, f"a warehouse of type {connection.conn_type} is not supported: duckdb and postgres"
+    )
+
+
+def open_signer(conn_id: str) -> Signer:
+    """The signer behind an Airflow connection of type `settlement_signing_key`.
+
+    :raises ConfigurationError: if the Airflow connection is missing or asks for a remote signer
+    :raises SigningKeyError: if the key is malformed, or its passphrase does not open it
+    """
+    connection = connection_named(conn_id)
+    if connection.host:
+        raise wrong_connection(
+            conn_id, "host asks for a remote signer, which is not supported: use a local key"
+        )
+    if not connection.password:
+        raise wrong_connection(
+            conn_id, "password must be the xprv, or the passphrase that opens it"
+        )
+    encrypted = connection.extra_dejson.get("encrypted_xprv")
+    xprv: str = connection.password
+    if encrypted:
+        xprv = decrypt_xprv(str(encrypted), connection.password)
+    mask_secret(xprv)
+    return LocalSigner.from_xprv(xprv.strip())
+
+
+def _hook(connection: Any, parameters: dict[str, object]) -> Any:
+    return connection.get_hook(hook_params=parameters)

@@ -1,0 +1,118 @@
+"""Parts that the DAG files are wired from. Reads nothing but partner files and runbooks."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import (
+    DAG,
+    Asset,
+    CronTriggerTimetable,
+    MultipleCronTriggerTimetable,
+    Param,
+)
+
+import settlement
+from settlement.business_calendar import BusinessCalendar
+from settlement.errors import ConfigurationError
+from settlement.partner_file import PartnerFile
+from settlement_airflow.operators.broken import BrokenPartnerFileOperator
+from settlement_airflow.retry import (
+    BACKOFF,
+    FIRST_DELAY,
+    LONGEST_DELAY,
+    RETRIES,
+    PartnerRetryPolicy,
+)
+
+POOL = "partner_api"
+TAGS = ["settlement"]
+RUNS_AT_A_TIME = 16
+RUNBOOKS = Path(settlement.__file__).resolve().parent.parent / "runbooks"
+RETRYING: dict[str, Any] = {
+    "retries": RETRIES,
+    "retry_delay": FIRST_DELAY,
+    "retry_exponential_backoff": BACKOFF,
+    "max_retry_delay": LONGEST_DELAY,
+    "retry_policy": PartnerRetryPolicy(),
+}
+"""Default arguments of every task: only the scheduler retries."""
+
+
+def dag_id_of(partner_name: str) -> str:
+    """DAG id of a partner; a file name that is no partner name still gives a valid one."""
+    return "settle_" + re.sub(r"[^A-Za-z0-9_.-]", "_", partner_name)
+
+
+def runbook(name: str) -> str:
+    """Text of a runbook, as the UI shows it with the DAG."""
+    path = RUNBOOKS / f"{name}.md"
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    return f"The runbook {name}.md is not installed with this project."
+
+
+def settled_asset(partner_name: str) -> Asset:
+    """What downstream DAGs may wait for: an event for each settled date."""
+    return Asset(name=f"settled_{partner_name}", uri=f"settlement://{partner_name}/settled")
+
+
+def at_every_cut_off(partner: PartnerFile) -> CronTriggerTimetable | MultipleCronTriggerTimetable:
+    """Every day at the partner's cut-offs in its zone; the operators pick the date's own."""
+    crons = sorted({f"{each.at.minute} {each.at.hour} * * *" for each in partner.cut_offs})
+    if len(crons) == 1:
+        return CronTriggerTimetable(crons[0], timezone=partner.timezone)
+    return MultipleCronTriggerTimetable(*crons, timezone=partner.timezone)
+
+
+def first_cut_off(partner: PartnerFile) -> datetime:
+    """Start date of the DAG: the cut-off of the first business date."""
+    return BusinessCalendar(partner).cut_off(partner.first_business_date)
+
+
+def date_form() -> dict[str, Param]:
+    """Form of a manual run; runs of the schedule leave it empty."""
+    return {
+        "business_date": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Business date",
+            description="Manual runs only. Empty: the local date of the logical date.",
+        )
+    }
+
+
+def preview_form(partner_names: list[str]) -> dict[str, Param]:
+    """Form of the preview."""
+    return {
+        "partner": Param(
+            partner_names[0] if len(partner_names) == 1 else None,
+            type=["null", "string"],
+            enum=[None, *partner_names],
+            title="Partner",
+        ),
+        "business_date": Param(None, type=["null", "string"], format="date", title="Business date"),
+    }
+
+
+def broken_dag(name: str, problem: ConfigurationError) -> DAG:
+    """A DAG that shows what is wrong with a partner file.
+
+    It has no schedule: runs of its own would let the dates in between be skipped once the file is
+    right again. The schedule goes on where it stopped.
+    """
+    with DAG(
+        dag_id_of(name),
+        schedule=None,
+        catchup=False,
+        tags=[*TAGS, "broken partner file"],
+        description=f"The partner file {name}.toml is wrong",
+        doc_md=f"# {name}.toml is wrong\n\n    {problem}\n\n{runbook('partner_settlement')}",
+        params=date_form(),
+    ) as dag:
+        BrokenPartnerFileOperator(task_id="partner_file_is_wrong", problem=str(problem))
+    return dag

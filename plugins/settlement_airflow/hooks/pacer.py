@@ -1,0 +1,34 @@
+"""Staying under the partner's request limit without any state that is shared between workers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import lru_cache
+
+REQUESTS_PER_MINUTE = 360
+"""What the partner allows per minute and access token, with a margin (partner API, section 1)."""
+POOL_SLOTS = 2
+"""Slots of the Airflow pool `partner_api`. Each task of the pool paces itself at its share."""
+
+
+class Pacer:
+    """Lets one exchange start at least `interval_s` seconds after the one before."""
+
+    def __init__(self, interval_s: float) -> None:
+        self.interval_s = interval_s
+        self._lock = threading.Lock()
+        self._next_start = 0.0
+
+    def wait(self) -> None:
+        """Sleep until the next exchange may start."""
+        with self._lock:
+            time.sleep(max(0.0, self._next_start - time.monotonic()))
+            self._next_start = time.monotonic() + self.interval_s
+
+
+@lru_cache
+def pacer_for(base_url: str) -> Pacer:
+    """The one pacer of this process for that address."""
+    del base_url  # the key of the cache
+    return Pacer(60 * POOL_SLOTS / REQUESTS_PER_MINUTE)

@@ -1,0 +1,100 @@
+"""What all operators share: who does the work for which date, and how errors reach Airflow."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from settlement.errors import SettlementError
+from settlement.partner_file import PartnerFile, load_partner
+from settlement.values import Actor
+from settlement_airflow.run_date import NoBusinessDate, business_date_of
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a task works on, and as whom it does."""
+
+    partner: PartnerFile
+    business_date: date
+    actor: Actor
+
+
+@contextmanager
+def airflow_errors() -> Iterator[None]:
+    """Terminal errors of the domain fail the task at once; retryable ones pass to the scheduler.
+
+    The text stays the same and ends in the section of the runbook. Nothing is chained to a failure:
+    its cause could show more than its text.
+    """
+    failure, nothing_to_do = "", ""
+    try:
+        yield
+    except NoBusinessDate as reason:
+        nothing_to_do = str(reason)
+    except SettlementError as error:
+        if error.retryable:
+            raise
+        failure = str(error)
+    if nothing_to_do:
+        raise AirflowSkipException(nothing_to_do)
+    if failure:
+        raise AirflowFailException(failure)
+
+
+def work_of(partner_name: str, context: Context) -> Work:
+    """The work of a task; its partner file is read anew.
+
+    :raises ConfigurationError: if the partner file is wrong or the run names no date
+    :raises NoBusinessDate: if the run has nothing to do
+    """
+    partner = load_partner(partner_name)
+    run = context["dag_run"]
+    day = business_date_of(
+        partner,
+        run_type=str(run.run_type),
+        logical_date=run.logical_date,
+        chosen=context["params"].get("business_date"),
+    )
+    return Work(partner, day, actor_of(context))
+
+
+def actor_of(context: Context) -> Actor:
+    """Who acts: the person who triggered the run, or its kind; with run, task and try."""
+    run, task_instance = context["dag_run"], context["ti"]
+    index = task_instance.map_index
+    mapped = f"[{index}]" if index is not None and index >= 0 else ""
+    return Actor(
+        who=run.triggering_user_name or f"airflow ({run.run_type})",
+        run_id=run.run_id,
+        task_id=f"{task_instance.task_id}{mapped}",
+        try_number=task_instance.try_number,
+    )
+
+
+class SettlementOperator(BaseOperator):
+    """Base of the operators of a run.
+
+    :param partner: name of the partner file
+    """
+
+    def __init__(self, *, partner: str, **kwargs: Any) -> None:
+        kwargs.setdefault("doc_md", type(self).__doc__)
+        super().__init__(**kwargs)
+        self.partner = partner
+
+    def execute(self, context: Context) -> Any:
+        """Do the step of this task for the business date of the run."""
+        with airflow_errors():
+            return self.step(work_of(self.partner, context), context)
+
+    @abstractmethod
+    def step(self, work: Work, context: Context) -> Any:
+        """What this operator does; errors of the domain are turned into Airflow's around it."""

@@ -1,0 +1,141 @@
+"""After the answers: which way to go, conflicts, and the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from airflow.sdk import Asset, BaseBranchOperator, Context
+from sqlalchemy import func, select
+
+from settlement.errors import NotSettledError, SettlementError
+from settlement.ledger.database import Ledger
+from settlement.ledger.schema import snapshot
+from settlement.steps.branch import NextStep, next_steps
+from settlement.steps.reconcile import look_up_pending, reconcile_conflicts
+from settlement.steps.verify import Settled, verify_settled
+from settlement_airflow.connections import opened_ledger
+from settlement_airflow.hooks.partner_api import PartnerApiHook
+from settlement_airflow.operators.base import SettlementOperator, Work, airflow_errors, work_of
+
+NOT_DONE = ("failed", "upstream_failed")
+
+
+class BranchOnResponseOperator(BaseBranchOperator):
+    """Follows what the slots of the date call for, as the ledger shows them; several at once.
+
+    :param partner: name of the partner file
+    :param handed_over: slices that sign_requests handed to submit_requests (templated)
+    :param sign_task_id: the task they come from; if it did not succeed, nothing is said about them
+    """
+
+    template_fields = ("handed_over",)
+
+    def __init__(self, *, partner: str, handed_over: Any, sign_task_id: str, **kwargs: Any) -> None:
+        kwargs.setdefault("doc_md", type(self).__doc__)
+        super().__init__(**kwargs)
+        self.partner = partner
+        self.handed_over = handed_over
+        self.sign_task_id = sign_task_id
+
+    def choose_branch(self, context: Context) -> list[str]:
+        """Ids of the tasks to follow; none after a failure that left nothing to do."""
+        with airflow_errors():
+            work = work_of(self.partner, context)
+            slices: Sequence[Sequence[str]] = self.handed_over or []
+            submitted = {external_id for each in slices for external_id in each}
+            with opened_ledger(work.partner.ledger_conn_id) as ledger:
+                steps = next_steps(ledger, work.partner.name, work.business_date, submitted)
+        if task_states(context).get(self.sign_task_id) != "success":
+            steps -= {NextStep.SETTLED, NextStep.NOTHING_TO_SETTLE}
+        return sorted(step.value for step in steps)
+
+
+class ReconcileConflictsOperator(SettlementOperator):
+    """Finds out what the partner holds where it answered 409, and compares with all our bodies."""
+
+    def step(self, work: Work, context: Context) -> dict[str, str]:  # noqa: ARG002
+        """Look up every slot in conflict; the states that were found, for the reader only."""
+        partner = work.partner
+        with opened_ledger(partner.ledger_conn_id) as ledger:
+            api = PartnerApiHook(partner.api_conn_id)
+            slots = reconcile_conflicts(ledger, api, partner, work.business_date, work.actor)
+        return {slot.external_id: slot.state.value for slot in slots}
+
+
+class VerifySettledOperator(SettlementOperator):
+    """The gate: green only if the ledger proves every position of the date settled or held.
+
+    What a partly cleared run left open (a conflict, a pending settlement) is looked up once more
+    before the verdict. A task of this run that failed keeps the run red as well.
+
+    :param asset: gets an event when the date is settled
+    """
+
+    def __init__(self, *, asset: Asset, **kwargs: Any) -> None:
+        super().__init__(outlets=[asset], **kwargs)
+        self.asset = asset
+
+    def step(self, work: Work, context: Context) -> dict[str, object]:
+        """Prove it, or fail naming each difference and open slot."""
+        partner = work.partner
+        with opened_ledger(partner.ledger_conn_id) as ledger:
+            self._look_up_open_ones(ledger, work)
+            since = _read_by_this_run(ledger, work) or ledger.now()
+            settled = verify_settled(ledger, partner, work.business_date, work.actor, since=since)
+        failed = sorted(task for task, state in task_states(context).items() if state in NOT_DONE)
+        if failed:
+            raise NotSettledError(
+                f"{partner.name} {work.business_date}: every position is settled, but tasks of "
+                f"this run failed: {', '.join(failed)}. Look at them, then clear them with their "
+                "downstream tasks"
+            )
+        return self._announce(work, settled, context)
+
+    def _look_up_open_ones(self, ledger: Ledger, work: Work) -> None:
+        with_partner = (
+            ledger,
+            PartnerApiHook(work.partner.api_conn_id),
+            work.partner,
+            work.business_date,
+            work.actor,
+        )
+        for look_up in (reconcile_conflicts, look_up_pending):
+            try:
+                look_up(*with_partner)
+            except SettlementError as error:
+                self.log.warning("%s", error)  # the slot stays open, and the verdict names it
+
+    def _announce(self, work: Work, settled: Settled, context: Context) -> dict[str, object]:
+        summary: dict[str, Any] = {
+            "business_date": work.business_date.isoformat(),
+            "requests": settled.completed,
+            "positions": settled.positions,
+            "held": settled.held,
+        }
+        context["outlet_events"][self.asset].extra = summary
+        self.log.info("%s %s is settled", work.partner.name, work.business_date)
+        return summary
+
+
+def task_states(context: Context) -> dict[str, str]:
+    """Airflow's states of this run's tasks; a mapped one is `<task id>_<map index>`.
+
+    They prove nothing about money: they are only ever used to stay red.
+    """
+    task_instance = context["ti"]
+    run_id = task_instance.run_id
+    states = task_instance.get_task_states(dag_id=task_instance.dag_id, run_ids=[run_id])
+    return {task: str(state) for task, state in states.get(run_id, {}).items()}
+
+
+def _read_by_this_run(ledger: Ledger, work: Work) -> datetime | None:
+    """When this run last froze a reading of the date's trades, by the ledger."""
+    query = select(func.max(snapshot.c.taken_at)).where(
+        snapshot.c.partner == work.partner.name,
+        snapshot.c.business_date == work.business_date,
+        snapshot.c.run_id == work.actor.run_id,
+    )
+    with ledger.transaction() as tx:
+        return tx.execute(query).scalar_one_or_none()

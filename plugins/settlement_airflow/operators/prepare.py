@@ -1,0 +1,102 @@
+"""From the warehouse to signed requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import Context
+
+from settlement.errors import SupersededError
+from settlement.steps.build import build_requests
+from settlement.steps.compute import compute_net_positions
+from settlement.steps.sign import sign_requests
+from settlement_airflow.connections import open_signer, open_warehouse, opened_ledger
+from settlement_airflow.hooks.partner_api import PartnerApiHook
+from settlement_airflow.operators.base import SettlementOperator, Work
+from settlement_airflow.slices import slices_of
+
+
+class ComputeNetPositionsOperator(SettlementOperator):
+    """Reads the date's trades in one snapshot, checks them, and freezes the net positions."""
+
+    def step(self, work: Work, context: Context) -> dict[str, object]:  # noqa: ARG002
+        """Freeze the positions; what is returned is for the build and for the reader only."""
+        partner = work.partner
+        warehouse = open_warehouse(partner.warehouse_conn_id)
+        with opened_ledger(partner.ledger_conn_id) as ledger:
+            computed = compute_net_positions(
+                ledger, warehouse, partner, work.business_date, work.actor
+            )
+        self.log.info(
+            "%d trades give %d net positions", computed.trade_count, computed.position_count
+        )
+        return {
+            "business_date": work.business_date.isoformat(),
+            "generation": computed.generation,
+            "snapshot_id": computed.snapshot_id,
+            "trade_count": computed.trade_count,
+            "position_count": computed.position_count,
+        }
+
+
+class BuildRequestsOperator(SettlementOperator):
+    """Builds the requests that settle the difference and fetches their signing payloads.
+
+    :param computed: result of compute_net_positions of the same run (templated)
+    """
+
+    template_fields = ("computed",)
+
+    def __init__(self, *, computed: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.computed = computed
+
+    def step(self, work: Work, context: Context) -> dict[str, object]:  # noqa: ARG002
+        """Fill the slots of the date, or nothing of it if a newer run has taken the date."""
+        partner = work.partner
+        with opened_ledger(partner.ledger_conn_id) as ledger:
+            built = build_requests(
+                ledger,
+                PartnerApiHook(partner.api_conn_id),
+                partner,
+                work.business_date,
+                _generation(self.computed),
+                work.actor,
+            )
+        if built.superseded:
+            self.log.warning("A newer run has taken %s: nothing is built here", work.business_date)
+        for hold in built.held:
+            self.log.warning("On hold: %s (%s, %s)", hold.connection_id, hold.who, hold.reason)
+        for key, amount in built.waiting.items():
+            self.log.warning(
+                "%s %s %d waits for an older request", key.connection_id, key.currency, amount
+            )
+        return {
+            "external_ids": built.external_ids,
+            "superseded": built.superseded,
+            "held": [hold.connection_id for hold in built.held],
+            "waiting": len(built.waiting),
+        }
+
+
+class SignRequestsOperator(SettlementOperator):
+    """Signs the payloads that the ledger holds as prepared. Needs neither token nor network."""
+
+    def step(self, work: Work, context: Context) -> list[list[str]]:  # noqa: ARG002
+        """Sign; the externalIds to submit, in slices of one mapped task each."""
+        partner = work.partner
+        signer = open_signer(partner.signing_conn_id)
+        with opened_ledger(partner.ledger_conn_id) as ledger:
+            ready = sign_requests(ledger, signer, partner, work.business_date, work.actor)
+        self.log.info("Signed with key %s: %s", signer.key_id, ", ".join(ready) or "nothing")
+        return slices_of(ready)
+
+
+def _generation(computed: object) -> int:
+    if not isinstance(computed, Mapping) or not isinstance(computed.get("generation"), int):
+        raise SupersededError(
+            "compute_net_positions left no result in this run: clear it with its downstream tasks"
+        )
+    generation: int = computed["generation"]
+    return generation

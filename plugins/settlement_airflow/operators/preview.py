@@ -1,0 +1,75 @@
+"""What a run would send now, without sending it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+
+from settlement.errors import ConfigurationError
+from settlement.partner_file import PartnerFile, load_partner
+from settlement.steps.preview import Preview, preview_requests
+from settlement_airflow.connections import open_warehouse, opened_ledger
+from settlement_airflow.operators.base import airflow_errors
+from settlement_airflow.run_date import parse_date
+
+
+class PreviewOperator(BaseOperator):
+    """Shows the requests that a run would send now, in the log and as XCom. Sends nothing."""
+
+    def execute(self, context: Context) -> dict[str, object]:
+        """Log and return them; amounts are strings in base units."""
+        with airflow_errors():
+            params = context["params"]
+            if not params.get("partner") or not params.get("business_date"):
+                raise ConfigurationError("the preview needs a partner and a business_date")
+            partner = load_partner(params["partner"])
+            day = parse_date(params["business_date"])
+            warehouse = open_warehouse(partner.warehouse_conn_id)
+            with opened_ledger(partner.ledger_conn_id) as ledger:
+                preview = preview_requests(ledger, warehouse, partner, day)
+            self.log.info("%s", as_table(partner, preview))
+            return as_xcom(preview)
+
+
+def as_table(partner: PartnerFile, preview: Preview) -> str:
+    """The requests as text: connection, currency, amount in base units; no secrets are in them."""
+    rows = [
+        f"{partner.name} {preview.business_date}: {preview.trade_count} trades in {preview.window}",
+    ]
+    for request in preview.requests:
+        rows.append(f"{request.external_id}  ({request.notes})")
+        rows += [
+            f"  {connection:<38} {currency:<10} {amount:>42}"
+            for connection, currencies in request.settlement_amounts.items()
+            for currency, amount in currencies.items()
+        ]
+    if not preview.requests:
+        rows.append("nothing would be sent")
+    rows += [f"in flight, sent again with the same bytes: {each}" for each in preview.in_flight]
+    rows += [f"on hold: {each.connection_id} ({each.reason})" for each in preview.held]
+    rows += [
+        f"waits for an older request: {key.connection_id} {key.currency} {amount}"
+        for key, amount in preview.waiting.items()
+    ]
+    return "\n".join(rows)
+
+
+def as_xcom(preview: Preview) -> dict[str, object]:
+    """The same for programs; `body` is the exact text that would be sent for signing."""
+    requests: list[dict[str, Any]] = [
+        {"external_id": each.external_id, "body": each.signing_request_bytes().decode()}
+        for each in preview.requests
+    ]
+    return {
+        "business_date": preview.business_date.isoformat(),
+        "window": str(preview.window),
+        "trade_count": preview.trade_count,
+        "requests": requests,
+        "in_flight": preview.in_flight,
+        "held": [each.connection_id for each in preview.held],
+        "waiting": {
+            f"{key.connection_id} {key.currency}": str(amount)
+            for key, amount in preview.waiting.items()
+        },
+    }

@@ -1,0 +1,83 @@
+"""Sending: one mapped task a slice of requests, the exact stored bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import Context
+
+from settlement.errors import (
+    CredentialsError,
+    DivergedSlotError,
+    OutcomeUnknownError,
+    RefusedError,
+    RejectedError,
+    SettlementError,
+)
+from settlement.steps.submit import submit_request
+from settlement_airflow.connections import opened_ledger
+from settlement_airflow.hooks.partner_api import PartnerApiHook
+from settlement_airflow.operators.base import SettlementOperator, Work
+
+WORST_FIRST = (DivergedSlotError, RejectedError, RefusedError, CredentialsError)
+
+
+class SubmitRequestsOperator(SettlementOperator):
+    """Sends the stored bytes of each request of its slice, in order.
+
+    All of them are processed before the task fails: with a retryable error while there is one, so
+    that the scheduler tries again, else with the worst.
+
+    :param external_ids: the slice (templated)
+    """
+
+    template_fields = ("external_ids",)
+
+    def __init__(self, *, external_ids: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.external_ids = external_ids
+
+    @property
+    def slice_name(self) -> str:
+        """What the grid shows instead of a map index: the externalId, or the first and the last."""
+        return " to ".join(dict.fromkeys([self.external_ids[0], self.external_ids[-1]]))
+
+    def step(self, work: Work, context: Context) -> dict[str, str]:  # noqa: ARG002
+        """Send; the state of each request afterwards, for the reader only."""
+        partner = work.partner
+        states: dict[str, str] = {}
+        errors: list[SettlementError] = []
+        with opened_ledger(partner.ledger_conn_id) as ledger:
+            api = PartnerApiHook(partner.api_conn_id)
+            for external_id in self.external_ids:
+                try:
+                    done = submit_request(ledger, api, partner, external_id, work.actor)
+                except SettlementError as error:
+                    self.log.warning("%s", error)
+                    errors.append(error)
+                else:
+                    states[external_id] = "conflict" if done.conflict else done.state.value
+                    self.log.info("%s is %s", external_id, states[external_id])
+        if errors:
+            raise error_to_raise(errors)
+        return states
+
+
+def error_to_raise(errors: Sequence[SettlementError]) -> SettlementError:
+    """A retryable one while there is any (of those, the longest Retry-After), else the worst."""
+    retryable = [each for each in errors if each.retryable]
+    if retryable:
+        return max(retryable, key=_asked_to_wait)
+    return min(errors, key=_badness)
+
+
+def _asked_to_wait(error: SettlementError) -> int:
+    return (error.retry_after or 0) if isinstance(error, OutcomeUnknownError) else 0
+
+
+def _badness(error: SettlementError) -> int:
+    return next(
+        (place for place, kind in enumerate(WORST_FIRST) if isinstance(error, kind)),
+        len(WORST_FIRST),
+    )

@@ -1,0 +1,36 @@
+"""When the scheduler tries again: the one retry mechanism of this project."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+from airflow.sdk import Context
+from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
+
+from settlement.errors import OutcomeUnknownError, SettlementError
+
+RETRIES = 6
+FIRST_DELAY = timedelta(seconds=float(os.environ.get("SETTLEMENT_RETRY_DELAY_S", "15")))
+LONGEST_DELAY = timedelta(minutes=10)
+LONGEST_RETRY_AFTER = timedelta(minutes=15)
+BACKOFF = 2.0
+
+
+class PartnerRetryPolicy(RetryPolicy):
+    """Terminal errors fail at once; a partner's Retry-After is obeyed, up to 15 minutes."""
+
+    def evaluate(
+        self,
+        exception: BaseException,
+        try_number: int,  # noqa: ARG002 - Airflow's signature
+        max_tries: int,  # noqa: ARG002
+        context: Context | None = None,  # noqa: ARG002
+    ) -> RetryDecision:
+        """What happens after an error; anything unexpected gets Airflow's usual treatment."""
+        if isinstance(exception, SettlementError) and not exception.retryable:
+            return RetryDecision.fail(reason=type(exception).__name__)
+        if isinstance(exception, OutcomeUnknownError) and exception.retry_after is not None:
+            asked = timedelta(seconds=exception.retry_after)
+            return RetryDecision.retry(min(asked, LONGEST_RETRY_AFTER), reason="Retry-After")
+        return RetryDecision.default()

@@ -1,0 +1,77 @@
+"""Which business date a DAG run settles: one pure function for every kind of run."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from settlement.business_calendar import BusinessCalendar
+from settlement.errors import ConfigurationError
+from settlement.partner_file import PartnerFile
+
+MANUAL = "manual"
+
+
+class NoBusinessDate(Exception):  # noqa: N818 - not an error: the run has nothing to do
+    """The run falls on no business date of the partner; the text says why."""
+
+
+def business_date_of(
+    partner: PartnerFile, *, run_type: str, logical_date: datetime | None, chosen: str | None
+) -> date:
+    """Business date of a run: the local date of the last instant before its cut-off.
+
+    :param logical_date: instant of the cut-off that the run was started for
+    :param chosen: the date from the form of a manual run; other runs must not have one
+    :raises NoBusinessDate: if the calendar has no business date for the run
+    :raises ConfigurationError: if the run names no date, or names one where it must not
+    """
+    calendar = BusinessCalendar(partner)
+    if chosen is not None and run_type != MANUAL:
+        raise ConfigurationError(
+            f"a {run_type} run settles the date of its cut-off: business_date must be empty, not "
+            f"{chosen!r}. Trigger a manual run for that date instead"
+        )
+    if chosen is not None:
+        day = parse_date(chosen)
+    elif logical_date is not None:
+        day = calendar.date_of_cut_off(logical_date)
+    else:
+        raise ConfigurationError(
+            f"this {run_type} run has no logical date and names no business date: trigger it "
+            "again with business_date"
+        )
+    if not calendar.is_business_date(day):
+        raise NoBusinessDate(
+            f"{day} is not a business date of {partner.name}: its trades belong to "
+            f"{calendar.following(day)}"
+        )
+    if run_type != MANUAL and logical_date is not None:
+        _require_its_own_cut_off(partner, calendar, day, logical_date)
+    return day
+
+
+def parse_date(chosen: str) -> date:
+    """The date that a form holds.
+
+    :raises ConfigurationError: if it is not one
+    """
+    try:
+        return date.fromisoformat(chosen)
+    except ValueError:
+        raise ConfigurationError(
+            f"business_date {chosen!r} is not a date: write it like 2026-03-02"
+        ) from None
+
+
+def _require_its_own_cut_off(
+    partner: PartnerFile, calendar: BusinessCalendar, day: date, tick: datetime
+) -> None:
+    """Of several cut-offs in the partner file, only the one that applies to the date counts."""
+    zone = ZoneInfo(partner.timezone)
+    at = calendar.cut_off(day)
+    local = tick.astimezone(zone).time()
+    if local != at.astimezone(zone).time() and local in {each.at for each in partner.cut_offs}:
+        raise NoBusinessDate(
+            f"{tick.isoformat()} is not the cut-off that applies to {day}: that is {at.isoformat()}"
+        )
