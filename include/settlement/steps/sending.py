@@ -20,7 +20,8 @@ from settlement.partner_file import PartnerFile
 from settlement.slot_state import OPEN, Slot, State
 from settlement.values import Actor
 
-SENDABLE = frozenset({State.PREPARED, State.UNKNOWN, State.FAILED})
+SENDABLE = frozenset({State.PREPARED, State.UNKNOWN, State.PENDING, State.FAILED})
+"""A pending settlement too: the partner may have stopped half-way, and the same bytes go on."""
 
 
 @dataclass(frozen=True, slots=True)
