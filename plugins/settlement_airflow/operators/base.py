@@ -59,7 +59,7 @@ def work_of(partner_name: str, context: Context) -> Work:
     run = context["dag_run"]
     day = business_date_of(
         partner,
-        run_type=str(run.run_type),
+        run_type=run.run_type.value,
         logical_date=run.logical_date,
         chosen=context["params"].get("business_date"),
     )
@@ -72,7 +72,7 @@ def actor_of(context: Context) -> Actor:
     index = task_instance.map_index
     mapped = f"[{index}]" if index is not None and index >= 0 else ""
     return Actor(
-        who=run.triggering_user_name or f"airflow ({run.run_type})",
+        who=run.triggering_user_name or f"airflow ({run.run_type.value})",
         run_id=run.run_id,
         task_id=f"{task_instance.task_id}{mapped}",
         try_number=task_instance.try_number,

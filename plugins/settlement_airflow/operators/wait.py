@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import Context
+from sqlalchemy import func, select
 
 from settlement.business_calendar import BusinessCalendar
 from settlement.errors import NotSettledError, WarehouseNotLoadedError
+from settlement.ledger.database import Ledger
+from settlement.ledger.schema import body
 from settlement.steps.reconcile import look_up_pending
 from settlement_airflow.connections import open_warehouse, opened_ledger
 from settlement_airflow.hooks.partner_api import PartnerApiHook
-from settlement_airflow.operators.base import SettlementOperator, Work, airflow_errors, work_of
-from settlement_airflow.retry import BACKOFF, FIRST_DELAY, LONGEST_DELAY
+from settlement_airflow.operators.base import SettlementOperator, Work
+from settlement_airflow.retry import FIRST_DELAY, LONGEST_DELAY
 from settlement_airflow.run_date import MANUAL
 
 WATERMARK_POLL = timedelta(minutes=1)
@@ -72,45 +76,36 @@ class WaitForTradesOperator(SettlementOperator):
 class AwaitSettlementOperator(SettlementOperator):
     """Looks pending settlements up until none is left; in between no worker is occupied.
 
-    The look-ups run in the worker, with growing pauses; after two hours the task gives up.
+    Each pause is as long as the settlement has been pending so far, at most ten minutes. Two hours
+    after it was sent the task gives up.
     """
 
     def step(self, work: Work, context: Context) -> None:  # noqa: ARG002
-        """Look up once; wait if something is still pending."""
-        self._look_up(work, datetime.now(UTC), FIRST_DELAY)
-
-    def resume(
-        self,
-        context: Context,
-        event: object = None,  # noqa: ARG002
-        since: str = "",
-        pause_s: float = 0,
-    ) -> None:
-        """Look up again after a pause."""
-        with airflow_errors():
-            self._look_up(
-                work_of(self.partner, context),
-                datetime.fromisoformat(since),
-                timedelta(seconds=pause_s),
-            )
-
-    def _look_up(self, work: Work, since: datetime, pause: timedelta) -> None:
+        """Look up once; pause if something is still pending."""
         partner = work.partner
         with opened_ledger(partner.ledger_conn_id) as ledger:
             api = PartnerApiHook(partner.api_conn_id)
             pending = look_up_pending(ledger, api, partner, work.business_date, work.actor)
+            since, now = _sent_first(ledger, pending), ledger.now()
         if not pending:
             return
-        listed, now = ", ".join(pending), datetime.now(UTC)
-        if now - since >= LONGEST_PENDING:
+        listed, waited = ", ".join(pending), now - (since or now)
+        if waited >= LONGEST_PENDING:
             raise NotSettledError(
-                f"{listed}: still pending at the partner after {LONGEST_PENDING}: ask the partner, "
-                "then clear this task (runbook section pending)"
+                f"{listed}: still pending at the partner {waited} after it was sent: ask the "
+                "partner, then clear this task (runbook section pending)"
             )
+        pause = min(max(waited, FIRST_DELAY), LONGEST_DELAY)
         self.log.info("Still pending: %s; looking again in %s", listed, pause)
-        next_pause = min(pause * BACKOFF, LONGEST_DELAY)
-        self.defer(
-            trigger=DateTimeTrigger(moment=now + pause),
-            method_name="resume",
-            kwargs={"since": since.isoformat(), "pause_s": next_pause.total_seconds()},
-        )
+        self.defer(trigger=DateTimeTrigger(moment=now + pause), method_name="resume")
+
+    def resume(self, context: Context, event: object = None) -> Any:  # noqa: ARG002
+        """Look again."""
+        return self.execute(context)
+
+
+def _sent_first(ledger: Ledger, external_ids: Sequence[str]) -> datetime | None:
+    """When the first of the requests was sent, by the ledger."""
+    query = select(func.min(body.c.sent_at)).where(body.c.external_id.in_(external_ids))
+    with ledger.transaction() as tx:
+        return tx.execute(query).scalar_one_or_none()
