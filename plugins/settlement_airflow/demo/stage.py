@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -23,6 +21,8 @@ from partner_sandbox.demo_world import DEMO_TOKEN, DEMO_XPRV
 from settlement.ledger.database import Ledger
 from settlement.ledger.embedded import EmbeddedServer
 from settlement_airflow.cli.stand_ins import LEDGER
+from settlement_airflow.up.place import free_port
+from settlement_airflow.up.stack import settlement
 
 START_TIMEOUT_S = 30
 WAREHOUSE_FILE = "warehouse.duckdb"
@@ -47,7 +47,7 @@ class Stage:
         """Type a `settlement` command, show it and what it prints; its exit code."""
         self.console.print(f"\n[bold green]$[/] settlement {' '.join(arguments)}")
         done = subprocess.run(  # noqa: S603 - our own command
-            _settlement(*arguments), env=self._variables(), check=False
+            settlement(*arguments), env=self._variables(), check=False
         )
         return done.returncode
 
@@ -81,7 +81,7 @@ def set_up(console: Console, home: Path) -> Iterator[Stage]:
     """A fresh home and a running sandbox; the sandbox ends with the story."""
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    port = _free_port()
+    port = free_port(0)
     environment = {
         "SETTLEMENT_HOME": str(home),
         "SETTLEMENT_RETRY_DELAY_S": "1",
@@ -89,7 +89,7 @@ def set_up(console: Console, home: Path) -> Iterator[Stage]:
     }
     with (home / "sandbox.log").open("wb") as log:
         sandbox = subprocess.Popen(  # noqa: S603 - our own command
-            _settlement("sandbox", "--port", str(port), "--store", str(home / "sandbox.sqlite")),
+            settlement("sandbox", "--port", str(port), "--store", str(home / "sandbox.sqlite")),
             env={**os.environ, **environment},
             stdout=log,
             stderr=log,
@@ -115,18 +115,6 @@ def _connections(home: Path, port: int) -> dict[str, str]:
         "SIGNING_KEY": {"conn_type": "settlement_signing_key", "password": DEMO_XPRV},
     }
     return {f"AIRFLOW_CONN_{name}": json.dumps(each) for name, each in connections.items()}
-
-
-def _settlement(*arguments: str) -> list[str]:
-    code = "from settlement_airflow.cli import main; main()"
-    return [sys.executable, "-c", code, *arguments]
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _wait_for(stage: Stage, sandbox: subprocess.Popen[bytes]) -> None:

@@ -23,10 +23,11 @@ from urllib.request import urlopen
 from cryptography.fernet import Fernet
 from sqlalchemy import URL
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 LOGIN = ("admin", "admin")
 STOP_TIMEOUT_S = 15
 START_TIMEOUT_S = 180
+POOL, POOL_SLOTS = "partner_api", 2
 AIRFLOW_COMPONENTS = ("scheduler", "dag-processor", "triggerer")
 
 
@@ -40,6 +41,7 @@ def airflow_settings(home: Path, metadata: URL, port: int) -> dict[str, str]:
     :param metadata: Airflow's own database; PostgreSQL, since SQLite fails under concurrency
     """
     address = f"http://127.0.0.1:{port}"
+    home.mkdir(parents=True, exist_ok=True)
     passwords = home / "passwords.json"
     passwords.write_text(json.dumps(dict([LOGIN])))
     return {
@@ -76,11 +78,12 @@ class LocalStack:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Migrate the metadata database, start all components, wait until the UI answers.
+        """Migrate the metadata database, make the pool, start all components of Airflow.
 
         :raises StackError: naming the component's log if one does not come up
         """
         self.run("db", "migrate")
+        self.run("pools", "set", POOL, str(POOL_SLOTS), "Calls of the partner API")
         self.spawn(
             "api-server",
             [*_airflow("api-server"), "--host", "127.0.0.1", "--port", str(self.port)],
@@ -162,6 +165,11 @@ class LocalStack:
         folder = self.home / "logs" / "components"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{name}.log"
+
+
+def settlement(*arguments: str) -> list[str]:
+    """Command line of the command `settlement` in this virtual environment."""
+    return [sys.executable, "-c", "from settlement_airflow.cli import main; main()", *arguments]
 
 
 def _airflow(*arguments: str) -> list[str]:

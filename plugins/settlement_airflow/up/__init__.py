@@ -1,0 +1,1 @@
+"""`make up`: a real Airflow, the sandbox and a seeded warehouse on this machine."""

@@ -1,0 +1,126 @@
+"""What a local Airflow needs before it starts: databases, trades, a partner file, connections."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from partner_sandbox.demo_trades import seed_day
+from partner_sandbox.demo_world import DEMO_CURRENCIES, DEMO_TOKEN, DEMO_XPRV, demo_connections
+from settlement.business_calendar import BusinessCalendar
+from settlement.ledger.database import Ledger
+from settlement.ledger.embedded import EmbeddedServer
+from settlement.ledger.upgrade import upgrade_ledger
+from settlement.partner_file import load_partner, partners_dir
+from settlement_airflow.cli.stand_ins import LEDGER
+
+FIRST_DATE = re.compile(r"^first_business_date = .*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A prepared home folder; `environment` is what every component and command needs."""
+
+    home: Path
+    server: EmbeddedServer
+    metadata: URL
+    days: list[date]
+    environment: dict[str, str]
+
+
+def prepare(
+    home: Path, sandbox_port: int, *, days: int, trades: int, max_connections: int = 40
+) -> Place:
+    """Prepare `home` so that a scheduler started on it settles the newest `days` business dates.
+
+    The demo's partner file is copied with a first business date so many dates ago: catching up
+    from the shipped one would make a run for every date since.
+    """
+    partners = home / "partners"
+    partners.mkdir(parents=True, exist_ok=True)
+    dates = _newest_dates(days)
+    _write_partner_file(partners / "demo.toml", dates[0], max_connections)
+    warehouse = home / "warehouse.duckdb"
+    calendar = BusinessCalendar(load_partner("demo", partners))
+    clients = [each.id for each in demo_connections()]
+    for day in dates:
+        seed_day(warehouse, "demo", calendar.window(day), clients, DEMO_CURRENCIES, trades=trades)
+    server = EmbeddedServer.start(home / "ledger")
+    ledger = Ledger.connect(server.url(LEDGER))
+    upgrade_ledger(ledger)
+    ledger.engine.dispose()
+    return Place(
+        home,
+        server,
+        server.url("airflow"),
+        dates,
+        {
+            "SETTLEMENT_HOME": str(home),
+            "SETTLEMENT_PARTNERS_DIR": str(partners),
+            **_connections(server.url(LEDGER), warehouse, sandbox_port),
+        },
+    )
+
+
+def free_port(preferred: int) -> int:
+    """The preferred port of this machine if nobody has it, else any other."""
+    for port in (preferred, 0):
+        with closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            found: int = probe.getsockname()[1]
+            return found
+    raise RuntimeError("no port of this machine is free")
+
+
+def _newest_dates(count: int) -> list[date]:
+    """The newest business dates that are due, oldest first."""
+    calendar = BusinessCalendar(load_partner("demo"))
+    now = datetime.now(UTC)
+    day = calendar.previous(now.date())
+    while calendar.due_at(day) > now:
+        day = calendar.previous(day)
+    dates = [day]
+    while len(dates) < count:
+        dates.append(calendar.previous(dates[-1]))
+    return dates[::-1]
+
+
+def _write_partner_file(path: Path, first: date, max_connections: int) -> None:
+    shipped = (partners_dir() / "demo.toml").read_text()
+    dated = FIRST_DATE.sub(f"first_business_date = {first.isoformat()}", shipped)
+    path.write_text(
+        dated.replace(
+            "max_connections_per_request = 40", f"max_connections_per_request = {max_connections}"
+        )
+    )
+
+
+def _connections(ledger: URL, warehouse: Path, sandbox_port: int) -> dict[str, str]:
+    connections = {
+        LEDGER: {
+            "conn_type": "postgres",
+            "host": ledger.query["host"],
+            "login": ledger.username,
+            "password": ledger.password,
+            "schema": ledger.database,
+        },
+        "warehouse": {"conn_type": "duckdb", "host": str(warehouse)},
+        "partner_api": {
+            "conn_type": "bitgo_network",
+            "host": f"http://127.0.0.1:{sandbox_port}",
+            "password": DEMO_TOKEN,
+        },
+        "signing_key": {"conn_type": "settlement_signing_key", "password": DEMO_XPRV},
+    }
+    return {f"AIRFLOW_CONN_{name.upper()}": json.dumps(each) for name, each in connections.items()}
