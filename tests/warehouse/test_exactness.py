@@ -55,8 +55,8 @@ def test_a_sum_beyond_what_duckdb_holds_is_an_error(duckdb_backend: Backend) -> 
 def test_a_sum_beyond_a_hugeint_is_an_error(duckdb_backend: Backend) -> None:
     """The same for a column of 128-bit integers, in many parallel parts."""
     duckdb_backend.create(base_quantity="HUGEINT")
-    duckdb_backend.insert(trade("T", base_quantity=2**107))
-    duckdb_backend.run("INSERT INTO trades SELECT trades.* FROM trades, range(2_100_000)")
+    duckdb_backend.insert(trade("T", base_quantity=2**110))
+    duckdb_backend.run("INSERT INTO trades SELECT trades.* FROM trades, range(200_000)")
     with pytest.raises(WarehouseError, match="38 digits"):
         positions_of_the_day(duckdb_backend)
 

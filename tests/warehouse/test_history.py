@@ -31,7 +31,10 @@ def test_any_difference_is_found_and_no_other(
     with pytest.raises(HistoryChangedError) as refused:
         compare()
     keys = sorted(key for key in {*was, *now} if was.get(key, 0) != now.get(key, 0))
-    shown = [f"{c} {cur} was {was.get((c, cur), 0)}, is {now.get((c, cur), 0)}" for c, cur in keys]
+    shown = [
+        f"{key.connection_id} {key.currency} was {was.get(key, 0)}, is {now.get(key, 0)}"
+        for key in keys
+    ]
     for example in shown[:5]:
         assert example in str(refused.value)
     assert (f"and {len(keys) - 5} more" in str(refused.value)) == (len(keys) > 5)

@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 import psycopg
+import psycopg2  # type: ignore[import-untyped]
 import pytest
 
 from settlement.errors import WarehouseError
@@ -190,6 +191,22 @@ class _Counting:
         rows: list[Any] = self.real.fetchmany(size)
         self.fetched.append(len(rows))
         return rows
+
+
+@pytest.mark.parametrize("driver", [psycopg, psycopg2])
+def test_postgres_keeps_the_rows_until_they_are_fetched(
+    postgres_backend: Backend, postgres_uri: str, driver: Any
+) -> None:
+    """A plain cursor would hold the whole result in this process before the first row."""
+    postgres_backend.create()
+    postgres_backend.insert(trade("T1"))
+    with closing(driver.connect(postgres_uri)) as connection:
+        warehouse = SqlWarehouse(lambda: connection, "postgres", "%s", SQL_FOLDER)
+        with warehouse.snapshot(partner(), DAY) as snapshot:
+            next(snapshot.net_positions())
+            cursor = connection.cursor()
+            cursor.execute("SELECT statement LIKE '%legs%' FROM pg_cursors")
+            assert cursor.fetchall() == [(True,)], "one cursor, that of the net positions"
 
 
 @pytest.mark.filterwarnings("error")
