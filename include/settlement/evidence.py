@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
 
+from settlement.partner_answers import canonical_uuid
 from settlement.partner_api import Answer, TransportError
 from settlement.values import Positions
 
@@ -53,6 +54,8 @@ ERROR_STATUSES = {
     422: Verdict.REFUSAL,
     409: Verdict.CONFLICT,
 }
+MEANT_WHOEVER_SAYS_SO = {409, 413}
+"""Believed without an error object too: a proxy limits sizes, and a 409 is looked up anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ def classify(
     :param now: to turn an HTTP date in Retry-After into seconds
     """
     if isinstance(outcome, TransportError):
-        return Answered(body, Verdict.UNKNOWN, detail=_shorten(str(outcome)))
+        return Answered(body, Verdict.UNKNOWN, detail=one_line(str(outcome)))
     retry_after = retry_after_s(outcome.headers, now)
     content = _object_in(outcome.body)
     if content is not None and "settlement" in content:
@@ -118,11 +121,7 @@ def classify(
             outcome.status, content["settlement"], external_id, body, settlement_id
         )
     verdict = ERROR_STATUSES.get(outcome.status, Verdict.UNKNOWN)
-    if (
-        verdict is not Verdict.UNKNOWN
-        and content is None
-        and outcome.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    ):
+    if content is None and outcome.status not in MEANT_WHOEVER_SAYS_SO:
         verdict = Verdict.UNKNOWN  # a proxy's page, not the partner's word
     detail = f"HTTP {outcome.status}: {_error_text(content, outcome.body)}"
     return Answered(body, verdict, detail=detail, retry_after=retry_after)
@@ -133,14 +132,12 @@ def _classify_settlement(
 ) -> Answered:
     if not isinstance(settlement, dict):
         return Answered(body, Verdict.UNKNOWN, detail=f"HTTP {status}: settlement is not an object")
-    shown_id = settlement.get("id")
-    if settlement.get("externalId") != external_id or not isinstance(shown_id, str) or not shown_id:
+    shown_id = _id_of(settlement)
+    if settlement.get("externalId") != external_id or shown_id is None:
         detail = f"HTTP {status}: the answer shows another settlement than {external_id}"
         return Answered(body, Verdict.UNKNOWN, detail=detail)
     if settlement_id is not None and shown_id != settlement_id:
-        detail = (
-            f"HTTP {status}: the answer shows id {_shorten(shown_id)}, known is {settlement_id}"
-        )
+        detail = f"HTTP {status}: the answer shows id {shown_id}, known is {settlement_id}"
         return Answered(body, Verdict.UNKNOWN, detail=detail)
     shown_status = settlement.get("status")
     verdict = (
@@ -156,8 +153,15 @@ def _classify_settlement(
     reason = settlement.get("reason")
     detail = f"HTTP {status}: settlement {shown_status}"
     if isinstance(reason, str) and reason:
-        detail += f", reason: {_shorten(reason)}"
+        detail += f", reason: {one_line(reason)}"
     return Answered(body, verdict, settlement_id=shown_id, detail=detail)
+
+
+def _id_of(settlement: dict[str, object]) -> str | None:
+    try:
+        return canonical_uuid(str(settlement.get("id")))
+    except ValueError:
+        return None
 
 
 def _object_in(body: bytes) -> dict[str, object] | None:
@@ -170,12 +174,14 @@ def _object_in(body: bytes) -> dict[str, object] | None:
 
 def _error_text(content: dict[str, object] | None, body: bytes) -> str:
     if content is not None and isinstance(content.get("error"), str):
-        return _shorten(str(content["error"]))
-    return _shorten(body.decode("utf-8", errors="replace")) or "empty body"
+        return one_line(str(content["error"]))
+    return one_line(body.decode("utf-8", errors="replace")) or "empty body"
 
 
-def _shorten(text: str) -> str:
-    printable = " ".join(text.replace("\x00", "").split())
+def one_line(text: str) -> str:
+    """The text, shortened to one line that the ledger can store: no NUL, no half characters."""
+    storable = text.replace("\x00", "").encode("utf-8", errors="replace").decode()
+    printable = " ".join(storable.split())
     return printable if len(printable) <= ERROR_TEXT_LIMIT else printable[:ERROR_TEXT_LIMIT] + "…"
 
 

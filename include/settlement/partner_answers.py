@@ -35,7 +35,11 @@ class UnreadableAnswer(ValueError):  # noqa: N818 (a finding about an answer, no
     """The body is not the object that was expected; the text says where it differs."""
 
 
-def _canonical_uuid(text: str) -> str:
+def canonical_uuid(text: str) -> str:
+    """The UUID in lower case, as ids are stored and compared.
+
+    :raises ValueError: if the text is not a UUID
+    """
     if not _UUID.fullmatch(text.lower()):
         raise ValueError("not a UUID")
     return text.lower()
@@ -48,7 +52,7 @@ def _instant(value: object) -> object:
     return datetime.fromisoformat(value)
 
 
-Uuid = Annotated[str, AfterValidator(_canonical_uuid)]
+Uuid = Annotated[str, AfterValidator(canonical_uuid)]
 NonEmpty = Annotated[str, Field(min_length=1)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
 SettlementStatus = Literal["pending", "failed", "completed", "rejected"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from settlement.evidence import Absent, Shown
+from settlement.evidence import Absent, Shown, one_line
 from settlement.ledger.database import Ledger
 from settlement.ledger.slots import apply_evidence
 from settlement.partner_answers import Connection, Settlement, Transfer
@@ -44,7 +44,7 @@ def shown_by(
         status=newest.status,
         positions=positions_of(transfers, connections),
         transfers_completed=all(each.status == "completed" for each in transfers),
-        reason=newest.reason,
+        reason=one_line(newest.reason) if newest.reason else None,
         notes=newest.notes,
     )
 
