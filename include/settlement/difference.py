@@ -67,7 +67,12 @@ def plan(owed: Positions, slots: Sequence[Slot], max_connections: int) -> Plan:
     :param max_connections: most connections in one request
     """
     free = [slot for slot in slots if slot.state in FREE]
-    waiting = {key: owed[key] for key in _fenced_keys(slots) if key in owed}
+    fenced = _fenced_keys(slots)
+    waiting = {
+        key: amount
+        for key, amount in owed.items()
+        if key in fenced or runs_against_open(key, amount, slots)
+    }
     lines: dict[str, list[Line]] = {slot.external_id: [] for slot in free}
     loose: list[Line] = []
     for key, amount in sorted(owed.items()):
@@ -95,6 +100,18 @@ def plan(owed: Positions, slots: Sequence[Slot], max_connections: int) -> Plan:
             withdrawn.append(slot.external_id)
     fills.extend(Fill(None, tuple(sorted(chunk))) for chunk in chunks)
     return Plan(tuple(fills), tuple(withdrawn), waiting)
+
+
+def runs_against_open(key: PositionKey, amount: int, slots: Iterable[Slot]) -> bool:
+    """Whether an open slot holds the key the other way round.
+
+    The difference counts it as booked. Should it not be, the amount would take what is booked past
+    the snapshot; so it waits until the partner has shown how that slot ends.
+    """
+    held = (
+        slot.current.positions.get(key, 0) for slot in slots if slot.state in OPEN and slot.current
+    )
+    return any(other * amount < 0 for other in held)
 
 
 def _sent_bodies(slot: Slot) -> Iterator[Body]:

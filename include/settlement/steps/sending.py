@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from settlement.difference import in_effect
+from settlement.difference import in_effect, runs_against_open
 from settlement.errors import HeldConnectionError, SupersededError
 from settlement.evidence import Sent
 from settlement.ledger.attempts import start_attempt
@@ -95,7 +95,8 @@ def _require_plan_holds(tx: Connection, body: StoredBody) -> None:
     taken = in_effect(others)
     for line in body.lines:
         rest = net.get(line.key, 0) - taken.get(line.key, 0)
-        if not min(0, rest) <= line.amount <= max(0, rest):
+        fits = min(0, rest) <= line.amount <= max(0, rest)
+        if not fits or runs_against_open(line.key, line.amount, others):
             raise SupersededError(
                 f"{body.external_id} was built to give {line.connection_id} {line.amount} "
                 f"{line.currency}, but only {rest} is left since another request turned out "
