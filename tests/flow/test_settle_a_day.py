@@ -121,3 +121,25 @@ def test_a_conflict_over_the_signing_payload_is_sent_again_too(world: World) -> 
     world.run()
     assert world.states() == {"demo-2026-03-03-1": "completed"}
     assert world.booked() == net_of(world.warehouse.trades)
+
+
+def test_requests_are_sent_in_order_in_whatever_order_their_tasks_start(ledger: Ledger) -> None:
+    """The task of the last slot, started first, sends the lower slots before its own."""
+    world = World(ledger, demo_partner(max_connections_per_request=1))
+    world.trade(ALICE, BOB, 100)
+    ready = world.prepare()
+    world.submit(ready[-1])
+    order = [each.external_id for each in world.sandbox.settlements()]
+    assert order == ready
+    assert set(world.states().values()) == {"completed"}
+
+
+def test_nothing_is_sent_past_a_slot_that_is_not_concluded(ledger: Ledger) -> None:
+    """While the first request's outcome is unknown, the second is not sent."""
+    world = World(ledger, demo_partner(max_connections_per_request=1))
+    world.trade(ALICE, BOB, 100)
+    first, second, *_ = world.prepare()
+    world.fault(FaultKind.DROP_BEFORE, route=Route.SUBMIT, external_id=first)
+    with pytest.raises(OutcomeUnknownError, match=f"{second} waits: {first} is unknown"):
+        world.submit(second)
+    assert world.sandbox.settlements() == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from settlement.errors import OutcomeUnknownError
+from settlement.errors import OutcomeUnknownError, SettlementError
 from settlement.evidence import Answered, Verdict, classify
 from settlement.ledger.attempts import finish_attempt
 from settlement.ledger.database import Ledger, clock
@@ -57,7 +57,7 @@ def submit_request(
         slot = look_up(ledger, reader, external_id, actor)
     if _may_be_sent(slot):
         if slot.never_sent:
-            _conclude_slots_before(ledger, reader, external_id, actor)
+            _conclude_slots_before(ledger, api, partner, external_id, actor)
         evidence = _send(ledger, api, partner, slot, actor)
         slot = _after(ledger, reader, external_id, evidence, actor)
         raise_unless_done(slot, evidence)
@@ -73,22 +73,37 @@ def _may_be_sent(slot: Slot) -> bool:
 
 
 def _conclude_slots_before(
-    ledger: Ledger, reader: PartnerReader, external_id: str, actor: Actor
+    ledger: Ledger, api: PartnerApi, partner: PartnerFile, external_id: str, actor: Actor
 ) -> None:
-    """Look up every lower slot of the date whose outcome is open; wait while one stays open.
+    """Conclude every lower slot of the date: look up what is open, send what was never sent.
 
-    :raises OutcomeUnknownError: naming the slot that has to be concluded first
+    So the order of sending holds in whatever order tasks are started.
+
+    :raises OutcomeUnknownError: naming the slot that is still not concluded
     """
+    reader = PartnerReader(ledger, api, partner, actor)
     with ledger.transaction() as tx:
-        before = slots_before(tx, external_id)
-    for slot in before:
-        if slot.state is State.UNKNOWN:
-            slot = look_up(ledger, reader, slot.external_id, actor)  # noqa: PLW2901
+        before = [each.external_id for each in slots_before(tx, external_id)]
+    for lower in before:
+        slot, why = _load(ledger, lower), ""
+        if slot.state is State.UNKNOWN and not slot.never_sent:
+            slot = look_up(ledger, reader, lower, actor)
+        elif slot.state in {State.UNKNOWN, State.PREPARED}:
+            try:
+                submit_request(ledger, api, partner, lower, actor)
+            except SettlementError as error:
+                why = f" ({error.message})"
+            slot = _load(ledger, lower)
         if slot.state in {State.UNKNOWN, State.PREPARED}:
             raise OutcomeUnknownError(
-                f"{external_id} waits: {slot.external_id} is {slot.state.value}, and a request is "
-                "first sent only when every lower slot of its date is concluded"
+                f"{external_id} waits: {lower} is {slot.state.value}{why}, and a request is first "
+                "sent only when every lower slot of its date is concluded"
             )
+
+
+def _load(ledger: Ledger, external_id: str) -> Slot:
+    with ledger.transaction() as tx:
+        return require_slot(tx, external_id)
 
 
 def _send(
@@ -121,8 +136,7 @@ def _after(
     ledger: Ledger, reader: PartnerReader, external_id: str, evidence: Answered, actor: Actor
 ) -> Slot:
     """The slot after the answer, and after the look-ups that some answers need."""
-    with ledger.transaction() as tx:
-        slot = require_slot(tx, external_id)
+    slot = _load(ledger, external_id)
     if evidence.verdict in CONCLUDED_BY_LOOK_UP:
         for _ in range(ABSENCES_TO_REFUSE.get(evidence.verdict, 1)):
             if slot.state is State.UNKNOWN:
