@@ -1,0 +1,112 @@
+"""Everything that the ledger holds about a business date or a request, for people to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, select
+
+from settlement.difference import difference
+from settlement.ledger.attempts import Attempt, attempts_of
+from settlement.ledger.bodies import StoredBody, load_bodies
+from settlement.ledger.dates import load_date
+from settlement.ledger.people import Hold, holds_in_force
+from settlement.ledger.schema import slot as slot_table
+from settlement.ledger.schema import stop_flag
+from settlement.ledger.slots import load_slots, require_slot
+from settlement.ledger.snapshots import Snapshot, load_positions, newest_snapshot
+from settlement.slot_state import Slot, State
+from settlement.values import PositionKey, Window
+
+
+@dataclass(frozen=True, slots=True)
+class SlotView:
+    """One slot with everything that was built, sent and answered under it."""
+
+    slot: Slot
+    bodies: tuple[StoredBody, ...]
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def state(self) -> State:
+        """State by the evidence so far."""
+        return self.slot.state
+
+    @property
+    def current(self) -> StoredBody | None:
+        """The body that would be sent next, or that the partner holds."""
+        number = self.slot.current_body
+        return next((each for each in self.bodies if each.number == number), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The stop flag of a partner: nothing is sent while it is up."""
+
+    reason: str
+    who: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DateView:
+    """One business date. `window` and `snapshot` are None until the date is computed.
+
+    `difference` still counts connections on hold; `holds` says which they are.
+    """
+
+    partner: str
+    business_date: date
+    window: Window | None
+    snapshot: Snapshot | None
+    net_positions: dict[PositionKey, int]
+    slots: tuple[SlotView, ...]
+    difference: dict[PositionKey, int]
+    holds: tuple[Hold, ...]
+    stop: Stop | None
+
+
+def view_date(tx: Connection, partner: str, business_date: date) -> DateView:
+    """What is known of a date; empty if it was never computed."""
+    frozen = load_date(tx, partner, business_date)
+    snapshot = newest_snapshot(tx, partner, business_date)
+    net = load_positions(tx, snapshot.id) if snapshot else {}
+    slots = load_slots(tx, partner, business_date)
+    return DateView(
+        partner,
+        business_date,
+        frozen.window if frozen else None,
+        snapshot,
+        net,
+        tuple(_view(tx, slot) for slot in slots),
+        difference(net, slots),
+        tuple(holds_in_force(tx, partner)),
+        stop_of(tx, partner),
+    )
+
+
+def view_slot(tx: Connection, external_id: str) -> SlotView:
+    """One slot.
+
+    :raises ConfigurationError: if the ledger has no such slot
+    """
+    return _view(tx, require_slot(tx, external_id))
+
+
+def date_of_slot(tx: Connection, external_id: str) -> tuple[str, date] | None:
+    """Partner and business date of a slot, or None if the ledger has no such slot."""
+    query = select(slot_table.c.partner, slot_table.c.business_date)
+    row = tx.execute(query.where(slot_table.c.external_id == external_id)).one_or_none()
+    return (row.partner, row.business_date) if row else None
+
+
+def stop_of(tx: Connection, partner: str) -> Stop | None:
+    """The stop flag, or None if it is down."""
+    row = tx.execute(select(stop_flag).where(stop_flag.c.partner == partner)).one_or_none()
+    return Stop(row.reason, row.who, row.at) if row else None
+
+
+def _view(tx: Connection, slot: Slot) -> SlotView:
+    bodies = load_bodies(tx, slot.external_id)
+    return SlotView(slot, tuple(bodies), tuple(attempts_of(tx, slot.external_id)))

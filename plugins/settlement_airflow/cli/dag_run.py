@@ -1,0 +1,152 @@
+"""Running a partner's DAG in this process with `dag.test()`, and what became of its tasks.
+
+Imports Airflow: only once its private home is set up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, TextIO
+
+from airflow.dag_processing.dagbag import DagBag
+from airflow.listeners import hookimpl
+from airflow.models.dagrun import DagRun
+from airflow.sdk.listener import get_listener_manager
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from settlement.errors import ConfigurationError
+from settlement_airflow.cli.captured import output_into
+from settlement_airflow.cli.private_airflow import DAG_FILE
+from settlement_airflow.dag_parts import dag_id_of
+
+SUCCESS = "success"
+UP_FOR_RETRY = "up_for_retry"
+
+
+@dataclass(frozen=True, slots=True)
+class DagRunEnd:
+    """How a run ended; `errors` are the last words of the tasks that failed, in order."""
+
+    succeeded: bool
+    errors: dict[str, str]
+    log: Path
+
+
+def run_dag(partner: str, day: date, log: Path) -> DagRunEnd:
+    """Run the partner's DAG for a date to its end, retries waited out; its words go into `log`.
+
+    :raises ConfigurationError: if the DAG file cannot be read
+    """
+    with output_into(log) as stderr, _watching(stderr) as watch, _as_the_scheduler_does():
+        bag = DagBag(dag_folder=DAG_FILE, bundle_path=DAG_FILE.parent)
+        dag = bag.dags.get(dag_id_of(partner))
+        if dag is None:
+            raise ConfigurationError(
+                f"{DAG_FILE} gives no DAG {dag_id_of(partner)}: what is wrong with it is in {log}"
+            )
+        run = dag.test(logical_date=None, run_conf={"business_date": day.isoformat()})
+    return DagRunEnd(run.state == SUCCESS, watch.errors, log)
+
+
+@dataclass
+class _Watch:
+    """Listens to the tasks of the run: shows each as it ends, keeps the errors of those that fail.
+
+    A task that is tried again and succeeds has no error in the end.
+    """
+
+    bar: Progress
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._task = self.bar.add_task("starting the run", total=None)
+
+    @hookimpl
+    def on_task_instance_running(self, previous_state: Any, task_instance: Any) -> None:  # noqa: ARG002
+        """Show what is being done."""
+        self.bar.update(self._task, description=_name(task_instance))
+
+    @hookimpl
+    def on_task_instance_success(self, previous_state: Any, task_instance: Any) -> None:  # noqa: ARG002
+        """Forget what went wrong with an earlier try."""
+        self.errors.pop(_name(task_instance), None)
+
+    @hookimpl
+    def on_task_instance_failed(
+        self,
+        previous_state: Any,  # noqa: ARG002 - Airflow's signature
+        task_instance: Any,
+        error: Any,
+    ) -> None:
+        """Keep the error, and say it if the task is tried again."""
+        text = str(error) if error else "ended without saying why"
+        self.errors[_name(task_instance)] = text
+        if task_instance.state == UP_FOR_RETRY:
+            self.bar.console.print(
+                f"{_name(task_instance)}: {text} (will be tried again)",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+@contextmanager
+def _watching(stderr: TextIO) -> Iterator[_Watch]:
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=Console(file=stderr),
+        transient=True,
+    )
+    with bar:
+        watch = _Watch(bar)
+        manager: Any = get_listener_manager()
+        manager.add_listener(watch)
+        try:
+            yield watch
+        finally:
+            manager.pm.unregister(watch)
+
+
+@contextmanager
+def _as_the_scheduler_does() -> Iterator[None]:
+    """`dag.test()` starts all mapped tasks at once, in any order; the scheduler heeds the limit.
+
+    Requests are sent in order. One that comes too early fails, waits and uses up a retry.
+    """
+    update_state: Any = DagRun.update_state
+
+    def within_limits(self: DagRun, *arguments: Any, **options: Any) -> Any:
+        ready, callback = update_state(self, *arguments, **options)
+        return _first_in_order(ready), callback
+
+    DagRun.update_state = within_limits  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        DagRun.update_state = update_state  # type: ignore[method-assign]
+
+
+def _first_in_order(ready: Sequence[Any]) -> list[Any]:
+    """Of each task, no more than it may have active in one run; lowest map index first."""
+    chosen: list[Any] = []
+    started: Counter[str] = Counter()
+    for each in sorted(ready, key=lambda instance: instance.map_index):
+        limit = each.task.max_active_tis_per_dagrun
+        if limit is None or started[each.task_id] < limit:
+            started[each.task_id] += 1
+            chosen.append(each)
+    return chosen
+
+
+def _name(task_instance: Any) -> str:
+    index = task_instance.map_index
+    mapped = f"[{index}]" if index is not None and index >= 0 else ""
+    return f"{task_instance.task_id}{mapped}"

@@ -1,0 +1,147 @@
+"""A request with everything that it came from, and the trades behind one of its amounts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from settlement.errors import ConfigurationError
+from settlement.ledger.overview import SlotView, view_slot
+from settlement.ledger.snapshots import Snapshot, load_positions, load_snapshot
+from settlement.partner_file import PartnerFile
+from settlement.values import PositionKey
+from settlement.warehouse import TradeRow, Warehouse
+from settlement_airflow.cli.amounts_shown import at_or_none
+from settlement_airflow.cli.show import slot_json
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A request and the snapshot that its current body was built from; adopted ones have none."""
+
+    view: SlotView
+    snapshot: Snapshot | None
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs: as in `show`, and the exact texts."""
+        content = slot_json(self.view)
+        for shape, attempt in zip(content["attempts"], self.view.attempts, strict=True):
+            shape["answer"] = as_text(attempt.answer)
+        current = self.view.current
+        content["body"] = None
+        if current is not None:
+            content["body"] = {
+                "number": current.number,
+                "notes": current.notes,
+                "payload": current.payload,
+                "signature": current.signature,
+                "key_id": current.key_id,
+                "request": as_text(current.request),
+            }
+        content["snapshot"] = _snapshot_json(self.snapshot) if self.snapshot else None
+        return content
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The trades behind one net position, as the warehouse holds them now."""
+
+    key: PositionKey
+    amount: int
+    trades: tuple[TradeRow, ...]
+    snapshot: Snapshot
+
+    def was_read(self, trade: TradeRow) -> bool:
+        """Whether the snapshot saw the trade, rather than one recorded later."""
+        watermark = self.snapshot.watermark
+        return watermark is not None and trade.recorded_at <= watermark
+
+    def effect(self, trade: TradeRow) -> int:
+        """By how much the trade moves the position."""
+        return trade.effect_on(*self.key)
+
+    def sum_now(self) -> int:
+        """What the trades that the snapshot saw add up to now."""
+        return sum(self.effect(each) for each in self.trades if self.was_read(each))
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs; amounts are strings."""
+        return {
+            "connection": self.key.connection_id,
+            "currency": self.key.currency,
+            "amount": str(self.amount),
+            "sum_of_trades": str(self.sum_now()),
+            "trades": [
+                {
+                    "trade_id": each.trade_id,
+                    "executed_at": each.executed_at.isoformat(),
+                    "recorded_at": each.recorded_at.isoformat(),
+                    "effect": str(self.effect(each)),
+                    "in_snapshot": self.was_read(each),
+                }
+                for each in self.trades
+            ],
+        }
+
+
+def explanation_of(tx: Connection, external_id: str) -> Explanation:
+    """Read a request from the ledger.
+
+    :raises ConfigurationError: if the ledger has no such slot
+    """
+    view = view_slot(tx, external_id)
+    current = view.current
+    built_from = current.snapshot_id if current else None
+    return Explanation(view, load_snapshot(tx, built_from) if built_from is not None else None)
+
+
+def position_in(tx: Connection, explanation: Explanation, key: PositionKey) -> int:
+    """The net position that an amount of the request was built for.
+
+    :raises ConfigurationError: if there is no snapshot, or no such position in it
+    """
+    named = explanation.view.slot.external_id
+    if explanation.snapshot is None:
+        raise ConfigurationError(
+            f"{named} was taken over from the partner: the ledger has its lines, no snapshot"
+        )
+    net = load_positions(tx, explanation.snapshot.id)
+    if key not in net:
+        raise ConfigurationError(
+            f"the snapshot of {named} has no position of {key.connection_id} in {key.currency}: "
+            f"`settlement explain {named}` lists what it has"
+        )
+    return net[key]
+
+
+def trace(
+    warehouse: Warehouse, file: PartnerFile, snapshot: Snapshot, key: PositionKey, amount: int
+) -> Trace:
+    """Read the trades behind a net position.
+
+    :raises WarehouseError: if the warehouse cannot be read
+    """
+    with warehouse.snapshot(file, snapshot.window) as reading:
+        return Trace(key, amount, tuple(reading.trades_behind(*key)), snapshot)
+
+
+def as_text(content: bytes | None) -> str | None:
+    """Bytes that were sent or received, to be read."""
+    return content.decode("utf-8", "replace") if content is not None else None
+
+
+def _snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "id": snapshot.id,
+        "generation": snapshot.generation,
+        "window": {
+            "start": snapshot.window.start.isoformat(),
+            "end": snapshot.window.end.isoformat(),
+        },
+        "trade_count": snapshot.trade_count,
+        "watermark": at_or_none(snapshot.watermark),
+        "run_id": snapshot.run_id,
+        "query": snapshot.query_text,
+    }

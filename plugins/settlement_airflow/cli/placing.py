@@ -1,0 +1,67 @@
+"""`settlement record` and `settlement ignore`: settlements that this project did not make."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from settlement.partner_file import load_partner
+from settlement.steps.placing import ignore_named, record_settlement
+from settlement_airflow.cli.arguments import ExternalId, PartnerName, Reason, parse_day, person
+from settlement_airflow.cli.console import say
+from settlement_airflow.cli.workplace import api_of, work_for
+
+
+def add_to(app: typer.Typer, panel: str) -> None:
+    """Add the commands."""
+    app.command(rich_help_panel=panel)(record)
+    app.command(rich_help_panel=panel)(ignore)
+
+
+def record(
+    partner: PartnerName,
+    external_id: ExternalId,
+    *,
+    day: Annotated[
+        date,
+        typer.Option(
+            "--date", metavar="DATE", parser=parse_day, help="Business date that it counts for."
+        ),
+    ],
+    reason: Reason,
+) -> None:
+    """Take what the partner shows under an externalId as booked for a date.
+
+    For a settlement made by hand, and for a request that is [italic]diverged[/]: the partner's
+    side is taken, and the next run of the date settles the rest. It asks the partner what it
+    holds; compare that first with what you expect (`settlement explain`).
+
+    [bold]Example[/]
+
+        settlement record demo by-hand-17 --date 2026-03-02 --reason "made by hand during outage"
+    """
+    file = load_partner(partner)
+    with work_for(file) as ledger:
+        slot = record_settlement(ledger, api_of(file), file, external_id, day, reason, person())
+    say(
+        f"{external_id} counts for {day} as {slot.state.value}, settlement {slot.settlement_id}: "
+        f"`settlement run {file.name} {day}` settles the rest"
+    )
+
+
+def ignore(partner: PartnerName, external_id: ExternalId, *, reason: Reason) -> None:
+    """Put a settlement of somebody else aside: runs go on as if it did not exist.
+
+    For settlements that have nothing to do with the trades in the warehouse. One that did settle
+    some of them must be recorded instead, or they are settled again.
+
+    [bold]Example[/]
+
+        settlement ignore demo onboarding-test --reason "test transfer of the custodian"
+    """
+    file = load_partner(partner)
+    with work_for(file) as ledger:
+        settlement = ignore_named(ledger, api_of(file), file, external_id, reason, person())
+    say(f"{external_id} (settlement {settlement.id}) is put aside: it counts for no date")

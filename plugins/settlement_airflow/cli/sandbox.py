@@ -1,0 +1,83 @@
+"""`settlement sandbox`: the stand-in for the partner API, with the demo's world."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from partner_sandbox.demo_world import DEMO_ENTERPRISE
+from settlement.errors import ConfigurationError
+from settlement.ledger.embedded import home
+from settlement_airflow.cli.console import say
+
+
+def add_to(app: typer.Typer, panel: str) -> None:
+    """Add the command."""
+    app.command(rich_help_panel=panel)(sandbox)
+
+
+def sandbox(
+    *,
+    host: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Where to listen.", show_default="127.0.0.1"),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="NUMBER", min=1, max=65535, help="And on which port.", show_default="8480"
+        ),
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where it keeps what it booked; sandbox.sqlite in SETTLEMENT_HOME if left out.",
+        ),
+    ] = None,
+) -> None:
+    """Start the stand-in for the partner API and serve until Ctrl-C.
+
+    For trying everything out without an account: it checks signatures and amounts, books, answers
+    409 and every other way the real one does, and remembers what it booked. Nothing real moves.
+
+    [bold]Example[/]
+
+        settlement sandbox
+        settlement sandbox --port 9000 --store /tmp/sandbox.sqlite
+    """
+    from partner_sandbox.server import (  # noqa: PLC0415 - not for --help
+        DEFAULT_HOST,
+        DEFAULT_PORT,
+        serve,
+    )
+
+    host, port = host or DEFAULT_HOST, port or DEFAULT_PORT
+    file = store or home() / "sandbox.sqlite"
+    _require_free(host, port)
+    say(f"sandbox for enterprise {DEMO_ENTERPRISE} at http://{host}:{port}, booked in {file}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        serve(host, port, file)
+    except (sqlite3.Error, OSError) as error:
+        raise ConfigurationError(
+            f"{file} is not a store of the sandbox ({error}): name another file with --store"
+        ) from None
+
+
+def _require_free(host: str, port: int) -> None:
+    """Say in one sentence what the server would log and exit for.
+
+    :raises ConfigurationError: if nothing can listen there
+    """
+    try:
+        socket.create_server((host, port)).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigurationError(
+            f"cannot listen on {host}:{port} ({error}): is a sandbox running already? "
+            "Choose another port with --port"
+        ) from None

@@ -1,0 +1,65 @@
+"""Opening what a command works with: the Airflow connections that the partner file names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from settlement.ledger.database import Ledger
+from settlement.partner_api import PartnerApi
+from settlement.partner_file import PartnerFile
+from settlement.warehouse import Warehouse
+from settlement_airflow.cli.private_airflow import find_connections
+from settlement_airflow.cli.stand_ins import demo_connections, embedded_ledger
+
+
+@contextmanager
+def ledger_behind(conn_id: str) -> Iterator[Ledger]:
+    """The ledger behind an Airflow connection; an embedded one if the default is not given.
+
+    :raises ConfigurationError: if the Airflow connection is missing or wrong
+    :raises LedgerVersionError: if a real ledger is of another version
+    """
+    find_connections()
+    with embedded_ledger(conn_id), opened(conn_id) as ledger:
+        yield ledger
+
+
+@contextmanager
+def work_for(partner: PartnerFile) -> Iterator[Ledger]:
+    """The partner's ledger, with the demo's connections in place if it is the demo."""
+    with ledger_behind(partner.ledger_conn_id) as ledger, demo_connections(partner):
+        yield ledger
+
+
+@contextmanager
+def opened(conn_id: str) -> Iterator[Ledger]:
+    """The ledger behind an Airflow connection that is given."""
+    from settlement_airflow.connections import opened_ledger  # noqa: PLC0415 - imports Airflow
+
+    with opened_ledger(conn_id) as ledger:
+        yield ledger
+
+
+def api_of(partner: PartnerFile) -> PartnerApi:
+    """The partner API, as a task of the DAG reaches it."""
+    from settlement_airflow.hooks.partner_api import PartnerApiHook  # noqa: PLC0415
+
+    return PartnerApiHook(partner.api_conn_id)
+
+
+def warehouse_of(partner: PartnerFile) -> Warehouse:
+    """The warehouse, as a task of the DAG reads it."""
+    from settlement_airflow.connections import open_warehouse  # noqa: PLC0415
+
+    return open_warehouse(partner.warehouse_conn_id)
+
+
+def require_signer(partner: PartnerFile) -> None:
+    """Open the signing key once.
+
+    :raises ConfigurationError: if it cannot be used
+    """
+    from settlement_airflow.connections import open_signer  # noqa: PLC0415 - imports Airflow
+
+    open_signer(partner.signing_conn_id)
