@@ -72,13 +72,16 @@ class PartnerReader:
         return [each for each in found if each.external_id == external_id]
 
     def transfers_of(self, settlement: Settlement) -> tuple[Settlement, list[Transfer]]:
-        """The settlement as it is now, and all its transfers (partner API, section 9.2)."""
-        newest = settlement
+        """The settlement as it is now, and all its transfers (partner API, section 9.2).
+
+        It may complete while its pages are read. The first page's status is the one that holds
+        for all of them: what comes later can only be further on.
+        """
+        seen: list[Settlement] = []
 
         def parse(body: bytes) -> tuple[Transfer, ...]:
-            nonlocal newest
             detail = parse_settlement_detail(body, self._decimals())
-            newest = detail.settlement
+            seen.append(detail.settlement)
             return detail.transfers
 
         transfers = self._all_pages(
@@ -88,7 +91,7 @@ class PartnerReader:
             parse,
             external_id=settlement.external_id,
         )
-        return newest, transfers
+        return seen[0], transfers
 
     def connections(self) -> list[Connection]:
         """All connections of the partner, active or not (partner API, section 9.4)."""
