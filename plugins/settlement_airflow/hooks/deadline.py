@@ -9,21 +9,21 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Self
 
 from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
 
 class Deadline:
-    """Shuts the watched connections down after `seconds`; `expired` says that it has."""
+    """Shuts the watched sockets down after `seconds`; `expired` says that it has."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.expired = False
-        self._connections: list[HTTPConnection] = []
+        self._sockets: list[object] = []
         self._timer = threading.Timer(seconds, self._cut)
         self._timer.daemon = True
 
@@ -34,25 +34,26 @@ class Deadline:
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
 
-    def watch(self, connection: HTTPConnection) -> None:
-        """Shut this connection down too when the time is over, or now if it is."""
-        self._connections.append(connection)
+    def watch(self, opened: object) -> None:
+        """Shut this socket down too when the time is over, or now if it is.
+
+        The socket itself: an answer without a length takes it away from its connection.
+        """
+        self._sockets.append(opened)
         if self.expired:
             self._cut()
 
     def _cut(self) -> None:
         self.expired = True
-        for connection in self._connections:
-            if isinstance(connection.sock, socket.socket):
-                try:
+        for each in self._sockets:
+            if isinstance(each, socket.socket):
+                with suppress(OSError):  # closed already
                     # of the plain class: SSLSocket's own would pull its state from under a reader
-                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
-                except OSError:
-                    continue  # closed already
+                    socket.socket.shutdown(each, socket.SHUT_RDWR)
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """Opens connections that end at the deadline. Never retries."""
+    """Opens connections whose sockets end at the deadline. Never retries."""
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
@@ -74,11 +75,16 @@ class DeadlineAdapter(HTTPAdapter):
 
 
 def _watched(connection_class: Any, deadline: Deadline) -> Any:
-    """That class of urllib3, its connections watched from before they open."""
+    """That class of urllib3, the sockets of its connections watched."""
 
     class Watched(connection_class):  # type: ignore[misc]
+        def _new_conn(self) -> Any:
+            plain = super()._new_conn()
+            deadline.watch(plain)  # for the handshake
+            return plain
+
         def connect(self) -> None:
-            deadline.watch(self)
             super().connect()
+            deadline.watch(self.sock)  # with TLS, another object over the same connection
 
     return Watched

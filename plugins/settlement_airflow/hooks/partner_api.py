@@ -13,8 +13,9 @@ import ipaddress
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from http.client import RemoteDisconnected
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -260,13 +261,25 @@ def _in_short(error: BaseException) -> str:
         return f"no connection within {CONNECT_TIMEOUT_S:g} s"
     if isinstance(error, requests.Timeout):
         return "no answer in time"
-    root: BaseException | None = error
-    while root is not None:
-        text = getattr(root, "verify_message", None) or getattr(root, "strerror", None)
+    for each in _behind(error):
+        if isinstance(each, RemoteDisconnected):
+            return "the connection was closed without an answer"
+        text = getattr(each, "verify_message", None) or getattr(each, "strerror", None)
         if text:
-            return f"{type(root).__name__}: {text}"
-        root = root.__cause__ or root.__context__
+            return f"{type(each).__name__}: {text}"
     return f"the connection broke ({type(error).__name__})"
+
+
+def _behind(error: object) -> Iterator[BaseException]:
+    """The error and what it wraps; requests and urllib3 keep it in args, reason and context."""
+    seen: list[BaseException] = []
+    to_see = [error]
+    while to_see:
+        each = to_see.pop(0)
+        if isinstance(each, BaseException) and each not in seen:
+            seen.append(each)
+            yield each
+            to_see += [*each.args, getattr(each, "reason", None), each.__cause__, each.__context__]
 
 
 def _verdict(status: int, enterprise: str) -> tuple[bool, str]:
