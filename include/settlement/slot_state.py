@@ -99,7 +99,7 @@ def _sent(slot: Slot, evidence: Sent) -> Slot:
     bodies = tuple(
         replace(body, sent=True) if body.number == evidence.body else body for body in slot.bodies
     )
-    state = slot.state if slot.state in OPEN else State.UNKNOWN
+    state = State.UNKNOWN if slot.state in FREE else slot.state
     return replace(slot, bodies=bodies, state=state, last_verdict=None, absences=0)
 
 
@@ -169,10 +169,8 @@ def _shown(slot: Slot, evidence: Shown) -> Slot:
         return _diverged(slot, evidence, f"two settlements: {slot.settlement_id} and")
     if evidence.status == "rejected" and slot.state is not State.COMPLETED:
         return _settle_as(slot, evidence, State.REJECTED, slot.current_body)
-    if evidence.status not in {"completed", "pending", "failed"}:
+    if _lags_behind(slot, evidence):
         return slot
-    if not evidence.positions:
-        return slot  # the look-up lags behind: a settlement without transfers proves nothing
     matched, slot = _match(slot, evidence)
     if matched is None:
         return _diverged(slot, evidence, "none of our bodies:")
@@ -182,6 +180,14 @@ def _shown(slot: Slot, evidence: Shown) -> Slot:
     if evidence.status == "completed" and not evidence.transfers_completed:
         return _diverged(slot, evidence, "completed, with transfers that are not:")
     return _settle_as(slot, evidence, State(evidence.status), matched.number)
+
+
+def _lags_behind(slot: Slot, evidence: Shown) -> bool:
+    """Whether nothing follows: no transfers yet, or read before the rejection that we know of."""
+    unfinished = evidence.status in {"pending", "failed"}
+    if evidence.status != "completed" and not unfinished:
+        return True
+    return not evidence.positions or (unfinished and slot.state is State.REJECTED)
 
 
 def _match(slot: Slot, evidence: Shown) -> tuple[Body | None, Slot]:
