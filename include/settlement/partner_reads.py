@@ -113,7 +113,8 @@ class PartnerReader:
         """Read pages until an empty one: no answer carries a total, and the server may cap a page.
 
         After a short page the size is set to what came, so that `size * number` is the number of
-        items read so far whether the server counts in asked or in capped pages.
+        items read so far whether the server counts in asked or in capped pages. Pages that overlap
+        were cut differently, or moved meanwhile: something may be missing, so all is read again.
         """
         found: dict[str, Item] = {}
         size, number = PAGE_SIZE, 0
@@ -127,6 +128,11 @@ class PartnerReader:
                     f"{self._partner.name}: the answer to GET {path} cannot be read ({error}): "
                     "it is asked again"
                 ) from error
+            if any(each.id in found for each in page):
+                raise OutcomeUnknownError(
+                    f"{self._partner.name}: the pages of GET {path} overlap, so they may not be "
+                    "complete: it is asked again"
+                )
             found.update((each.id, each) for each in page)
             if not page:
                 return list(found.values())
