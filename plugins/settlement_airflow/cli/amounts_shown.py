@@ -10,6 +10,8 @@ from rich.table import Table
 from settlement.amounts import display, to_base_units_text
 from settlement.values import Line, PositionKey
 
+SHOWN_LINES = 12
+
 
 def shown(amount: int, currency: str, decimals: Mapping[str, int]) -> str:
     """Amount in full units; in base units, and saying so, where the decimals are not known."""
@@ -46,12 +48,16 @@ def lines_of(positions: Mapping[PositionKey, int]) -> list[Line]:
 
 
 def amounts_table(title: str, lines: Iterable[Line], decimals: Mapping[str, int]) -> Table:
-    """Lines for people; positive: the client receives."""
+    """Lines for people, the first of many; positive: the client receives."""
+    lines = list(lines)
     table = Table(title=title, title_justify="left", title_style="bold", header_style="")
+    if len(lines) > SHOWN_LINES:
+        table.caption = f"and {len(lines) - SHOWN_LINES:,} more: --json shows them all"
+        table.caption_justify = "left"
     table.add_column("connection", no_wrap=True)
     table.add_column("currency")
     table.add_column("amount", justify="right", no_wrap=True)
-    for each in lines:
+    for each in lines[:SHOWN_LINES]:
         amount = shown(each.amount, each.currency, decimals)
         table.add_row(each.connection_id, each.currency, amount)
     return table

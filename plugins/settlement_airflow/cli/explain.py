@@ -31,6 +31,8 @@ from settlement_airflow.cli.explanation import (
 )
 from settlement_airflow.cli.workplace import warehouse_of, work_for
 
+SHOWN_ANSWER = 240
+
 
 def add_to(app: typer.Typer, panel: str) -> None:
     """Add the command."""
@@ -135,10 +137,15 @@ def _attempts_table(explanation: Explanation) -> Table:
             each.kind,
             str(each.body or "-"),
             str(each.status or "-"),
-            Text(as_text(each.answer) or each.error or "no answer yet"),
+            Text(_short(as_text(each.answer) or each.error or "no answer yet")),
             f"{each.who} {each.run_id or ''}".strip(),
         )
     return table
+
+
+def _short(answer: str) -> str:
+    """The beginning of an answer: a page of transfers would hide the other attempts."""
+    return answer if len(answer) <= SHOWN_ANSWER else f"{answer[:SHOWN_ANSWER]}… (--json: all)"
 
 
 def _trades_table(traced: Trace, decimals: Mapping[str, int]) -> Table:

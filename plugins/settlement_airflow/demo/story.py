@@ -11,6 +11,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
+import settlement
 from partner_sandbox.demo_trades import add_late_trades, seed_day
 from partner_sandbox.demo_world import DEMO_CURRENCIES, demo_connections
 from settlement.business_calendar import BusinessCalendar
@@ -19,18 +20,18 @@ from settlement.ledger.embedded import home
 from settlement.partner_file import PartnerFile, load_partner
 from settlement.values import PositionKey
 from settlement.warehouse.sql import SqlWarehouse
-from settlement_airflow.connections import SQL_FOLDER
 from settlement_airflow.demo.stage import WAREHOUSE_FILE, Stage, set_up
 
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4)
 DAYS = (MONDAY, TUESDAY, WEDNESDAY)
 TRADES_A_DAY = 50_000
 LATE_TRADES = 12
+SQL_FOLDER = Path(settlement.__file__).parents[1] / "sql"
 
 
 def tell() -> int:
     """Tell the whole story; 0 if every position of every day is settled at its end."""
-    console = Console(highlight=False, width=None)
+    console = Console(highlight=False)
     with set_up(console, home() / "demo") as stage:
         demo = load_partner("demo")
         _seed(stage, demo)
@@ -126,7 +127,7 @@ def _conflict(stage: Stage) -> int:
     _script(stage, {"fault": "drop_after", "route": "submit", "external_id": external_id})
     _script(stage, {"fault": "conflict", "route": "submit", "external_id": external_id})
     code = stage.command("run", "demo", str(WEDNESDAY))
-    return code or stage.command("explain", external_id)
+    return code or stage.command("show", "demo", str(WEDNESDAY))
 
 
 def _script(stage: Stage, rule: dict[str, Any]) -> None:

@@ -1,0 +1,83 @@
+"""A real Airflow for the session: api-server, scheduler, dag-processor and triggerer."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from partner_sandbox.core import Sandbox
+from partner_sandbox.demo_world import demo_world
+from partner_sandbox.faults import FaultKind, FaultRule, Route
+from partner_sandbox.server import running
+from partner_sandbox.settings import Settings
+from partner_sandbox.store import Store
+from settlement.ledger.database import Ledger
+from settlement_airflow.cli.stand_ins import LEDGER
+from settlement_airflow.up.place import free_port, prepare
+from settlement_airflow.up.stack import LocalStack, airflow_settings
+from support.rest import AirflowRest
+
+
+@dataclass
+class RunningAirflow:
+    """The scheduler at work on three business dates, one fault scripted for each but the first."""
+
+    rest: AirflowRest
+    stack: LocalStack
+    sandbox: Sandbox
+    ledger: Ledger
+    warehouse: Path
+    home: Path
+    completed: date
+    conflict: date
+    lost: date
+
+
+def script(sandbox: Sandbox, day: date, fault: FaultKind, times: int | None) -> None:
+    """Meet the submits of a date with a fault."""
+    rule = {"fault": fault, "route": Route.SUBMIT, "external_id": f"demo-{day}-*", "times": times}
+    sandbox.faults.script(FaultRule.model_validate(rule))
+
+
+@pytest.fixture(scope="session")
+def airflow() -> Iterator[RunningAirflow]:
+    """Start it, and leave nothing behind."""
+    sandbox = Sandbox(Store(), lambda: datetime.now(UTC), Settings(), demo_world())
+    with tempfile.TemporaryDirectory(prefix="up") as folder, running(sandbox) as url:
+        home, port = Path(folder), free_port(0)
+        sandbox_port = int(url.rsplit(":", 1)[1])
+        place = prepare(home, sandbox_port, days=3, trades=500, max_connections=100)
+        completed, conflict, lost = place.days
+        script(sandbox, conflict, FaultKind.DROP_AFTER, times=1)
+        script(sandbox, conflict, FaultKind.CONFLICT, times=1)
+        script(sandbox, lost, FaultKind.DROP_AFTER, times=None)
+        settings = {
+            **place.environment,
+            **airflow_settings(home / "airflow", place.metadata, port),
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "SETTLEMENT_RETRY_DELAY_S": "0.2",
+        }
+        stack = LocalStack(home, settings, port)
+        try:
+            stack.start()
+            ledger = Ledger.connect(place.server.url(LEDGER))
+            yield RunningAirflow(
+                AirflowRest(f"http://127.0.0.1:{port}"),
+                stack,
+                sandbox,
+                ledger,
+                home / "warehouse.duckdb",
+                home,
+                completed,
+                conflict,
+                lost,
+            )
+            ledger.engine.dispose()
+        finally:
+            stack.stop()
+            place.server.stop()

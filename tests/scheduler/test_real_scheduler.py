@@ -1,0 +1,119 @@
+"""Three days in the real scheduler: one settles, one meets a 409, one loses every answer."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from functools import partial
+
+import duckdb
+import pytest
+
+from settlement.business_calendar import BusinessCalendar
+from settlement.external_id import parse_external_id
+from settlement.ledger.slots import load_slots
+from settlement.partner_file import load_partner
+from settlement.values import PositionKey
+from settlement.warehouse.sql import SqlWarehouse
+from settlement_airflow.connections import SQL_FOLDER
+
+WORKING = {
+    "wait_for_trades",
+    "compute_net_positions",
+    "build_requests",
+    "sign_requests",
+    "submit_requests[0]",
+    "branch_on_response",
+    "verify_settled",
+}
+
+
+def booked(airflow, day: date) -> dict[PositionKey, int]:
+    """What the partner booked for a date."""
+    sums: dict[PositionKey, int] = {}
+    for each in airflow.sandbox.bookings():
+        if parse_external_id(each.external_id).business_date == day:
+            key = PositionKey(each.connection_id, each.currency)
+            sums[key] = sums.get(key, 0) + each.amount
+    return sums
+
+
+def net_positions(airflow, day: date) -> dict[PositionKey, int]:
+    """The date's net positions, straight from the warehouse."""
+    demo = load_partner("demo", airflow.home / "partners")
+    connect = partial(duckdb.connect, str(airflow.warehouse), read_only=True)
+    warehouse = SqlWarehouse(connect, "duckdb", "?", SQL_FOLDER)
+    with warehouse.snapshot(demo, BusinessCalendar(demo).window(day)) as reading:
+        return {line.key: line.amount for line in reading.net_positions()}
+
+
+def slot_states(airflow, day: date) -> list[str]:
+    """States of the date's slots by the ledger."""
+    with airflow.ledger.transaction() as tx:
+        return [each.state.value for each in load_slots(tx, "demo", day)]
+
+
+def succeeded(states: dict[str, str]) -> set[str]:
+    """Tasks that ended well."""
+    return {task for task, state in states.items() if state == "success"}
+
+
+def skipped(states: dict[str, str]) -> set[str]:
+    """Tasks that the branch did not follow."""
+    return {task for task, state in states.items() if state == "skipped"}
+
+
+def test_a_day_without_faults_settles(airflow) -> None:
+    """The scheduled run is green, and exactly the net positions are booked."""
+    run = airflow.rest.finished_run(airflow.completed)
+    states = airflow.rest.task_states(run["dag_run_id"])
+    assert run["state"] == "success"
+    assert slot_states(airflow, airflow.completed) == ["completed"]
+    assert succeeded(states) == WORKING | {"settled"}
+    assert skipped(states) == {"nothing_to_settle", "reconcile_conflicts", "await_settlement"}
+    assert booked(airflow, airflow.completed) == net_positions(airflow, airflow.completed) != {}
+
+
+def test_a_conflict_that_is_ours_is_reconciled(airflow) -> None:
+    """The retry after a lost answer meets a 409; the reconciliation task closes the slot."""
+    run = airflow.rest.finished_run(airflow.conflict)
+    states = airflow.rest.task_states(run["dag_run_id"])
+    assert run["state"] == "success"
+    assert slot_states(airflow, airflow.conflict) == ["completed"]
+    assert succeeded(states) == WORKING | {"reconcile_conflicts"} | (
+        succeeded(states) & {"await_settlement"}
+    )
+    assert {"settled", "nothing_to_settle"} <= skipped(states)
+    assert booked(airflow, airflow.conflict) == net_positions(airflow, airflow.conflict)
+
+
+def test_a_lost_answer_is_finished_by_a_clear(airflow) -> None:
+    """Every answer is lost: red after all retries. On-call clears the task: green, booked once."""
+    run = airflow.rest.finished_run(airflow.lost)
+    states = airflow.rest.task_states(run["dag_run_id"])
+    assert run["state"] == "failed"
+    assert slot_states(airflow, airflow.lost) == ["unknown"]
+    assert states["submit_requests[0]"] == states["verify_settled"] == "failed"
+    airflow.sandbox.faults.clear()
+    airflow.rest.clear(run["dag_run_id"], "submit_requests")
+    run = airflow.rest.finished_run(airflow.lost)
+    assert run["state"] == "success"
+    assert slot_states(airflow, airflow.lost) == ["completed"]
+    assert succeeded(airflow.rest.task_states(run["dag_run_id"])) == WORKING | {"settled"}
+    assert booked(airflow, airflow.lost) == net_positions(airflow, airflow.lost)
+
+
+@pytest.mark.usefixtures("airflow")
+def test_no_dag_fails_to_import(airflow) -> None:
+    """The dag-processor has read every DAG file."""
+    assert airflow.rest.call("GET", "importErrors")["import_errors"] == []
+
+
+def test_stopping_leaves_no_process_behind(airflow) -> None:
+    """After a stop no process group of a component is left."""
+    groups = [process.pid for process in airflow.stack.processes.values()]
+    assert len(groups) == 4
+    airflow.stack.stop()
+    for group in groups:
+        with pytest.raises(ProcessLookupError):
+            os.killpg(group, 0)
