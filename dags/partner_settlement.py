@@ -50,6 +50,7 @@ def settle_dag(partner: PartnerFile) -> DAG:
             partner=name,
             pool=pool,
             map_index_template="{{ task.slice_name }}",
+            doc_md=SubmitRequestsOperator.__doc__,
             max_active_tis_per_dagrun=1,  # in order: the next waits for the slots before it anyway
         ).expand(external_ids=sign.output)
         branch = BranchOnResponseOperator(

@@ -84,7 +84,7 @@ def test_a_run_that_names_no_date_or_two_is_refused(
 def test_no_business_date_says_why(run_type: str) -> None:
     """A Saturday of a partner that settles on weekdays belongs to Monday."""
     weekdays = partner_at(("17:00", "weekdays", "0001-01-01"))
-    with pytest.raises(NoBusinessDate, match="2026-03-07 .* belong to 2026-03-09"):
+    with pytest.raises(NoBusinessDate, match=r"2026-03-07 .* belong to 2026-03-09"):
         business_date_of(
             weekdays, run_type=run_type, logical_date=at("2026-03-07T22:00"), chosen=None
         )

@@ -47,6 +47,7 @@ CREATE TABLE trades (
     base_currency VARCHAR, quote_currency VARCHAR, base_quantity DECIMAL(38,0),
     quote_quantity DECIMAL(38,0), buyer_fee DECIMAL(38,0), seller_fee DECIMAL(38,0))
 """
+INSERT_TRADE = "INSERT INTO trades VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,7 @@ class AirflowDay:
         self.trades.append(row)
         with closing(duckdb.connect(str(self.warehouse))) as database:
             trade_id, *rest = astuple(row)
-            database.execute(
-                f"INSERT INTO trades VALUES ({', '.join('?' * 12)})", [trade_id, "demo", *rest]
-            )
+            database.execute(INSERT_TRADE, [trade_id, "demo", *rest])
 
     def forget_trade(self, trade_id: str) -> None:
         """The warehouse loses a trade."""

@@ -8,12 +8,15 @@ from typing import Any, NoReturn
 
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
 from sqlalchemy import func, select
 
 from settlement.business_calendar import BusinessCalendar
 from settlement.errors import NotSettledError, WarehouseNotLoadedError
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import body
+from settlement.ledger.slots import load_slots
+from settlement.slot_state import State
 from settlement.steps.reconcile import look_up_pending
 from settlement_airflow.connections import open_warehouse, opened_ledger
 from settlement_airflow.hooks.partner_api import PartnerApiHook
@@ -84,6 +87,8 @@ class AwaitSettlementOperator(SettlementOperator):
         """Look up once; pause if something is still pending."""
         partner = work.partner
         with opened_ledger(partner.ledger_conn_id) as ledger:
+            if not _pending(ledger, work):
+                raise AirflowSkipException("nothing is pending")
             api = PartnerApiHook(partner.api_conn_id)
             pending = look_up_pending(ledger, api, partner, work.business_date, work.actor)
             since, now = _sent_first(ledger, pending), ledger.now()
@@ -102,6 +107,12 @@ class AwaitSettlementOperator(SettlementOperator):
     def resume(self, context: Context, event: object = None) -> Any:  # noqa: ARG002
         """Look again."""
         return self.execute(context)
+
+
+def _pending(ledger: Ledger, work: Work) -> bool:
+    with ledger.transaction() as tx:
+        slots = load_slots(tx, work.partner.name, work.business_date)
+    return any(slot.state is State.PENDING for slot in slots)
 
 
 def _sent_first(ledger: Ledger, external_ids: Sequence[str]) -> datetime | None:

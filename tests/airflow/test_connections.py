@@ -1,0 +1,165 @@
+"""From Airflow connections to ledger, warehouse and signer; their forms in the UI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from airflow.providers_manager import ProvidersManager
+
+from partner_sandbox.demo_world import DEMO_PUBLIC_KEY, DEMO_XPRV
+from settlement.errors import (
+    ConfigurationError,
+    LedgerVersionError,
+    SigningKeyError,
+    WarehouseError,
+)
+from settlement.ledger.embedded import EmbeddedServer
+from settlement.signing import LocalSigner
+from settlement_airflow.connections import (
+    ledger_url,
+    open_signer,
+    open_warehouse,
+    opened_ledger,
+)
+from settlement_airflow.hooks.signing_key import SigningKeyHook
+from settlement_airflow.provider import get_provider_info
+from support.day import demo_partner
+
+VECTORS = Path(__file__).parents[1] / "vectors"
+Define = Callable[..., str]
+
+
+@pytest.fixture
+def define(monkeypatch: pytest.MonkeyPatch) -> Define:
+    """Define an Airflow connection; returns its id."""
+
+    def define(conn_type: str, **fields: object) -> str:
+        value = json.dumps({"conn_type": conn_type, **fields})
+        monkeypatch.setenv("AIRFLOW_CONN_UNDER_TEST", value)
+        return "under_test"
+
+    return define
+
+
+def test_the_url_of_a_ledger_over_tcp(define: Define) -> None:
+    """TLS settings come from extra by name; other keys of it are left alone."""
+    conn_id = define(
+        "postgres",
+        host="db.example",
+        port=5433,
+        login="settlement",
+        password="p@ss/word",
+        schema="ledger",
+        extra={"sslmode": "verify-full", "options": "-c search_path=evil"},
+    )
+    url = ledger_url(conn_id)
+    shown = url.render_as_string(hide_password=False)
+    assert shown == (
+        "postgresql+psycopg://settlement:p%40ss%2Fword@db.example:5433/ledger?sslmode=verify-full"
+    )
+
+
+def test_a_ledger_in_a_socket_folder(define: Define, postgres: EmbeddedServer) -> None:
+    """An empty database answers, and is refused for its version."""
+    url = postgres.url("empty_ledger")
+    conn_id = define("postgres", host=url.query["host"], login=url.username, schema=url.database)
+    refused = pytest.raises(LedgerVersionError, match="settlement ledger upgrade")
+    with refused, opened_ledger(conn_id):
+        raise AssertionError("opened")
+
+
+@pytest.mark.parametrize(
+    ("conn_type", "fields", "says"),
+    [
+        ("mysql", {"host": "h", "schema": "d"}, "type postgres"),
+        ("postgres", {"host": "h"}, "must be set"),
+        ("postgres", {"schema": "d"}, "must be set"),
+    ],
+)
+def test_a_wrong_ledger_connection_is_refused(
+    conn_type: str, fields: dict[str, object], says: str, define: Define
+) -> None:
+    """The message names the connection and the field."""
+    with pytest.raises(ConfigurationError, match=says):
+        ledger_url(define(conn_type, **fields))
+
+
+@pytest.mark.parametrize("host", ["", ":memory:", None])
+def test_duckdb_without_a_file_is_refused(host: str | None, define: Define) -> None:
+    """It would be an empty database in memory: no trades, nothing to settle."""
+    with pytest.raises(ConfigurationError, match="DuckDB file"):
+        open_warehouse(define("duckdb", host=host))
+
+
+def test_duckdb_is_opened_for_reading_only(define: Define, tmp_path: Path) -> None:
+    """A file that does not exist is not created, whatever the connection's extra says."""
+    path = tmp_path / "no.duckdb"
+    warehouse = open_warehouse(define("duckdb", host=str(path), extra={"read_only": False}))
+    with pytest.raises(WarehouseError):
+        warehouse.loaded_until(demo_partner())
+    assert not path.exists()
+
+
+def test_another_warehouse_is_refused_by_name(define: Define) -> None:
+    """Types that cannot be read yet are named, with those that can."""
+    with pytest.raises(ConfigurationError, match="mysql is not supported: duckdb and postgres"):
+        open_warehouse(define("mysql", host="h"))
+
+
+def test_a_plain_key(define: Define) -> None:
+    """The xprv in the password field signs."""
+    signer = open_signer(define("settlement_signing_key", password=DEMO_XPRV))
+    assert signer.public_key.hex() == DEMO_PUBLIC_KEY
+
+
+def test_an_encrypted_key(define: Define) -> None:
+    """An envelope in extra, its passphrase as password."""
+    vectors = json.loads((VECTORS / "encrypted-keys.json").read_text())
+    envelope = vectors["envelopes"][0]
+    conn_id = define(
+        "settlement_signing_key",
+        password=envelope["passphrase"],
+        extra={"encrypted_xprv": envelope["encrypted_xprv"]},
+    )
+    expected = LocalSigner.from_xprv(vectors["xprv"])
+    assert open_signer(conn_id).key_id == expected.key_id
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"password": DEMO_XPRV, "host": "signer.example"}, ConfigurationError),
+        ({}, ConfigurationError),
+        ({"password": DEMO_XPRV[:-1] + "x"}, SigningKeyError),
+    ],
+)
+def test_a_wrong_key_is_refused_without_showing_it(
+    fields: dict[str, object], error: type[Exception], define: Define
+) -> None:
+    """Neither the error nor the test button shows any of the key."""
+    conn_id = define("settlement_signing_key", **fields)
+    with pytest.raises(error) as caught:
+        open_signer(conn_id)
+    good, message = SigningKeyHook(conn_id).test_connection()
+    assert not good
+    assert DEMO_XPRV[4:20] not in str(caught.value) + message
+
+
+def test_the_test_button_names_the_key(define: Define) -> None:
+    """By its id, so that on-call can compare it with what the ledger holds."""
+    conn_id = define("settlement_signing_key", password=DEMO_XPRV)
+    good, message = SigningKeyHook(conn_id).test_connection()
+    assert good
+    assert open_signer(conn_id).key_id in message
+
+
+def test_both_connection_types_have_a_form() -> None:
+    """Airflow finds them through the entry point or, before installation, by our own data."""
+    types = {each["connection-type"]: each for each in get_provider_info()["connection-types"]}
+    assert set(types) == {"bitgo_network", "settlement_signing_key"}
+    labels = types["bitgo_network"]["ui-field-behaviour"]["relabeling"]
+    assert labels["password"] == "Access token"
+    assert set(ProvidersManager().hooks) >= set(types)
