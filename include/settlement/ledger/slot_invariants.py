@@ -199,8 +199,10 @@ def _digests_in_events(
     requests: dict[tuple[str, int], str] = {}
     for event in _state_events(tx, partner):
         number = event.details.get("body")
+        if number is None:
+            continue
         key = (str(event.external_id), number)
-        if number is not None and event.details.get("body_digest") is not None:
+        if event.details.get("body_digest") is not None:
             digests[key] = event.details["body_digest"]
         if event.kind == "signed":
             requests[key] = event.details["request_digest"]

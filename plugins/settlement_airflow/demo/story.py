@@ -99,7 +99,7 @@ def _late_trades(stage: Stage, demo: PartnerFile) -> int:
 def _lost_answer(stage: Stage) -> int:
     stage.chapter(
         "4. An answer is lost after the partner has booked",
-        "The connection breaks and nobody knows whether money moved. The scheduler retries with\n"
+        "The connection breaks and nobody knows whether money moved. The scheduler retries with "
         "the same bytes, and the partner answers with the settlement that it already holds.",
     )
     _script(stage, {"fault": "drop_after", "route": "submit", "external_id": f"demo-{TUESDAY}-1"})
@@ -111,7 +111,7 @@ def _lost_ledger(stage: Stage, demo: PartnerFile) -> int:
     added = _add_late_trades(stage, demo, TUESDAY)
     stage.chapter(
         "5. The ledger is lost",
-        f"Its database is dropped, and {added} more late trades arrive. The next run reads at the\n"
+        f"Its database is dropped, and {added} more late trades arrive. The next run reads at the "
         "partner what is booked, and settles only what is not.",
     )
     return stage.command("run", "demo", str(TUESDAY))
@@ -120,7 +120,7 @@ def _lost_ledger(stage: Stage, demo: PartnerFile) -> int:
 def _conflict(stage: Stage) -> int:
     stage.chapter(
         "6. A 409 that turns out to be ours",
-        "The answer is lost again, and the retry meets a 409. The reconciliation task reads the\n"
+        "The answer is lost again, and the retry meets a 409. The reconciliation task reads the "
         "partner's transfers, finds that they equal our own request, and closes it.",
     )
     external_id = f"demo-{WEDNESDAY}-1"
