@@ -133,8 +133,8 @@ def test_two_cut_offs_tick_at_both(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """After an edit of the cut-off the DAG ticks at both times; the date's own one settles."""
     monkeypatch.setenv("SETTLEMENT_PARTNERS_DIR", str(tmp_path))
     two = '[[cut_off]]\nat = "17:00"\n[[cut_off]]\nat = "16:30"\nfrom = 2026-07-01'
-    head, tables = PARTNER_FILE.replace('cut_off = "17:00"', "").split("{more}")
-    (tmp_path / "moved.toml").write_text(f"{head}{two}\n{tables}")
+    text = PARTNER_FILE.replace('cut_off = "{cut_off}"', "").format(more=two, timezone="UTC")
+    (tmp_path / "moved.toml").write_text(text)
     timetable = repr(dags()["settle_moved"].timetable)
     assert "30 16 * * *" in timetable
     assert "0 17 * * *" in timetable

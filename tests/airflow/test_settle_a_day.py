@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+import pytest
+
 from support.airflow_day import AirflowDay
 from support.day import ALICE, CAROL
 
@@ -77,3 +79,15 @@ def test_a_failure_in_the_middle_ends_red(day: AirflowDay) -> None:
     assert run.state == "failed"
     assert run.tasks["compute_net_positions"] == run.tasks["verify_settled"] == "failed"
     assert day.sandbox.bookings() == before
+
+
+def test_a_failed_task_keeps_the_run_red_though_all_is_settled(
+    day: AirflowDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signing key is lost after the date was settled: green would hide that."""
+    day.run()
+    monkeypatch.delenv("AIRFLOW_CONN_SIGNING_KEY")
+    run = day.run()
+    assert run.state == "failed"
+    assert run.in_state("failed") == {"sign_requests", "verify_settled"}
+    assert run.tasks["nothing_to_settle"] == run.tasks["settled"] == "skipped"

@@ -31,8 +31,8 @@ from support.in_process import net_of
 DAGS = Path(__file__).parents[2] / "dags"
 PARTNER_FILE = """
 enterprise_id = "demo-enterprise"
-timezone = "America/New_York"
-cut_off = "17:00"
+timezone = "{timezone}"
+cut_off = "{cut_off}"
 first_business_date = 2026-03-02
 {more}
 [currencies]
@@ -79,11 +79,17 @@ class AirflowDay:
         """The DuckDB file."""
         return self.folder / "warehouse.duckdb"
 
-    def write_partner(self, more: str = "", name: str = "demo") -> None:
+    def write_partner(
+        self,
+        more: str = "",
+        name: str = "demo",
+        timezone: str = "America/New_York",
+        cut_off: str = "17:00",
+    ) -> None:
         """Write the partner file, with more keys."""
         path = self.folder / "partners" / f"{name}.toml"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(PARTNER_FILE.format(more=more))
+        path.write_text(PARTNER_FILE.format(more=more, timezone=timezone, cut_off=cut_off))
 
     def trade(self, buyer: str, seller: str, quantity: int, *, day: date = DAY) -> None:
         """Load one trade of BTC for USD into the warehouse."""
@@ -124,10 +130,15 @@ class AirflowDay:
         assert not bag.import_errors
         return bag.dags[dag_id]
 
-    def run(self, day: date = DAY, **conf: object) -> RunOfDag:
-        """A manual run for a business date, to its end, retries included."""
+    def run(self, day: date = DAY, marked: str | None = None) -> RunOfDag:
+        """A manual run for a business date, to its end, retries included.
+
+        :param marked: pattern of tasks that are marked as success by hand instead of run
+        """
         run = self.dag().test(
-            logical_date=None, run_conf={"business_date": day.isoformat(), **conf}
+            logical_date=None,
+            run_conf={"business_date": day.isoformat()},
+            mark_success_pattern=marked,
         )
         return ended(run)
 

@@ -73,7 +73,6 @@ class WaitForTradesOperator(SettlementOperator):
     def _wait_until(self, moment: datetime) -> NoReturn:
         self.log.info("Waiting until %s", moment.isoformat())
         self.defer(trigger=DateTimeTrigger(moment=moment), method_name="resume")
-        raise RuntimeError("defer returned")
 
 
 class AwaitSettlementOperator(SettlementOperator):

@@ -1,0 +1,172 @@
+"""Single steps where a whole run would not show enough."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.models.asset import AssetEvent
+from airflow.models.xcom import XComModel
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.utils.session import create_session
+from airflow.utils.types import DagRunType
+from sqlalchemy import select
+
+from partner_sandbox.demo_world import DEMO_TOKEN, DEMO_XPRV
+from settlement.ledger.people import put_on_hold, raise_stop
+from settlement.ledger.schema import attempt
+from settlement.values import Actor
+from settlement_airflow.operators import wait
+from settlement_airflow.operators.wait import WaitForTradesOperator
+from settlement_airflow.slices import slices_of
+from support.airflow_day import AirflowDay, ended
+from support.day import ALICE, DAY
+
+SATURDAY = date(2026, 3, 7)
+PERSON = Actor("a person")
+
+
+def context(run_type: str, logical_date: datetime | None, chosen: str | None = None) -> Any:
+    """What a task of such a run is given."""
+    run = SimpleNamespace(
+        run_type=DagRunType(run_type),
+        run_id="r1",
+        logical_date=logical_date,
+        triggering_user_name=None,
+    )
+    task_instance = SimpleNamespace(task_id="wait_for_trades", map_index=-1, try_number=1)
+    return {"dag_run": run, "ti": task_instance, "params": {"business_date": chosen}}
+
+
+def waited_for(run_type: str, logical_date: datetime | None, chosen: str | None = None) -> Any:
+    """Run the wait; the instant that it defers to, or None."""
+    operator = WaitForTradesOperator(task_id="wait_for_trades", partner="demo")
+    try:
+        operator.execute(context(run_type, logical_date, chosen))
+    except TaskDeferred as deferred:
+        return deferred.trigger.moment
+    return None
+
+
+def coming_cut_off(day: AirflowDay) -> datetime:
+    """A cut-off a few minutes from now or just past, so that settle_after is not over."""
+    now = day.ledger.now().replace(second=0, microsecond=0)
+    day.write_partner(more="", timezone="UTC", cut_off=f"{now:%H:%M}")
+    return now
+
+
+def test_a_scheduled_run_waits_for_settle_after(day: AirflowDay) -> None:
+    """Deferred until the date is due: no worker is occupied."""
+    cut_off = coming_cut_off(day)
+    assert waited_for("scheduled", cut_off) == cut_off + timedelta(minutes=15)
+
+
+def test_a_manual_run_for_a_date_that_is_not_due_is_refused(day: AirflowDay) -> None:
+    """A person gets an answer instead of a run that hangs."""
+    cut_off = coming_cut_off(day)
+    chosen = (cut_off - timedelta(microseconds=1)).date().isoformat()
+    with pytest.raises(AirflowFailException, match="can be settled from"):
+        waited_for("manual", None, chosen)
+
+
+def test_a_date_that_is_due_is_not_waited_for(day: AirflowDay) -> None:
+    """Without a watermark to wait for, the run goes on."""
+    assert waited_for("backfill", datetime(2026, 3, 3, 22, tzinfo=UTC)) is None
+
+
+def test_the_watermark_is_waited_for_until_its_deadline(
+    day: AirflowDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The load has not passed the cut-off: wait, look again, and fail when the time is over."""
+    day.write_partner('watermark_wait = "3650d"')
+    deferred = waited_for("backfill", datetime(2026, 3, 3, 22, tzinfo=UTC))
+    assert timedelta(0) < deferred - day.ledger.now() <= wait.WATERMARK_POLL
+    day.write_partner('watermark_wait = "1h"')
+    with pytest.raises(AirflowFailException, match=r"not past the cut-off.*warehouse-not-loaded"):
+        waited_for("backfill", datetime(2026, 3, 3, 22, tzinfo=UTC))
+    day.trade(ALICE, "house", 5, day=date(2026, 3, 4))
+    day.trade(ALICE, "house", 5, day=date(2026, 3, 5))
+    assert waited_for("backfill", datetime(2026, 3, 3, 22, tzinfo=UTC)) is None
+
+
+def test_the_stop_flag_keeps_everything_from_being_sent(day: AirflowDay) -> None:
+    """Red at once, naming who stopped it; nothing reaches the partner."""
+    with day.ledger.transaction() as tx:
+        raise_stop(tx, "demo", "rehearsal", PERSON)
+    run = day.run()
+    assert run.state == "failed"
+    assert run.tasks["build_requests"] == "failed"
+    assert day.sandbox.settlements() == []
+
+
+def test_a_held_connection_is_left_out_and_the_run_is_green(day: AirflowDay) -> None:
+    """A person's recorded decision; the rest of the day is settled."""
+    with day.ledger.transaction() as tx:
+        put_on_hold(tx, "demo", ALICE, "checking", None, PERSON)
+    assert day.run().state == "success"
+    owed = {key: amount for key, amount in day.owed().items() if key.connection_id != ALICE}
+    assert day.booked() == owed
+
+
+def test_a_settled_date_is_announced_without_amounts(day: AirflowDay) -> None:
+    """The asset event names date and requests; downstream DAGs look up the rest."""
+    day.run()
+    with create_session() as session:
+        newest = session.scalars(select(AssetEvent).order_by(AssetEvent.id.desc())).first()
+    assert newest.extra["business_date"] == DAY.isoformat()
+    assert newest.extra["requests"] == ["demo-2026-03-03-1"]
+    assert newest.source_task_id == "verify_settled"
+
+
+def test_no_secret_is_in_any_xcom(day: AirflowDay) -> None:
+    """XComs are never masked, so they must not hold any."""
+    day.run()
+    with create_session() as session:
+        stored = " ".join(str(value) for value in session.scalars(select(XComModel.value)))
+    assert "demo-2026-03-03-1" in stored
+    assert DEMO_TOKEN not in stored
+    assert DEMO_XPRV not in stored
+
+
+def test_the_ledger_names_run_task_and_try(day: AirflowDay) -> None:
+    """From any attempt back to who made it."""
+    day.fault("error_before", route="submit")
+    day.run()
+    with day.ledger.transaction() as tx:
+        rows = tx.execute(select(attempt).where(attempt.c.kind == "submit")).all()
+    assert [row.try_number for row in rows] == [1, 2]
+    assert {row.task_id for row in rows} == {"submit_requests[0]"}
+    assert {row.who for row in rows} == {"dag_test"}
+    assert rows[0].run_id.startswith("manual__")
+
+
+def test_the_preview_shows_what_the_run_then_sends(day: AirflowDay) -> None:
+    """The same bytes for signing, and nothing stored or sent by the preview."""
+    conf = {"partner": "demo", "business_date": DAY.isoformat()}
+    previewed = ended(day.dag("settlement_preview").test(logical_date=None, run_conf=conf))
+    assert previewed.state == "success"
+    assert day.states() == {}
+    with create_session() as session:
+        query = select(XComModel.value).where(XComModel.task_id == "preview_requests")
+        shown = str(session.scalars(query.order_by(XComModel.timestamp.desc())).first())
+    assert day.sandbox.settlements() == []
+    day.run()
+    [settlement] = day.sandbox.settlements()
+    assert settlement.external_id in shown
+    assert str(10**30) in shown
+    assert settlement.notes in shown
+
+
+@pytest.mark.parametrize(
+    ("count", "slices", "largest"), [(0, 0, 0), (1, 1, 1), (32, 32, 1), (33, 32, 2), (100, 32, 4)]
+)
+def test_slices(count: int, slices: int, largest: int) -> None:
+    """One request each up to 32, then 32 slices of almost equal size, in order."""
+    ids = [f"demo-2026-03-03-{n}" for n in range(count)]
+    cut = slices_of(ids)
+    assert len(cut) == slices
+    assert [each for piece in cut for each in piece] == ids
+    assert max((len(piece) for piece in cut), default=0) == largest
+    assert all(piece for piece in cut)
