@@ -81,14 +81,9 @@ def plan(owed: Positions, slots: Sequence[Slot], max_connections: int) -> Plan:
         homes = _homes(key, free)
         if not homes:
             loose.append(Line(*key, amount))
-        elif len(homes) == 1:
-            lines[homes[0].external_id].append(Line(*key, amount))
-        elif (parts := _as_sent_before(key, amount, homes)) is not None:
-            for home, part in zip(homes, parts, strict=False):
+        for home, part in zip(homes, _shares(key, amount, homes), strict=True):
+            if part:
                 lines[home.external_id].append(Line(*key, part))
-            loose.extend(Line(*key, part) for part in parts[len(homes) :])
-        else:
-            waiting[key] = amount
     chunks = _chunks(loose, [lines[slot.external_id] for slot in free], max_connections)
     fills: list[Fill] = []
     withdrawn: list[str] = []
@@ -136,17 +131,23 @@ def _homes(key: PositionKey, free: Iterable[Slot]) -> list[Slot]:
     return [slot for slot in free if any(key in body.positions for body in _sent_bodies(slot))]
 
 
-def _as_sent_before(key: PositionKey, amount: int, homes: Sequence[Slot]) -> list[int] | None:
-    """Each home's last amount again, then the rest; None where they do not point one way."""
-    parts = [
-        [body.positions[key] for body in _sent_bodies(home) if key in body.positions][-1]
-        for home in homes
-    ]
-    rest = amount - sum(parts)
-    if rest:
-        parts.append(rest)
-    one_way = all((part > 0) == (amount > 0) for part in parts)
-    return parts if one_way else None
+def _shares(key: PositionKey, amount: int, homes: Sequence[Slot]) -> list[int]:
+    """What each home carries of an amount.
+
+    Should every home turn out to be booked with the most it ever carried, no share may add to
+    that: so each carries that much again, in order, while something is left. What is left after
+    the last is more than all of them ever carried, and stays with the first.
+    """
+    shares: list[int] = []
+    left = amount
+    for home in homes:
+        carried = [body.positions.get(key, 0) for body in _sent_bodies(home)]
+        share = min(max(carried), left) if amount > 0 else max(min(carried), left)
+        if share * amount < 0:
+            share = 0
+        shares.append(share)
+        left -= share
+    return [share + (left if place == 0 else 0) for place, share in enumerate(shares)]
 
 
 def _chunks(
