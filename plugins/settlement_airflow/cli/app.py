@@ -44,7 +44,8 @@ class ReportingGroup(TyperGroup):
 app = typer.Typer(
     cls=ReportingGroup,
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    add_completion=False,
+    rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -54,12 +55,12 @@ app = typer.Typer(
 def settlement() -> None:
     """Daily settlement with the partner: run a date, see what happened, decide what people decide.
 
-    Safe at any time: [bold]run[/], [bold]preview[/], [bold]show[/], [bold]explain[/],
-    [bold]verify[/]. What is booked is never sent again.
+    Safe at any time: **run**, **preview**, **show**, **explain**,
+    **verify**. What is booked is never sent again.
 
     Exit code: 0 done, 1 not done (why, on stderr), 2 usage or configuration.
 
-    [bold]At 3 a.m.[/]
+    **At 3 a.m.**
 
         settlement show demo 2026-03-02
         settlement run demo 2026-03-02

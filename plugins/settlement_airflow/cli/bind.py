@@ -23,7 +23,7 @@ def bind(partner: PartnerName, *, reason: Reason) -> None:
     or API version is refused, since it would settle everything again elsewhere. Only for a move
     that is meant, after asking yourself what the new account already holds.
 
-    [bold]Example[/]
+    **Example**
 
         settlement bind demo --reason "the custodian moved us to another host, ticket 4712"
     """

@@ -5,8 +5,7 @@ Imports Airflow: only once its private home is set up.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,7 +14,6 @@ from typing import Any, TextIO
 
 from airflow.dag_processing.dagbag import DagBag
 from airflow.listeners import hookimpl
-from airflow.models.dagrun import DagRun
 from airflow.sdk.listener import get_listener_manager
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -43,7 +41,7 @@ def run_dag(partner: str, day: date, log: Path) -> DagRunEnd:
 
     :raises ConfigurationError: if the DAG file cannot be read
     """
-    with output_into(log) as stderr, _watching(stderr) as watch, _as_the_scheduler_does():
+    with output_into(log) as stderr, _watching(stderr) as watch:
         bag = DagBag(dag_folder=DAG_FILE, bundle_path=DAG_FILE.parent)
         dag = bag.dags.get(dag_id_of(partner))
         if dag is None:
@@ -113,37 +111,6 @@ def _watching(stderr: TextIO) -> Iterator[_Watch]:
             yield watch
         finally:
             manager.pm.unregister(watch)
-
-
-@contextmanager
-def _as_the_scheduler_does() -> Iterator[None]:
-    """`dag.test()` starts all mapped tasks at once, in any order; the scheduler heeds the limit.
-
-    Requests are sent in order. One that comes too early fails, waits and uses up a retry.
-    """
-    update_state: Any = DagRun.update_state
-
-    def within_limits(self: DagRun, *arguments: Any, **options: Any) -> Any:
-        ready, callback = update_state(self, *arguments, **options)
-        return _first_in_order(ready), callback
-
-    DagRun.update_state = within_limits  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        DagRun.update_state = update_state  # type: ignore[method-assign]
-
-
-def _first_in_order(ready: Sequence[Any]) -> list[Any]:
-    """Of each task, no more than it may have active in one run; lowest map index first."""
-    chosen: list[Any] = []
-    started: Counter[str] = Counter()
-    for each in sorted(ready, key=lambda instance: instance.map_index):
-        limit = each.task.max_active_tis_per_dagrun
-        if limit is None or started[each.task_id] < limit:
-            started[each.task_id] += 1
-            chosen.append(each)
-    return chosen
 
 
 def _name(task_instance: Any) -> str:

@@ -61,7 +61,7 @@ def explain(
     With a connection and a currency, also the trades behind that amount and the query that summed
     them. On-call reads the answers here; a client's question is answered with the trades.
 
-    [bold]Example[/]
+    **Example**
 
         settlement explain demo-2026-03-02-1
         settlement explain demo-2026-03-02-1 02b8f9cd-e41c-5a6f-b50e-59fe93be2c65 USDC

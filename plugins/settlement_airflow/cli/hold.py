@@ -48,11 +48,10 @@ def hold(
     clients settle as usual and dates turn green; the held amounts stay in the difference and
     settle once the hold has ended and the date is run again.
 
-    [bold]Example[/]
+    **Example**
 
-        settlement hold 16da9dd0-6be1-5d9b-a8f3-0d1a2ab0bd2e --reason "trade disputed" \
---until 2026-03-09
-        settlement hold 16da9dd0-6be1-5d9b-a8f3-0d1a2ab0bd2e --end --reason "dispute closed"
+        settlement hold 16da9dd0-6be1-5d9b-a8f3-0d1a2ab0bd2e --until 2026-03-09 --reason disputed
+        settlement hold 16da9dd0-6be1-5d9b-a8f3-0d1a2ab0bd2e --end --reason settled
     """
     file = partner_named_or_only(partner)
     if end and until is not None:

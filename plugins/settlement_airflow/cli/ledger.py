@@ -15,7 +15,7 @@ from settlement_airflow.cli.stand_ins import LEDGER, embedded_ledger
 
 HELP = """Look after the ledger's schema.
 
-[bold]Example[/]
+**Example**
 
     settlement ledger upgrade
 """
@@ -23,7 +23,7 @@ HELP = """Look after the ledger's schema.
 
 def add_to(app: typer.Typer, panel: str) -> None:
     """Add the group."""
-    group = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help=HELP)
+    group = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help=HELP)
     group.callback()(_ledger)
     group.command()(upgrade)
     app.add_typer(group, name="ledger", rich_help_panel=panel)
@@ -46,7 +46,7 @@ def upgrade(
     Once for a new ledger and after an update of this project, while no run is going on. Make a
     backup before. Runs never do this by themselves: they fail and name this command.
 
-    [bold]Example[/]
+    **Example**
 
         settlement ledger upgrade
     """

@@ -34,13 +34,13 @@ def record(
 ) -> None:
     """Take what the partner shows under an externalId as booked for a date.
 
-    For a settlement made by hand, and for a request that is [italic]diverged[/]: the partner's
+    For a settlement made by hand, and for a request that is *diverged*: the partner's
     side is taken, and the next run of the date settles the rest. It asks the partner what it
     holds; compare that first with what you expect (`settlement explain`).
 
-    [bold]Example[/]
+    **Example**
 
-        settlement record demo by-hand-17 --date 2026-03-02 --reason "made by hand during outage"
+        settlement record demo by-hand-17 --date 2026-03-02 --reason "made by hand"
     """
     file = load_partner(partner)
     with work_for(file) as ledger:
@@ -57,7 +57,7 @@ def ignore(partner: PartnerName, external_id: ExternalId, *, reason: Reason) -> 
     For settlements that have nothing to do with the trades in the warehouse. One that did settle
     some of them must be recorded instead, or they are settled again.
 
-    [bold]Example[/]
+    **Example**
 
         settlement ignore demo onboarding-test --reason "test transfer of the custodian"
     """

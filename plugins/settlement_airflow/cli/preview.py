@@ -28,7 +28,7 @@ def preview(partner: PartnerName, day: Day, *, as_json: AsJson = False) -> None:
     nothing is kept. Before a first run, before a backfill, after late trades. What the partner
     shows and the ledger does not know is not looked up here.
 
-    [bold]Example[/]
+    **Example**
 
         settlement preview demo 2026-03-02
     """

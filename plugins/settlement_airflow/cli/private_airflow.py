@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stdout
 from pathlib import Path
 
 from sqlalchemy import MetaData, Table, create_engine, select
@@ -44,6 +44,7 @@ def find_connections() -> None:
     os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
     if theirs.metadata_url:
         os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+    _import_airflow()
 
 
 @contextmanager
@@ -66,6 +67,7 @@ def private_metadata(conn_ids: Iterable[str]) -> Iterator[None]:
         shutil.copyfile(template, database)
         if theirs.metadata_url:
             _copy_connections(theirs.metadata_url, database, list(conn_ids))
+        _import_airflow()
         yield
     finally:
         for suffix in ("", "-wal", "-shm", "-journal"):
@@ -98,6 +100,12 @@ def _settings(theirs: TheirAirflow, metadata_url: str) -> dict[str, str]:
         "AIRFLOW__LOGGING__REMOTE_LOGGING": "False",
         **theirs.settings,
     }
+
+
+def _import_airflow() -> None:
+    """Airflow logs to what stdout is when it is imported; results alone belong there."""
+    with redirect_stdout(sys.stderr):
+        import airflow.sdk  # noqa: F401, PLC0415 - reads its settings now
 
 
 def _create(template: Path) -> None:

@@ -36,7 +36,7 @@ def run(partner: PartnerName, day: Day) -> None:
     private. Exit code 0: the date is settled, or there was nothing to settle. 1: it is not, and
     why, on stderr. 2: usage or configuration.
 
-    [bold]Example[/]
+    **Example**
 
         settlement run demo 2026-03-02
     """

@@ -45,7 +45,7 @@ def sandbox(
     For trying everything out without an account: it checks signatures and amounts, books, answers
     409 and every other way the real one does, and remembers what it booked. Nothing real moves.
 
-    [bold]Example[/]
+    **Example**
 
         settlement sandbox
         settlement sandbox --port 9000 --store /tmp/sandbox.sqlite

@@ -43,7 +43,7 @@ def seed(
     The same dates give the same trades; dates that have theirs already are left as they are.
     It is refused for any enterprise but the demo's: made-up trades must never be settled for real.
 
-    [bold]Example[/]
+    **Example**
 
         settlement seed demo 2026-03-02 2026-03-06
     """

@@ -38,7 +38,7 @@ def show(partner: PartnerName, day: Day, *, as_json: AsJson = False) -> None:
     On-call starts here. It reads the ledger only: nothing is asked of the partner, nothing changes.
     Positive amounts are received by the client, negative ones given.
 
-    [bold]Example[/]
+    **Example**
 
         settlement show demo 2026-03-02
         settlement show demo 2026-03-02 --json | jq .difference

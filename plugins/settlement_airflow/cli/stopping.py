@@ -23,7 +23,7 @@ def stop(partner: PartnerName, *, reason: Reason) -> None:
     The first thing to do when amounts look wrong. The flag is read right before every send; what
     was sent already is not called back. Runs fail with StoppedError until `settlement go`.
 
-    [bold]Example[/]
+    **Example**
 
         settlement stop demo --reason "amounts of BTC look wrong, ticket 4711"
     """
@@ -38,7 +38,7 @@ def go(partner: PartnerName, *, reason: Reason) -> None:
 
     Nothing starts by itself: run the dates that failed meanwhile, or clear their tasks.
 
-    [bold]Example[/]
+    **Example**
 
         settlement go demo --reason "prices corrected, ticket 4711 closed"
     """

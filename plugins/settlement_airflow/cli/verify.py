@@ -35,7 +35,7 @@ def verify(
     Use it after a restore, after anybody had a hand in the database, and once a day if you like:
     it only reads. It ends with 1 and names the first thing that does not hold.
 
-    [bold]Example[/]
+    **Example**
 
         settlement verify
         settlement verify demo --json

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 from settlement.ledger.database import Ledger
 from settlement.partner_api import PartnerApi
@@ -17,12 +18,15 @@ from settlement_airflow.cli.stand_ins import demo_connections, embedded_ledger
 def ledger_behind(conn_id: str) -> Iterator[Ledger]:
     """The ledger behind an Airflow connection; an embedded one if the default is not given.
 
+    Until it is closed, stdout is stderr: what Airflow logs must not get into a result.
+
     :raises ConfigurationError: if the Airflow connection is missing or wrong
     :raises LedgerVersionError: if a real ledger is of another version
     """
-    find_connections()
-    with embedded_ledger(conn_id), opened(conn_id) as ledger:
-        yield ledger
+    with redirect_stdout(sys.stderr):
+        find_connections()
+        with embedded_ledger(conn_id), opened(conn_id) as ledger:
+            yield ledger
 
 
 @contextmanager
