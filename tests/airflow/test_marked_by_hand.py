@@ -27,7 +27,7 @@ def test_a_task_marked_as_success_settles_nothing(marked: str, day: AirflowDay) 
     assert day.booked() == {}
 
 
-@pytest.mark.parametrize("marked", ["compute_net_positions", "(?!verify_settled).*"])
+@pytest.mark.parametrize("marked", ["compute_net_positions|build_requests", "(?!verify_settled).*"])
 def test_late_trades_cannot_be_waved_through(marked: str, day: AirflowDay) -> None:
     """The date was settled before; a run that did not read the trades itself is red."""
     day.run()
