@@ -177,7 +177,7 @@ def test_a_name_is_bound_to_another_account_on_purpose(
 ) -> None:
     """The URL of the Airflow connection as it is now, in the chain with the reason."""
     settle(day)
-    elsewhere = '{"conn_type": "bitgo_network", "host": "http://127.0.0.1:9", "password": "t"}'
+    elsewhere = '{"conn_type": "bitgo_network", "host": "http://127.0.0.1:9", "password": "token"}'
     monkeypatch.setenv("AIRFLOW_CONN_PARTNER_API", elsewhere)
     ended = command("bind", "demo", "--reason", "moved")
     assert ended.code == 0, ended.err

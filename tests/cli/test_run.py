@@ -113,7 +113,7 @@ def test_another_account_under_the_same_name_is_configuration(
 ) -> None:
     """What a task finds out about the configuration ends with 2 too."""
     assert command_process("run", "demo", DAY).code == 0
-    elsewhere = '{"conn_type": "bitgo_network", "host": "http://127.0.0.1:9", "password": "t"}'
+    elsewhere = '{"conn_type": "bitgo_network", "host": "http://127.0.0.1:9", "password": "token"}'
     ended = command_process("run", "demo", DAY, AIRFLOW_CONN_PARTNER_API=elsewhere)
     assert ended.code == 2
     assert "settlement bind demo" in ended.err

@@ -5,6 +5,7 @@ Imports Airflow: only once its private home is set up.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ def run_dag(partner: str, day: date, log: Path) -> DagRunEnd:
     :raises ConfigurationError: if the DAG file cannot be read
     """
     with output_into(log) as stderr, _watching(stderr) as watch:
+        logging.getLogger().setLevel(logging.INFO)
         bag = DagBag(dag_folder=DAG_FILE, bundle_path=DAG_FILE.parent)
         dag = bag.dags.get(dag_id_of(partner))
         if dag is None:
@@ -49,7 +51,7 @@ def run_dag(partner: str, day: date, log: Path) -> DagRunEnd:
                 f"{DAG_FILE} gives no DAG {dag_id_of(partner)}: what is wrong with it is in {log}"
             )
         run = dag.test(logical_date=None, run_conf={"business_date": day.isoformat()})
-    return DagRunEnd(run.state == SUCCESS, watch.errors, log)
+    return DagRunEnd(run.state == SUCCESS and not watch.errors, watch.errors, log)
 
 
 @dataclass

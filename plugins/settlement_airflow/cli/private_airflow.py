@@ -8,6 +8,7 @@ configured for, which are copied as they are, encrypted.
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import os
 import shutil
 import sqlite3
@@ -41,7 +42,6 @@ def find_connections() -> None:
     theirs = their_airflow()
     url = theirs.metadata_url or f"sqlite:///{_folder() / 'none.db'}"
     os.environ.update(_settings(theirs, url))
-    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
     if theirs.metadata_url:
         os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     _import_airflow()
@@ -106,6 +106,7 @@ def _import_airflow() -> None:
     """Airflow logs to what stdout is when it is imported; results alone belong there."""
     with redirect_stdout(sys.stderr):
         import airflow.sdk  # noqa: F401, PLC0415 - reads its settings now
+    logging.getLogger().setLevel(logging.WARNING)
 
 
 def _create(template: Path) -> None:
