@@ -1,0 +1,136 @@
+"""What people do: holds, the stop flag, funds, and decisions about what nobody here has sent."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from partner_sandbox.booking import Accounts
+from settlement.ledger.people import (
+    held_connections,
+    lift_hold,
+    lower_stop,
+    put_on_hold,
+    raise_stop,
+)
+from settlement.steps.placing import ignore_named, record_settlement
+from settlement.values import Actor
+from simulation.world import SimulatedWorld
+
+PERSON = Actor("a person")
+WHY = "as the seed says"
+
+
+class People:
+    """Draws what people do from the world's seed."""
+
+    def __init__(self, world: SimulatedWorld) -> None:
+        self._world = world
+        self._chance = world.chance
+        self._drained: list[tuple[str, str | None, int]] = []
+
+    def before_the_run(self, day: date) -> None:
+        """Clients are held, the partner is stopped, funds run out, somebody settles by hand."""
+        chance = self._chance
+        if self._maybe(0.08):
+            self._hold(chance.choice(self._world.clients))
+        if self._maybe(0.05):
+            self._stop()
+        if self._maybe(0.1):
+            account = chance.choice([None, *self._world.clients])
+            self._drain(chance.choice(["BTC", "ETH", "USD"]), account)
+        if self._maybe(0.04):
+            self._settle_by_hand(day)
+
+    def after_the_run(self) -> None:
+        """Most of it is put right, sooner or later."""
+        self.release(0.5)
+        if self._maybe(0.7):
+            self.fund()
+        if self._maybe(0.6):
+            self.decide()
+
+    def release(self, probability: float) -> None:
+        """End holds and the stop, each with this probability."""
+        world = self._world
+        with world.ledger.transaction() as tx:
+            held = sorted(held_connections(tx, world.partner.name))
+        for client in held:
+            if self._maybe(probability):
+                world.tell(f"{client} is released")
+                with world.ledger.transaction() as tx:
+                    lift_hold(tx, world.partner.name, client, WHY, PERSON)
+        if world.watcher.rows("SELECT 1 FROM stop_flag") and self._maybe(probability):
+            world.tell("the stop flag goes down")
+            with world.ledger.transaction() as tx:
+                lower_stop(tx, world.partner.name, WHY, PERSON)
+
+    def fund(self) -> None:
+        """Give back what was taken from accounts."""
+        for currency, account, amount in self._drained:
+            self._world.tell(f"{currency} of {account or 'the partner account'} is funded")
+            self._world.sandbox.fund(currency, amount, account)
+        self._drained.clear()
+
+    def decide(self) -> None:
+        """Take diverged slots as booked; record for a date, or ignore, what was settled by hand."""
+        world = self._world
+        query = "SELECT external_id FROM slot WHERE state = 'diverged' ORDER BY external_id"
+        for (name,) in world.watcher.rows(query):
+            external_id = str(name)
+            day = world.date_of(external_id)
+            if day is not None:
+                self._record(external_id, day)
+        known = {str(row[0]) for row in world.watcher.rows("SELECT external_id FROM slot")}
+        for name, day in world.by_hand.items():
+            if day is None:
+                self._ignore(name)
+            elif name not in known:
+                self._record(name, day)
+
+    def _record(self, external_id: str, day: date) -> None:
+        world = self._world
+
+        def record() -> None:
+            record_settlement(world.ledger, world.api, world.partner, external_id, day, WHY, PERSON)
+            world.promises.recorded(external_id)
+
+        world.attempt(f"record {external_id} for {day}", record)
+
+    def _ignore(self, external_id: str) -> None:
+        world = self._world
+        world.attempt(
+            f"ignore {external_id}",
+            lambda: ignore_named(world.ledger, world.api, world.partner, external_id, WHY, PERSON),
+        )
+
+    def _hold(self, client: str) -> None:
+        world = self._world
+        world.tell(f"{client} is put on hold")
+        with world.ledger.transaction() as tx:
+            put_on_hold(tx, world.partner.name, client, WHY, None, PERSON)
+
+    def _stop(self) -> None:
+        world = self._world
+        world.tell("the stop flag goes up")
+        with world.ledger.transaction() as tx:
+            raise_stop(tx, world.partner.name, WHY, PERSON)
+
+    def _drain(self, currency: str, account: str | None) -> None:
+        world = self._world
+        accounts = Accounts(world.store, world.sandbox.world.partner())
+        amount = accounts.available(account or accounts.own, currency)
+        if amount > 0:
+            world.tell(f"no {currency} is left in {account or 'the partner account'}")
+            world.sandbox.fund(currency, -amount, account)
+            self._drained.append((currency, account, amount))
+
+    def _settle_by_hand(self, day: date) -> None:
+        world, chance = self._world, self._chance
+        name = f"by hand {len(world.by_hand) + 1}"
+        lines = [(chance.choice(world.clients), "USD", chance.choice([5, -5]))]
+        world.sandbox.book_foreign(name, lines)
+        world.by_hand[name] = chance.choice([day, None])
+        world.tell(f"somebody settles {name}: {lines}, for {world.by_hand[name]}")
+
+    def _maybe(self, probability: float) -> bool:
+        return self._chance.random() < probability

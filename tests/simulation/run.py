@@ -1,0 +1,183 @@
+"""A run of the DAG for one date: its tasks, their retries and clears, and crashes in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from settlement.errors import OutcomeUnknownError
+from settlement.steps.branch import NextStep, next_steps
+from settlement.steps.build import build_requests
+from settlement.steps.compute import Computed, compute_net_positions
+from settlement.steps.reconcile import look_up_pending, reconcile_conflicts
+from settlement.steps.sign import sign_requests
+from settlement.steps.submit import submit_request
+from settlement.steps.verify import Settled, verify_settled
+from settlement.values import Actor
+
+if TYPE_CHECKING:
+    from simulation.world import SimulatedWorld
+
+FIRST_DELAY = timedelta(seconds=15)
+
+
+class Ended(StrEnum):
+    """How one try of a task ended."""
+
+    DONE = "done"
+    RETRY = "retry"
+    FAILED = "failed"
+
+
+class Task(StrEnum):
+    """Tasks of the DAG that do work."""
+
+    COMPUTE = "compute"
+    BUILD = "build"
+    SIGN = "sign"
+    SUBMIT = "submit"
+    FOLLOW = "follow"
+    VERIFY = "verify"
+
+
+ALL_TASKS = tuple(Task)
+
+
+class Run:
+    """One DAG run; what its tasks handed on (XCom) survives clears and crashes, as in Airflow."""
+
+    def __init__(self, world: SimulatedWorld, day: date, name: str, tries: int = 2) -> None:
+        self.day = day
+        self.name = name
+        self.green = False
+        self._world = world
+        self._tries = tries
+        self._actor = Actor("scheduler", run_id=name)
+        self._started = world.clock()
+        self._computed: Computed | None = None
+        self._built = False
+        self._to_submit: list[str] | None = None
+
+    def tasks(self, selected: tuple[Task, ...] = ALL_TASKS) -> Iterator[None]:
+        """Work through the selected tasks; yields after every try of a task."""
+        self.green = False
+        steps: dict[Task, Callable[[], Iterator[None]]] = {
+            Task.COMPUTE: self._compute,
+            Task.BUILD: self._build,
+            Task.SIGN: self._sign,
+            Task.SUBMIT: self._submit,
+            Task.FOLLOW: self._follow,
+            Task.VERIFY: self._verify,
+        }
+        for task, step in steps.items():
+            if task in selected:
+                yield from step()
+
+    def _compute(self) -> Iterator[None]:
+        self._computed = None
+        self._built = False
+        self._to_submit = None
+
+        def compute() -> None:
+            world = self._world
+            self._computed = compute_net_positions(
+                world.ledger, world.warehouse, world.partner, self.day, self._actor
+            )
+
+        yield from self._task("compute", compute)
+
+    def _build(self) -> Iterator[None]:
+        computed = self._computed
+        if computed is None:
+            return
+        self._built = False
+        self._to_submit = None
+
+        def build() -> None:
+            world = self._world
+            built = build_requests(
+                world.ledger,
+                world.api,
+                world.partner,
+                self.day,
+                computed.generation,
+                self._actor,
+            )
+            self._built = True
+            if built.superseded:
+                world.tell(f"  {self.name}: superseded, nothing built")
+
+        yield from self._task("build", build)
+
+    def _sign(self) -> Iterator[None]:
+        if not self._built:
+            return
+        self._to_submit = None
+
+        def sign() -> None:
+            world = self._world
+            self._to_submit = sign_requests(
+                world.ledger, world.signer, world.partner, self.day, self._actor
+            )
+
+        yield from self._task("sign", sign)
+
+    def _submit(self) -> Iterator[None]:
+        for external_id in self._to_submit or []:
+
+            def submit(external_id: str = external_id) -> None:
+                world = self._world
+                submit_request(world.ledger, world.api, world.partner, external_id, self._actor)
+
+            yield from self._task(f"submit {external_id}", submit)
+
+    def _follow(self) -> Iterator[None]:
+        """The branch, and the task that it leads to."""
+        world = self._world
+        submitted = set(self._to_submit or [])
+        steps: set[NextStep] = set()
+
+        def branch() -> None:
+            steps.update(next_steps(world.ledger, world.partner.name, self.day, submitted))
+
+        yield from self._task("branch", branch)
+        arguments = (world.ledger, world.api, world.partner, self.day, self._actor)
+
+        def await_settlement() -> None:
+            pending = look_up_pending(*arguments)
+            if pending:
+                raise OutcomeUnknownError(f"{', '.join(pending)} still pending")
+
+        if NextStep.RECONCILE_CONFLICTS in steps:
+            yield from self._task("reconcile", lambda: reconcile_conflicts(*arguments))
+        if NextStep.AWAIT_SETTLEMENT in steps:
+            yield from self._task("await", await_settlement)
+
+    def _verify(self) -> Iterator[None]:
+        world = self._world
+
+        def verify() -> None:
+            settled = verify_settled(
+                world.ledger, world.partner, self.day, self._actor, since=self._started
+            )
+            self._be_green(settled)
+
+        yield from self._task("verify", verify, tries=1)
+
+    def _be_green(self, settled: Settled) -> None:
+        self._world.promises.green(settled)
+        self.green = True
+
+    def _task(
+        self, name: str, action: Callable[[], object], tries: int | None = None
+    ) -> Iterator[None]:
+        delay = FIRST_DELAY
+        for _ in range(tries or self._tries):
+            ended = self._world.attempt(f"{self.name} {name}", action)
+            yield
+            if ended is not Ended.RETRY:
+                return
+            self._world.clock.pass_time(delay)
+            delay *= 2
