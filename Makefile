@@ -24,7 +24,7 @@ demo: install ## Settle several days against the sandbox, with lost answers, lat
 	@$(BIN)/python -m settlement_airflow.demo
 
 test: install ## Run all tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 check: install ## Lint, types, import contracts
 	$(BIN)/ruff check .
@@ -34,6 +34,9 @@ check: install ## Lint, types, import contracts
 
 up: install ## Airflow with its UI, the sandbox and a seeded warehouse, until Ctrl-C
 	@$(BIN)/python -m settlement_airflow.up
+
+simulate: install ## Simulate business days with crashes and faults: make simulate DAYS=500 SEED=1
+	@PYTHONPATH=tests $(BIN)/python -m simulation --days 10 --worlds $$(( ($(or $(DAYS),100) + 9) / 10 )) --seed $(or $(SEED),1)
 
 bench: install ## Measure against what one would use instead
 	@$(BIN)/python tests/benchmarks

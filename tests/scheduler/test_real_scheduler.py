@@ -16,6 +16,8 @@ from settlement.values import PositionKey
 from settlement.warehouse.sql import SqlWarehouse
 from settlement_airflow.connections import SQL_FOLDER
 
+pytestmark = pytest.mark.xdist_group("scheduler")
+
 WORKING = {
     "wait_for_trades",
     "compute_net_positions",

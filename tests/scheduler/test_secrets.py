@@ -15,6 +15,8 @@ from partner_sandbox.demo_world import DEMO_TOKEN
 from settlement.extended_key import private_key_of
 from support.encrypted_key import ENCRYPTED_KEY
 
+pytestmark = pytest.mark.xdist_group("scheduler")
+
 HEX_BYTES = re.compile(r"\\\\x([0-9a-f]+)")
 
 

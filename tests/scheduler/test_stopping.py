@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("scheduler")
+
 
 def test_stopping_leaves_no_process_behind(airflow) -> None:
     """After a stop no process group of a component is left."""
