@@ -130,6 +130,17 @@ def test_silence_ends_at_the_deadline(connect: Callable[..., PartnerApiHook]):
         done.set()
 
 
+def test_a_silent_handshake_ends_at_the_deadline(connect: Callable[..., PartnerApiHook]):
+    """The deadline counts from opening the connection, TLS included."""
+    done = threading.Event()
+    with raw_server(lambda _: bool(done.wait(10)) and None) as url:
+        started = time.monotonic()
+        with pytest.raises(TransportError, match="no complete answer"):
+            connect(url.replace("http:", "https:"), deadline_s=0.4).exchange("GET", PATH)
+        assert time.monotonic() - started < 3
+        done.set()
+
+
 @pytest.mark.parametrize(
     "said",
     [

@@ -23,7 +23,7 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.expired = False
-        self._sockets: list[object] = []
+        self._watched: list[socket.socket] = []
         self._timer = threading.Timer(seconds, self._cut)
         self._timer.daemon = True
 
@@ -33,23 +33,24 @@ class Deadline:
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
+        for each in self._watched:
+            each.close()
 
-    def watch(self, opened: object) -> None:
-        """Shut this socket down too when the time is over, or now if it is.
+    def watch(self, opened: socket.socket) -> None:
+        """Shut this socket down when the time is over, or now if it is.
 
-        The socket itself: an answer without a length takes it away from its connection.
+        A duplicate is kept: TLS and an answer without a length both take the socket away from
+        whoever opened it.
         """
-        self._sockets.append(opened)
+        self._watched.append(opened.dup())
         if self.expired:
             self._cut()
 
     def _cut(self) -> None:
         self.expired = True
-        for each in self._sockets:
-            if isinstance(each, socket.socket):
-                with suppress(OSError):  # closed already
-                    # of the plain class: SSLSocket's own would pull its state from under a reader
-                    socket.socket.shutdown(each, socket.SHUT_RDWR)
+        for each in self._watched:
+            with suppress(OSError):  # the other side was faster
+                each.shutdown(socket.SHUT_RDWR)
 
 
 class DeadlineAdapter(HTTPAdapter):
@@ -79,12 +80,8 @@ def _watched(connection_class: Any, deadline: Deadline) -> Any:
 
     class Watched(connection_class):  # type: ignore[misc]
         def _new_conn(self) -> Any:
-            plain = super()._new_conn()
-            deadline.watch(plain)  # for the handshake
-            return plain
-
-        def connect(self) -> None:
-            super().connect()
-            deadline.watch(self.sock)  # with TLS, another object over the same connection
+            opened = super()._new_conn()
+            deadline.watch(opened)
+            return opened
 
     return Watched
