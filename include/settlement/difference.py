@@ -132,22 +132,22 @@ def _homes(key: PositionKey, free: Iterable[Slot]) -> list[Slot]:
 
 
 def _shares(key: PositionKey, amount: int, homes: Sequence[Slot]) -> list[int]:
-    """What each home carries of an amount.
+    """What each home carries of an amount, so that no home booked after all makes it too much.
 
-    Should every home turn out to be booked with the most it ever carried, no share may add to
-    that: so each carries that much again, in order, while something is left. What is left after
-    the last is more than all of them ever carried, and stays with the first.
+    Slots are sent in order, each only when those before it are concluded. So the first home always
+    carries something, at least one unit: sending it shows what is booked there, and the plan is
+    checked again before the next. The others carry no more than they carried before; where one of
+    them was booked after all, the partner meets it with a 409 and nothing is added.
     """
+    unit = 1 if amount > 0 else -1
+    left = amount - unit
     shares: list[int] = []
-    left = amount
-    for home in homes:
-        carried = [body.positions.get(key, 0) for body in _sent_bodies(home)]
-        share = min(max(carried), left) if amount > 0 else max(min(carried), left)
-        if share * amount < 0:
-            share = 0
+    for home in reversed(homes[1:]):
+        carried = [body.positions.get(key, 0) * unit for body in _sent_bodies(home)]
+        share = min(max(0, *carried), left * unit) * unit
         shares.append(share)
         left -= share
-    return [share + (left if place == 0 else 0) for place, share in enumerate(shares)]
+    return [left + unit, *reversed(shares)] if homes else []
 
 
 def _chunks(
