@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -138,7 +139,7 @@ def test_the_ledger_names_run_task_and_try(day: AirflowDay) -> None:
         rows = tx.execute(select(attempt).where(attempt.c.kind == "submit")).all()
     assert [row.try_number for row in rows] == [1, 2]
     assert {row.task_id for row in rows} == {"submit_requests[0]"}
-    assert {row.who for row in rows} == {"dag_test"}
+    assert {row.who for row in rows} == {f"{getpass.getuser()} (command line)"}
     assert rows[0].run_id.startswith("manual__")
 
 

@@ -17,6 +17,9 @@ from settlement.partner_file import PartnerFile, load_partner
 from settlement.values import Actor
 from settlement_airflow.run_date import NoBusinessDate, business_date_of
 
+IN_PROCESS = "dag_test"
+"""What Airflow names as the user of a run by `dag.test()`, as `settlement run` makes it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
