@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,8 +75,11 @@ def actor_of(context: Context) -> Actor:
     run, task_instance = context["dag_run"], context["ti"]
     index = task_instance.map_index
     mapped = f"[{index}]" if index is not None and index >= 0 else ""
+    who = run.triggering_user_name or f"airflow ({run.run_type.value})"
+    if who == IN_PROCESS:
+        who = f"{getpass.getuser()} (command line)"
     return Actor(
-        who=run.triggering_user_name or f"airflow ({run.run_type.value})",
+        who=who,
         run_id=run.run_id,
         task_id=f"{task_instance.task_id}{mapped}",
         try_number=task_instance.try_number,
