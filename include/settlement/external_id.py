@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 from datetime import date
+from itertools import count
 from typing import NamedTuple
 
 EXTERNAL_ID = re.compile(r"(?P<partner>[a-z0-9_]+)-(?P<date>\d{4}-\d{2}-\d{2})-(?P<n>[1-9][0-9]*)")
@@ -32,3 +34,17 @@ def parse_external_id(text: str) -> SlotIdentity | None:
     except ValueError:
         return None
     return SlotIdentity(match["partner"], business_date, int(match["n"]))
+
+
+def unused_identities(
+    partner: str, business_date: date, taken: Collection[str]
+) -> Iterator[SlotIdentity]:
+    """Slots that a date does not have yet, lowest number first; `taken` are its externalIds.
+
+    A gap in the numbers is what a lost ledger leaves behind: a request under that number may still
+    be on its way, and whatever carries its amounts must meet it at the partner's fence.
+    """
+    for n in count(1):
+        identity = SlotIdentity(partner, business_date, n)
+        if identity.external_id not in taken:
+            yield identity

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from settlement.difference import Fill, Plan
-from settlement.external_id import SlotIdentity
+from settlement.external_id import unused_identities
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import clock
 from settlement.ledger.schema import body, slot
@@ -28,12 +28,11 @@ def carry_out(
     actor: Actor,
 ) -> list[str]:
     """Carry out a plan under the lock of its date; the ids of the filled slots, in order."""
-    next_n = _next_number(tx, partner, business_date)
+    unused = unused_identities(partner, business_date, _taken(tx, partner, business_date))
     filled: list[str] = []
     for each in plan.fills:
         if each.external_id is None:
-            held = open_slot(tx, SlotIdentity(partner, business_date, next_n))
-            next_n += 1
+            held = open_slot(tx, next(unused))
         else:
             held = require_slot(tx, each.external_id, lock=True)
         _fill(tx, held, each, business_date, snapshot_id, actor, partner)
@@ -43,13 +42,14 @@ def carry_out(
     return filled
 
 
-def _next_number(tx: Connection, partner: str, business_date: date) -> int:
-    highest = tx.execute(
-        select(func.max(slot.c.n)).where(
-            slot.c.partner == partner, slot.c.business_date == business_date
-        )
-    ).scalar_one()
-    return int(highest or 0) + 1
+def _taken(tx: Connection, partner: str, business_date: date) -> set[str]:
+    return set(
+        tx.execute(
+            select(slot.c.external_id).where(
+                slot.c.partner == partner, slot.c.business_date == business_date
+            )
+        ).scalars()
+    )
 
 
 def _fill(

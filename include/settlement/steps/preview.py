@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from settlement.business_calendar import BusinessCalendar
-from settlement.external_id import SlotIdentity, parse_external_id
+from settlement.external_id import unused_identities
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import FrozenDate, load_date, window_for
 from settlement.ledger.people import Hold, holds_in_force
@@ -15,7 +14,7 @@ from settlement.ledger.slots import load_slots
 from settlement.ledger.snapshots import newest_snapshot
 from settlement.partner_file import PartnerFile
 from settlement.settlement_request import SettlementInstruction, nonce_of, notes_of
-from settlement.slot_state import OPEN, Slot
+from settlement.slot_state import OPEN
 from settlement.steps.build import plan_of, require_none_diverged, require_supported
 from settlement.steps.compute import balanced, require_trustworthy
 from settlement.values import PositionKey, Window, as_positions
@@ -59,13 +58,12 @@ def preview_requests(
         net = as_positions(balanced(reading))
         trade_count = reading.trade_count()
     planned = plan_of(partner, net, slots, holds)
-    next_n = _next_number(slots)
+    unused = unused_identities(partner.name, business_date, {slot.external_id for slot in slots})
     requests: list[SettlementInstruction] = []
     for fill in planned.fills:
         external_id = fill.external_id
         if external_id is None:
-            external_id = SlotIdentity(partner.name, business_date, next_n).external_id
-            next_n += 1
+            external_id = next(unused).external_id
         nonce = nonce_of(external_id, fill.lines)
         requests.append(
             SettlementInstruction.from_lines(
@@ -78,8 +76,3 @@ def preview_requests(
         )
     in_flight = [slot.external_id for slot in slots if slot.state in OPEN]
     return Preview(business_date, window, trade_count, requests, in_flight, holds, planned.waiting)
-
-
-def _next_number(slots: Sequence[Slot]) -> int:
-    identities = (parse_external_id(slot.external_id) for slot in slots)
-    return max((each.n for each in identities if each is not None), default=0) + 1
