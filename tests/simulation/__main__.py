@@ -1,4 +1,4 @@
-"""Replay or search: `python -m simulation --seed 17 --days 10 --worlds 100`."""
+"""Replay or search: `python -m simulation --seed 17 --days 10`, in worlds of ten days each."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from simulation.databases import Databases, own_server
 from simulation.promises import PromiseBroken
 from simulation.story import Story
 
+DAYS_OF_A_WORLD = 10
+
 
 def main() -> int:
-    """Play the worlds of consecutive seeds; 1 if a promise was broken."""
+    """Play worlds of consecutive seeds until so many days are lived; 1 if a promise was broken."""
     parser = argparse.ArgumentParser(prog="simulation", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
-    parser.add_argument("--worlds", type=int, default=1, help="how many seeds")
-    parser.add_argument("--days", type=int, default=10, help="business days of each world")
+    parser.add_argument("--days", type=int, default=DAYS_OF_A_WORLD, help="business days in all")
     parser.add_argument("--trace", action="store_true", help="show what happened in any case")
     arguments = parser.parse_args()
     broken = 0
@@ -24,13 +25,12 @@ def main() -> int:
     with own_server() as server:
         databases = Databases(server)
         databases.prepare()
-        for seed in range(arguments.seed, arguments.seed + arguments.worlds):
-            broken += not _play(databases, seed, arguments.days, show=arguments.trace)
+        for number, lived in enumerate(range(0, arguments.days, DAYS_OF_A_WORLD)):
+            days = min(DAYS_OF_A_WORLD, arguments.days - lived)
+            broken += not _play(databases, arguments.seed + number, days, show=arguments.trace)
         databases.close()
-    days = arguments.worlds * arguments.days
-    sys.stdout.write(
-        f"{days} days in {time.monotonic() - started:.0f} s, {broken} worlds broke a promise\n"
-    )
+    spent = time.monotonic() - started
+    sys.stdout.write(f"{arguments.days} days in {spent:.0f} s, {broken} worlds broke a promise\n")
     return 1 if broken else 0
 
 

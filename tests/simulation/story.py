@@ -92,10 +92,8 @@ class Story:
         if happening == "backup":
             world.back_up()
             return
-        if happening == "lost":
-            world.lose_ledger()
-        if happening == "restored":
-            world.restore_ledger()
+        if happening in {"lost", "restored"}:
+            self._replace_ledger(happening)
         if happening == "delivered":
             world.tell("requests under way arrive")
             world.sandbox.deliver_late()
@@ -108,6 +106,14 @@ class Story:
             self._work(run, selected)
         else:
             self._run_together(self._new_run(day))
+
+    def _replace_ledger(self, happening: str) -> None:
+        if happening == "lost":
+            self.world.lose_ledger()
+        else:
+            self.world.restore_ledger()
+        for run in self._runs.values():
+            run.green = False
 
     def _new_run(self, day: date) -> Run:
         self._run_count += 1
