@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from functools import partial
 
@@ -15,8 +16,7 @@ from settlement.partner_file import load_partner
 from settlement.values import PositionKey
 from settlement.warehouse.sql import SqlWarehouse
 from settlement_airflow.connections import SQL_FOLDER
-
-pytestmark = pytest.mark.xdist_group("scheduler")
+from support.left_behind import files_of, rows_of, secrets
 
 WORKING = {
     "wait_for_trades",
@@ -108,3 +108,53 @@ def test_a_lost_answer_is_finished_by_a_clear(airflow) -> None:
 def test_no_dag_fails_to_import(airflow) -> None:
     """The dag-processor has read every DAG file."""
     assert airflow.rest.call("GET", "importErrors")["import_errors"] == []
+
+
+@pytest.fixture
+def left_behind(airflow) -> list[tuple[str, bytes]]:
+    """All that three runs have left, one of them with every error text on the way to a clear."""
+    for day in (airflow.completed, airflow.conflict, airflow.lost):
+        airflow.rest.finished_run(day)
+    return [
+        *files_of(airflow.home),
+        *rows_of(airflow.metadata),
+        *rows_of(airflow.ledger.engine.url),
+    ]
+
+
+def test_the_search_sees_what_is_there(airflow, left_behind) -> None:
+    """It reads task logs, component logs, XComs, templates, attempts, events and request bytes."""
+    wanted = f"demo-{airflow.lost}-1".encode()
+    places = {place for place, content in left_behind if wanted in content}
+    tables = {place for place in places if "." in place and "/" not in place}
+    assert {
+        "airflow.xcom",
+        "airflow.rendered_task_instance_fields",
+        "settlement_ledger.attempt",
+        "settlement_ledger.event",
+        "settlement_ledger.body",
+    } <= tables
+    assert any("task_id=submit_requests" in place for place in places)
+    signed = [content for place, content in left_behind if place == "settlement_ledger.body"]
+    assert any(b'"signature":"' in content for content in signed)
+
+
+def test_no_secret_is_left_anywhere(left_behind) -> None:
+    """No form of token, key or passphrase, in no file and no row."""
+    found = [
+        (name, place)
+        for name, secret in secrets().items()
+        for place, content in left_behind
+        if secret in content
+    ]
+    assert found == []
+
+
+def test_stopping_leaves_no_process_behind(airflow) -> None:
+    """After a stop no process group of a component is left."""
+    groups = [process.pid for process in airflow.stack.processes.values()]
+    assert len(groups) == 4
+    airflow.stack.stop()
+    for group in groups:
+        with pytest.raises(ProcessLookupError):
+            os.killpg(group, 0)
