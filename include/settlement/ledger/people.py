@@ -38,12 +38,17 @@ def require_binding(tx: Connection, partner: PartnerFile, base_url: str, actor: 
     :raises BindingConflictError: naming what differs from the binding
     """
     wanted = _bound_values(partner, base_url)
-    row = tx.execute(select(binding).where(binding.c.partner == partner.name)).one_or_none()
-    if row is None:
-        _insert_binding(tx, partner.name, wanted)
-        append_event(tx, partner.name, "bound", actor, bound_to=wanted)
-        return
-    held = {field: getattr(row, field) for field in BOUND_FIELDS}
+    held = _binding_of(tx, partner.name)
+    if held is None:
+        try:
+            _insert_binding(tx, partner.name, wanted)
+        except BindingConflictError:
+            held = _binding_of(tx, partner.name)
+            if held is None:
+                raise
+        else:
+            append_event(tx, partner.name, "bound", actor, bound_to=wanted)
+            return
     differing = [field for field in BOUND_FIELDS if held[field] != wanted[field]]
     if differing:
         was = ", ".join(f"{field}={held[field]}" for field in differing)
@@ -75,6 +80,11 @@ def _bound_values(partner: PartnerFile, base_url: str) -> dict[str, str]:
     }
 
 
+def _binding_of(tx: Connection, name: str) -> dict[str, str] | None:
+    row = tx.execute(select(binding).where(binding.c.partner == name)).one_or_none()
+    return {field: getattr(row, field) for field in BOUND_FIELDS} if row else None
+
+
 def _insert_binding(tx: Connection, name: str, wanted: dict[str, str]) -> None:
     try:
         with tx.begin_nested():
@@ -82,8 +92,7 @@ def _insert_binding(tx: Connection, name: str, wanted: dict[str, str]) -> None:
     except IntegrityError as error:
         raise BindingConflictError(
             f"enterprise {wanted['enterprise_id']} at {wanted['api_base_url']} is bound to another "
-            f"partner, or {name} was bound by another run just now: one account has one name; "
-            "rename the partner file back"
+            f"partner than {name}: one account has one name; rename the partner file back"
         ) from error
 
 
