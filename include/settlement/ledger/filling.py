@@ -8,13 +8,14 @@ from datetime import date
 from sqlalchemy import Connection, select
 
 from settlement.difference import Fill, Plan
+from settlement.errors import OutcomeUnknownError
 from settlement.external_id import unused_identities
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import clock
 from settlement.ledger.schema import body, slot
 from settlement.ledger.slots import add_body, open_slot, require_slot
 from settlement.settlement_request import digest
-from settlement.slot_state import Slot, State
+from settlement.slot_state import FREE, Slot, State
 from settlement.values import Actor, as_positions
 
 
@@ -27,7 +28,10 @@ def carry_out(
     snapshot_id: int,
     actor: Actor,
 ) -> list[str]:
-    """Carry out a plan under the lock of its date; the ids of the filled slots, in order."""
+    """Carry out a plan under the lock of its date; the ids of the filled slots, in order.
+
+    :raises OutcomeUnknownError: if a slot to fill was found at the partner meanwhile
+    """
     unused = unused_identities(partner, business_date, _taken(tx, partner, business_date))
     filled: list[str] = []
     for each in plan.fills:
@@ -61,6 +65,11 @@ def _fill(
     actor: Actor,
     partner: str,
 ) -> None:
+    if held.state not in FREE:
+        raise OutcomeUnknownError(
+            f"{held.external_id} was found {held.state.value} at the partner while it was being "
+            "filled: nothing is built; the difference is taken again"
+        )
     current = held.current
     unchanged = (
         held.state is State.PREPARED

@@ -155,7 +155,7 @@ def plan_of(
 
 
 def require_none_diverged(slots: Sequence[Slot]) -> None:
-    """Refuse to build on a date of which nobody knows what is booked.
+    """Refuse to build, or to send first, on a date of which nobody knows what is booked.
 
     :raises DivergedSlotError: naming the slots
     """
@@ -163,7 +163,7 @@ def require_none_diverged(slots: Sequence[Slot]) -> None:
     if diverged:
         listed = "; ".join(f"{slot.external_id}: {slot.reason}" for slot in diverged)
         raise DivergedSlotError(
-            f"{listed}. Nothing is built for this date until a person decides: compare with "
+            f"{listed}. Nothing new is sent for this date until a person decides: compare with "
             "`settlement show`, then take what the partner shows as booked with "
             "`settlement record`"
         )

@@ -18,6 +18,7 @@ from settlement.ledger.slots import apply_evidence, load_slots, require_slot
 from settlement.ledger.snapshots import load_positions
 from settlement.partner_file import PartnerFile
 from settlement.slot_state import OPEN, Slot, State
+from settlement.steps.build import require_none_diverged
 from settlement.values import Actor
 
 SENDABLE = frozenset({State.PREPARED, State.UNKNOWN, State.PENDING, State.FAILED})
@@ -41,6 +42,7 @@ def begin_attempt(
     :raises StoppedError: if the stop flag is up
     :raises HeldConnectionError: if a connection of the body is on hold
     :raises SupersededError: if the body is not signed, or the plan it was built for no longer holds
+    :raises DivergedSlotError: before a first send, if another slot of the date is diverged
     """
     slot = require_slot(tx, external_id, lock=True)
     require_go(tx, partner.name)
@@ -82,6 +84,7 @@ def _require_plan_holds(tx: Connection, body: StoredBody) -> None:
 
     What other slots of the date hold may have turned out differently since the build.
 
+    :raises DivergedSlotError: if nobody knows what is booked under another slot
     :raises SupersededError: naming the first amount that would be taken too far
     """
     if body.snapshot_id is None:
@@ -92,6 +95,7 @@ def _require_plan_holds(tx: Connection, body: StoredBody) -> None:
         for each in load_slots(tx, body.partner, body.business_date)
         if each.external_id != body.external_id
     ]
+    require_none_diverged(others)
     taken = in_effect(others)
     for line in body.lines:
         rest = net.get(line.key, 0) - taken.get(line.key, 0)
