@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from settlement.evidence import Absent, Shown, one_line
 from settlement.ledger.database import Ledger
-from settlement.ledger.slots import apply_evidence
+from settlement.ledger.folding import apply_evidence
 from settlement.partner_answers import Connection, Settlement, Transfer
 from settlement.partner_reads import PartnerReader
 from settlement.slot_state import Slot

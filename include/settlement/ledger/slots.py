@@ -1,4 +1,4 @@
-"""Slots and their bodies: loading them, and the one path by which evidence changes them."""
+"""Slots and their bodies: loading and opening them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from sqlalchemy import Connection, Row, Select, select
 from sqlalchemy.dialects.postgresql import insert
 
 from settlement.errors import ConfigurationError
-from settlement.evidence import Absent, Answered, Evidence, Sent, Shown, Verdict
+from settlement.evidence import Verdict
 from settlement.external_id import SlotIdentity
-from settlement.ledger.chain import append_event
 from settlement.ledger.database import clock
 from settlement.ledger.schema import body, line, slot
 from settlement.settlement_request import digest, nonce_of, notes_of
-from settlement.slot_state import Body, Slot, State, fold
-from settlement.values import Actor, Line, PositionKey, as_lines
+from settlement.slot_state import Body, Slot, State
+from settlement.values import Line, PositionKey
 
 
 def load_slots(
@@ -152,156 +151,3 @@ def add_body(
             for each in lines
         ],
     )
-
-
-def apply_evidence(
-    tx: Connection, external_id: str, evidence: Evidence, actor: Actor, *, answer_digest: str | None
-) -> Slot:
-    """Fold one piece of evidence into a slot and write its event. The only way a state changes.
-
-    :param answer_digest: sha256 of the answer's bytes, where there is one
-    """
-    before = require_slot(tx, external_id, lock=True)
-    after = fold(before, evidence)
-    row = tx.execute(select(slot).where(slot.c.external_id == external_id)).one()
-    known = {held.number for held in before.bodies}
-    for adopted in (held for held in after.bodies if held.number not in known):
-        add_body(
-            tx,
-            external_id,
-            as_lines(adopted.positions),
-            number=adopted.number,
-            business_date=row.business_date,
-            snapshot_id=None,
-            origin="adopted",
-        )
-    if isinstance(evidence, Sent):
-        _mark_sent(tx, external_id, evidence.body)
-    _save(tx, after)
-    append_event(
-        tx,
-        row.partner,
-        _event_kind(evidence),
-        actor,
-        business_date=row.business_date,
-        external_id=external_id,
-        before=before.state.value,
-        state=after.state.value,
-        body=after.current_body,
-        body_digest=_current_digest(tx, after),
-        settlement_id=after.settlement_id,
-        answer_digest=answer_digest,
-        why=_why(evidence),
-    )
-    return after
-
-
-def _mark_sent(tx: Connection, external_id: str, number: int) -> None:
-    now = clock(tx)
-    tx.execute(
-        body.update()
-        .where(body.c.external_id == external_id, body.c.number == number)
-        .where(body.c.sent_at.is_(None))
-        .values(sent_at=now)
-    )
-    tx.execute(
-        slot.update()
-        .where(slot.c.external_id == external_id, slot.c.first_sent_at.is_(None))
-        .values(first_sent_at=now)
-    )
-
-
-def _save(tx: Connection, after: Slot) -> None:
-    tx.execute(
-        slot.update()
-        .where(slot.c.external_id == after.external_id)
-        .values(
-            state=after.state.value,
-            current_body=after.current_body,
-            settlement_id=after.settlement_id,
-            reason=after.reason,
-            last_verdict=after.last_verdict.value if after.last_verdict else None,
-            absences=after.absences,
-            updated_at=clock(tx),
-        )
-    )
-
-
-def _current_digest(tx: Connection, after: Slot) -> str | None:
-    return tx.execute(
-        select(body.c.digest).where(
-            body.c.external_id == after.external_id, body.c.number == after.current_body
-        )
-    ).scalar_one_or_none()
-
-
-def _event_kind(evidence: Evidence) -> str:
-    match evidence:
-        case Sent():
-            return "sent"
-        case Answered():
-            return f"answered: {evidence.verdict.value}"
-        case Shown():
-            return f"shown: {evidence.status}"
-        case Absent():
-            return "absent"
-
-
-def _why(evidence: Evidence) -> str | None:
-    match evidence:
-        case Answered():
-            return evidence.detail
-        case Shown():
-            return evidence.reason
-        case _:
-            return None
-
-
-def take_as_booked(
-    tx: Connection,
-    external_id: str,
-    shown: Shown,
-    business_date: date,
-    reason: str,
-    actor: Actor,
-) -> Slot:
-    """A person's decision: what the partner shows under the slot is what is booked there."""
-    before = require_slot(tx, external_id, lock=True)
-    row = tx.execute(select(slot).where(slot.c.external_id == external_id)).one()
-    if row.business_date != business_date:
-        raise ConfigurationError(
-            f"{external_id} belongs to business date {row.business_date}, not {business_date}"
-        )
-    number = max((held.number for held in before.bodies), default=0) + 1
-    add_body(
-        tx,
-        external_id,
-        as_lines(shown.positions),
-        number=number,
-        business_date=business_date,
-        snapshot_id=None,
-        origin="adopted",
-    )
-    after = Slot(
-        external_id,
-        State(shown.status),
-        current_body=number,
-        settlement_id=shown.settlement_id,
-        reason=reason,
-    )
-    _save(tx, after)
-    append_event(
-        tx,
-        row.partner,
-        "recorded",
-        actor,
-        business_date=business_date,
-        external_id=external_id,
-        before=before.state.value,
-        state=after.state.value,
-        body=number,
-        body_digest=digest(as_lines(shown.positions)),
-        settlement_id=shown.settlement_id,
-        why=reason,
-    )
-    return require_slot(tx, external_id)

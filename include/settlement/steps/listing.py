@@ -12,9 +12,10 @@ from settlement.errors import ForeignSettlementError
 from settlement.external_id import parse_external_id
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import Ledger, clock
+from settlement.ledger.folding import apply_evidence
 from settlement.ledger.people import ignored_among
 from settlement.ledger.schema import listing, slot
-from settlement.ledger.slots import apply_evidence, load_slot, open_slot
+from settlement.ledger.slots import load_slot, open_slot
 from settlement.partner_answers import Settlement
 from settlement.partner_file import PartnerFile
 from settlement.partner_reads import PartnerReader

@@ -11,8 +11,8 @@ from settlement.ledger.attempts import finish_attempt, start_attempt
 from settlement.ledger.bodies import StoredBody, load_current_body
 from settlement.ledger.database import Ledger, clock
 from settlement.ledger.filling import store_payload
+from settlement.ledger.folding import apply_evidence
 from settlement.ledger.people import require_go
-from settlement.ledger.slots import apply_evidence
 from settlement.partner_answers import UnreadableAnswer, parse_signing_payload
 from settlement.partner_api import Answer, PartnerApi, TransportError
 from settlement.partner_file import PartnerFile

@@ -7,8 +7,9 @@ from datetime import date
 from settlement.errors import ConfigurationError
 from settlement.external_id import SlotIdentity
 from settlement.ledger.database import Ledger
+from settlement.ledger.folding import take_as_booked
 from settlement.ledger.people import ignore_settlement
-from settlement.ledger.slots import load_slot, open_slot, take_as_booked
+from settlement.ledger.slots import load_slot, open_slot
 from settlement.partner_answers import Settlement
 from settlement.partner_api import PartnerApi
 from settlement.partner_file import PartnerFile
@@ -36,6 +37,11 @@ def record_settlement(
     reader = PartnerReader(ledger, api, partner, actor)
     settlement = _the_one_named(reader, external_id)
     shown = shown_by(reader, settlement, connections_by_account(reader.connections()))
+    if not shown.positions:
+        raise ConfigurationError(
+            f"the partner shows no transfers of {external_id} ({shown.status}): there is nothing "
+            "to record; try again later, or put it aside with `settlement ignore`"
+        )
     with ledger.transaction() as tx:
         if load_slot(tx, external_id) is None:
             open_slot(tx, SlotIdentity(partner.name, business_date, 0), external_id=external_id)

@@ -12,9 +12,10 @@ from settlement.evidence import Sent
 from settlement.ledger.attempts import start_attempt
 from settlement.ledger.bodies import StoredBody, load_current_body
 from settlement.ledger.database import clock
+from settlement.ledger.folding import apply_evidence
 from settlement.ledger.people import held_connections, require_go
 from settlement.ledger.schema import slot as slot_table
-from settlement.ledger.slots import apply_evidence, load_slots, require_slot
+from settlement.ledger.slots import load_slots, require_slot
 from settlement.ledger.snapshots import load_positions
 from settlement.partner_file import PartnerFile
 from settlement.slot_state import OPEN, Slot, State

@@ -8,8 +8,9 @@ from settlement.errors import OutcomeUnknownError, SettlementError
 from settlement.evidence import Answered, Verdict, classify
 from settlement.ledger.attempts import finish_attempt
 from settlement.ledger.database import Ledger, clock
+from settlement.ledger.folding import apply_evidence
 from settlement.ledger.people import require_binding
-from settlement.ledger.slots import apply_evidence, require_slot
+from settlement.ledger.slots import require_slot
 from settlement.partner_api import Answer, PartnerApi, TransportError
 from settlement.partner_file import PartnerFile
 from settlement.partner_reads import PartnerReader, enterprise_path
