@@ -1,0 +1,253 @@
+"""A ledger that is gone, or restored from an old copy: the next run moves no money twice."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import TypeAlias
+
+import pytest
+from sqlalchemy import text
+
+from partner_sandbox.faults import FaultKind, Route
+from settlement.errors import SettlementError
+from settlement.ledger.database import Ledger
+from settlement.ledger.embedded import EmbeddedServer
+from settlement.ledger.invariants import verify_ledger
+from settlement.values import PositionKey
+from support.day import ALICE, BOB, CAROL, DAVE, World, demo_partner
+from support.in_process import net_of
+
+SLOT = "demo-2026-03-03-1"
+Copy: TypeAlias = Callable[[], None]
+Story: TypeAlias = Callable[[World, Copy], None]
+
+
+class Backup:
+    """A ledger's database, and at most one copy of it."""
+
+    def __init__(self, server: EmbeddedServer, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._admin = Ledger.connect(server.url("postgres"))
+        self.restored: Ledger | None = None
+
+    def take(self) -> None:
+        """Copy the database as it is now."""
+        name = f"copy_{uuid.uuid4().hex[:12]}"
+        self._ledger.engine.dispose()
+        self._run(f"CREATE DATABASE {name} TEMPLATE {self._ledger.engine.url.database}")
+        self.restored = Ledger.connect(self._admin.engine.url.set(database=name))
+
+    def drop(self) -> None:
+        """Remove the copy."""
+        if self.restored is not None:
+            self.restored.engine.dispose()
+            self._run(f"DROP DATABASE {self.restored.engine.url.database} WITH (FORCE)")
+        self._admin.engine.dispose()
+
+    def _run(self, statement: str) -> None:
+        with self._admin.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").execute(text(statement))
+
+
+@pytest.fixture
+def backup(postgres: EmbeddedServer, ledger: Ledger) -> Iterator[Backup]:
+    """The backup of this test's ledger."""
+    backup = Backup(postgres, ledger)
+    yield backup
+    backup.drop()
+
+
+@pytest.fixture
+def world(ledger: Ledger) -> World:
+    """Two trades between four clients, in several requests."""
+    world = World(ledger, demo_partner(max_connections_per_request=3))
+    world.trade(ALICE, BOB, 100)
+    world.trade(CAROL, DAVE, 10**30)
+    return world
+
+
+def run(world: World) -> None:
+    """A run that may end red."""
+    with suppress(SettlementError):
+        world.run()
+
+
+def settled_as_one(world: World) -> None:
+    """Whatever came before, the next run is green and each unit has moved once, never back."""
+    world.run()
+    net = net_of(world.warehouse.trades)
+    assert world.booked() == net
+    moved = Counter[PositionKey]()
+    for each in world.sandbox.bookings():
+        moved[PositionKey(each.connection_id, each.currency)] += abs(each.amount)
+    assert moved == {key: abs(amount) for key, amount in net.items()}
+    verify_ledger(world.ledger, "demo", world.partner.currencies)
+    before = world.booked()
+    world.run()
+    assert world.booked() == before
+
+
+# stories: each takes a copy at the moment of its name
+
+
+def before_the_first_slot(world: World, copy: Copy) -> None:
+    """Everything happened after the copy."""
+    copy()
+    world.run()
+
+
+def with_a_prepared_slot(world: World, copy: Copy) -> None:
+    """Built and signed, then copied, then sent."""
+    world.prepare()
+    copy()
+    world.run()
+
+
+def between_a_refusal_and_its_refill(world: World, copy: Copy) -> None:
+    """The refused slot was filled with more after the copy."""
+    world.fault(FaultKind.FORBIDDEN, route=Route.SUBMIT)
+    run(world)
+    copy()
+    world.trade(CAROL, BOB, 7)
+    world.run()
+
+
+def between_a_settlement_and_late_trades(world: World, copy: Copy) -> None:
+    """The copy knows the first settlement only."""
+    world.run()
+    copy()
+    world.trade(CAROL, BOB, 7)
+    world.run()
+
+
+def with_an_open_slot_that_was_booked(world: World, copy: Copy) -> None:
+    """The answer was lost; the copy remembers the attempt."""
+    world.fault(FaultKind.DROP_AFTER, route=Route.SUBMIT)
+    run(world)
+    copy()
+    world.run()
+
+
+def with_an_open_slot_that_never_arrived(world: World, copy: Copy) -> None:
+    """The request was lost; it was sent again after the copy."""
+    world.fault(FaultKind.DROP_BEFORE, route=Route.SUBMIT)
+    run(world)
+    copy()
+    world.run()
+
+
+def with_a_pending_slot(world: World, copy: Copy) -> None:
+    """The partner took its time."""
+    world.fault(FaultKind.PENDING, route=Route.SUBMIT)
+    run(world)
+    copy()
+    world.run()
+
+
+def with_a_failed_slot(world: World, copy: Copy) -> None:
+    """Funds were missing when the copy was taken."""
+    world.fault(FaultKind.FAILED, route=Route.SUBMIT)
+    run(world)
+    copy()
+    world.run()
+
+
+def with_a_rejected_slot(world: World, copy: Copy) -> None:
+    """The first externalId was used up before the copy, the next one after it."""
+    world.fault(FaultKind.REJECTED, route=Route.SUBMIT)
+    run(world)
+    copy()
+    world.run()
+
+
+ON_OLD_COPIES = [
+    before_the_first_slot,
+    with_a_prepared_slot,
+    between_a_refusal_and_its_refill,
+    between_a_settlement_and_late_trades,
+    with_an_open_slot_that_was_booked,
+    with_an_open_slot_that_never_arrived,
+    with_a_pending_slot,
+    with_a_failed_slot,
+    with_a_rejected_slot,
+]
+late_trades = pytest.mark.parametrize("late", [False, True], ids=["no late trades", "late trades"])
+
+
+@pytest.mark.parametrize("story", ON_OLD_COPIES, ids=lambda each: each.__name__)
+@late_trades
+def test_an_old_copy_is_healed_by_the_next_run(
+    world: World, backup: Backup, story: Story, late: bool
+) -> None:
+    """The copy is restored after everything was settled."""
+    story(world, backup.take)
+    assert backup.restored is not None
+    world.ledger = backup.restored
+    if late:
+        world.trade(ALICE, BOB, 11)
+    settled_as_one(world)
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        between_a_refusal_and_its_refill,
+        between_a_settlement_and_late_trades,
+        with_an_open_slot_that_was_booked,
+        with_a_rejected_slot,
+    ],
+    ids=lambda each: each.__name__,
+)
+@late_trades
+def test_a_dropped_ledger_is_healed_by_the_next_run(
+    world: World, fresh_ledger: Ledger, story: Story, late: bool
+) -> None:
+    """Nothing is left of the ledger after everything was settled."""
+    story(world, lambda: None)
+    world.ledger = fresh_ledger
+    if late:
+        world.trade(ALICE, BOB, 11)
+    settled_as_one(world)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        FaultKind.DROP_BEFORE,
+        FaultKind.DROP_AFTER,
+        FaultKind.ERROR_AFTER,
+        FaultKind.FORBIDDEN,
+        FaultKind.PENDING,
+        FaultKind.FAILED,
+        FaultKind.REJECTED,
+    ],
+)
+@late_trades
+def test_a_ledger_lost_while_a_request_was_open(
+    world: World, fresh_ledger: Ledger, fault: FaultKind, late: bool
+) -> None:
+    """Nobody knows any more that something was sent, nor what."""
+    world.fault(fault, route=Route.SUBMIT)
+    run(world)
+    world.ledger = fresh_ledger
+    if late:
+        world.trade(ALICE, BOB, 11)
+    settled_as_one(world)
+
+
+@late_trades
+def test_a_lost_ledger_beside_look_ups_that_lag(
+    world: World, fresh_ledger: Ledger, late: bool
+) -> None:
+    """The partner booked, shows nothing yet, and knows better than we do: its fence holds."""
+    world.fault(FaultKind.LAG, route=Route.SUBMIT, look_ups=4)
+    run(world)
+    world.ledger = fresh_ledger
+    if late:
+        world.trade(ALICE, BOB, 11)
+    run(world)
+    run(world)
+    settled_as_one(world)
