@@ -117,7 +117,7 @@ class Backend:
         marks = ", ".join([mark] * len(COLUMNS))
         with closing(self.writable()) as connection:
             connection.cursor().executemany(
-                f"INSERT INTO trades VALUES ({marks})",  # noqa: S608
+                f"INSERT INTO trades VALUES ({marks})",
                 [[row[name] for name in COLUMNS] for row in trades],
             )
 

@@ -125,7 +125,7 @@ def _while_loading(backend: Backend) -> tuple[SqlWarehouse, Any]:
 
     def load(row: dict[str, Any]) -> None:
         marks = ", ".join(["?"] * 12)
-        shared.cursor().execute(f"INSERT INTO trades VALUES ({marks})", list(row.values()))  # noqa: S608
+        shared.cursor().execute(f"INSERT INTO trades VALUES ({marks})", list(row.values()))
 
     return SqlWarehouse(shared.cursor, "duckdb", "?", SQL_FOLDER), load
 
