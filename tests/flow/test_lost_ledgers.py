@@ -238,16 +238,20 @@ def test_a_ledger_lost_while_a_request_was_open(
     settled_as_one(world)
 
 
-@late_trades
-def test_a_lost_ledger_beside_look_ups_that_lag(
-    world: World, fresh_ledger: Ledger, late: bool
-) -> None:
-    """The partner booked, shows nothing yet, and knows better than we do: its fence holds."""
-    world.fault(FaultKind.LAG, route=Route.SUBMIT, look_ups=4)
-    run(world)
+def test_a_lost_ledger_beside_look_ups_that_lag(ledger: Ledger, fresh_ledger: Ledger) -> None:
+    """The partner booked all and shows nothing yet; late trades now split the day otherwise.
+
+    What was in the second request is in the third: only by waiting at the first, which meets its
+    own past, is it not sent again under an id that the partner has never seen.
+    """
+    early, alice, bob = sorted([ALICE, BOB, CAROL])
+    world = World(ledger, demo_partner(max_connections_per_request=1))
+    world.trade(alice, bob, 100)
+    world.fault(FaultKind.LAG, route=Route.SUBMIT, look_ups=4, times=None)
+    world.run()
+    world.sandbox.faults.clear()
     world.ledger = fresh_ledger
-    if late:
-        world.trade(ALICE, BOB, 11)
-    run(world)
-    run(world)
+    world.trade(alice, early, 11)
+    for _ in range(5):
+        run(world)
     settled_as_one(world)

@@ -205,6 +205,21 @@ def bad_token(world: World) -> None:
         (another_unit, BindingConflictError),
         (with_disputes, ConfigurationError),
         (stopped, StoppedError),
+    ],
+)
+def test_the_wrong_account_is_never_talked_to(
+    world: World, spoil: Callable[[World], None], error: type[Exception]
+) -> None:
+    """Nor one that a person has stopped."""
+    spoil(world)
+    with pytest.raises(error):
+        world.run()
+    assert world.api.requests == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
         (unknown_connection, WarehouseDataError),
         (tampered_payload, PayloadMismatchError),
         (bad_token, CredentialsError),
@@ -219,6 +234,8 @@ def test_what_is_wrong_is_found_before_anything_is_sent(
         world.run()
     assert world.api.settlements == []
     assert world.booked() == {}
+    with world.ledger.transaction() as tx:
+        assert tx.execute(text("SELECT count(payload) FROM body")).scalar_one() == 0
 
 
 def test_a_lifted_stop_lets_the_day_settle(world: World) -> None:
