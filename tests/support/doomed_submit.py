@@ -1,0 +1,34 @@
+"""A worker of its own process that submits one slot and stops for ever at a given moment.
+
+Usage: python -m support.doomed_submit LEDGER_URL PARTNER_URL EXTERNAL_ID MOMENT
+It says the moment on its standard output when it has come there; then it waits to be killed.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from settlement.ledger.database import Ledger
+from settlement.steps.submit import submit_request
+from settlement.values import Actor
+from support.day import demo_partner
+from support.plain_http import PlainHttpApi
+
+
+def main(ledger_url: str, partner_url: str, external_id: str, last_moment: str) -> None:
+    """Submit, as far as it goes."""
+
+    def pass_moment(moment: str) -> None:
+        if moment == last_moment:
+            sys.stdout.write(f"{moment}\n")
+            sys.stdout.flush()
+            signal.pause()
+
+    ledger = Ledger.connect(ledger_url)
+    api = PlainHttpApi(partner_url, pass_moment)
+    submit_request(ledger, api, demo_partner(), external_id, Actor("doomed"))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
