@@ -68,6 +68,18 @@ class Accidents:
         if chance.random() < 0.25:
             self._randomize()
 
+    def plan_storm(self, day: date) -> None:
+        """Every request of the date seems lost; each arrives later, some first after a refusal."""
+        chance = self._chance
+        calls = chance.choice([5, 20, 60, 200])
+        self._world.tell(f"a storm: requests of {day} arrive {calls} requests later")
+        ours = {"route": Route.SUBMIT, "external_id": f"demo-{day}-*"}
+        for _ in range(chance.randint(1, 4)):
+            times = chance.randint(1, 2)
+            late = FaultRule(fault=FaultKind.LATE, calls=calls, times=times, **ours)
+            refused = FaultRule(fault=FaultKind.FORBIDDEN, times=chance.randint(1, 3), **ours)
+            self._world.sandbox.faults.script(late, refused)
+
     def _randomize(self) -> None:
         chance = self._chance
         kinds = chance.sample(EVERYWHERE, 3) + chance.sample(ON_SUBMIT, 2)

@@ -69,7 +69,10 @@ class Story:
         self._accidents.plan_faults(day)
         self._people.before_the_run(day)
         self._accidents.plan_crash()
-        self._run_together(self._new_run(day))
+        if self._maybe(0.12):
+            self._storm(day)
+        else:
+            self._run_together(self._new_run(day))
         for _ in range(chance.choice([0, 0, 1, 1, 2])):
             self._something_else(day)
         self.world.moments.cancel_crash()
@@ -106,6 +109,18 @@ class Story:
             self._work(run, selected)
         else:
             self._run_together(self._new_run(day))
+
+    def _storm(self, day: date) -> None:
+        """Requests are late, the ledger is replaced or not, and more trades come in."""
+        world, chance = self.world, self._chance
+        self._accidents.plan_storm(day)
+        self._work(self._new_run(day))
+        for _ in range(chance.choice([1, 2])):
+            if self._maybe(0.5):
+                self._replace_ledger(chance.choice(["lost", "restored"]))
+            if self._maybe(0.7):
+                world.load_trades(day, chance.randint(1, 3))
+            self._work(self._new_run(day))
 
     def _replace_ledger(self, happening: str) -> None:
         if happening == "lost":
