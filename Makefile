@@ -36,7 +36,7 @@ up: install ## Airflow with its UI, the sandbox and a seeded warehouse, until Ct
 	@$(BIN)/python -m settlement_airflow.up
 
 simulate: install ## Simulate business days with crashes and faults: make simulate DAYS=500 SEED=1
-	@PYTHONPATH=tests $(BIN)/python -m simulation --days 10 --worlds $$(( ($(or $(DAYS),100) + 9) / 10 )) --seed $(or $(SEED),1)
+	@PYTHONPATH=tests $(BIN)/python -m simulation --days $(or $(DAYS),100) --seed $(or $(SEED),1)
 
 bench: install ## Measure against what one would use instead
 	@$(BIN)/python tests/benchmarks
