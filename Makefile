@@ -41,7 +41,7 @@ simulate: install ## Simulate business days with crashes and faults: make simula
 bench: install ## Measure against what one would use instead
 	@$(BIN)/python tests/benchmarks
 
-lock: ## Resolve requirements.lock anew
+lock: install ## Resolve requirements.lock anew
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip compile pyproject.toml --group dev --extra embedded --extra celery \
 		--universal --generate-hashes --no-header --quiet --output-file requirements.lock
 
