@@ -23,6 +23,7 @@ from settlement.errors import (
     OutcomeUnknownError,
     PayloadMismatchError,
     StoppedError,
+    SupersededError,
     WarehouseDataError,
     WarehouseUnbalancedError,
 )
@@ -362,3 +363,19 @@ def test_a_request_waits_for_the_one_before(ledger: Ledger) -> None:
         with pytest.raises(OutcomeUnknownError):
             world.submit(external_id)
     assert world.api.settlements == [SLOT]
+
+
+def test_nothing_is_first_sent_past_what_is_left_since_the_build(ledger: Ledger) -> None:
+    """Between build and send a person records a settlement made by hand: the plan is void."""
+    world = World(ledger)
+    world.trade(ALICE, BOB, 100)
+    (prepared,) = world.prepare()
+    net = net_of(world.warehouse.trades)
+    world.sandbox.book_foreign("by-hand-1", [(*key, amount) for key, amount in net.items()])
+    arguments = (ledger, world.api, world.partner, "by-hand-1", DAY, "settled by phone", ACTOR)
+    record_settlement(*arguments)
+    with pytest.raises(SupersededError, match="only 0 is left"):
+        world.submit(prepared)
+    world.run()
+    assert world.states() == {"by-hand-1": "completed", prepared: "withdrawn"}
+    assert world.booked() == net
