@@ -12,7 +12,6 @@ from settlement.ledger.attempts import Attempt, attempts_of
 from settlement.ledger.bodies import StoredBody, load_bodies
 from settlement.ledger.dates import load_date
 from settlement.ledger.people import Hold, holds_in_force
-from settlement.ledger.schema import slot as slot_table
 from settlement.ledger.schema import stop_flag
 from settlement.ledger.slots import load_slots, require_slot
 from settlement.ledger.snapshots import Snapshot, load_positions, newest_snapshot
@@ -92,13 +91,6 @@ def view_slot(tx: Connection, external_id: str) -> SlotView:
     :raises ConfigurationError: if the ledger has no such slot
     """
     return _view(tx, require_slot(tx, external_id))
-
-
-def date_of_slot(tx: Connection, external_id: str) -> tuple[str, date] | None:
-    """Partner and business date of a slot, or None if the ledger has no such slot."""
-    query = select(slot_table.c.partner, slot_table.c.business_date)
-    row = tx.execute(query.where(slot_table.c.external_id == external_id)).one_or_none()
-    return (row.partner, row.business_date) if row else None
 
 
 def stop_of(tx: Connection, partner: str) -> Stop | None:
