@@ -19,6 +19,9 @@
     ├── ChainBrokenError              the event chain, or an invariant of the ledger, does not hold
     ├── StoppedError                  the partner's stop flag is up
     ├── HeldConnectionError           a request contains a connection that is on hold
+    ├── LimitExceededError            more would move than the partner file's limits allow
+    ├── ApprovalMissingError          a person must approve before anything is signed
+    ├── DecisionError                 an answer does not fit the question any more, or the person
     ├── SupersededError               a newer run has taken this date (retryable)
     ├── ForeignSettlementError        the partner shows a settlement that is not ours
     ├── DivergedSlotError             the partner shows something that is none of our bodies
@@ -161,6 +164,24 @@ class HeldConnectionError(SettlementError):
     """A request contains a connection that is on hold: it is not sent."""
 
     runbook = "held-connection"
+
+
+class LimitExceededError(SettlementError):
+    """More would move, for a date or within a day, than the partner file's limits allow."""
+
+    runbook = "limit-exceeded"
+
+
+class ApprovalMissingError(SettlementError):
+    """The date's requests are above the approval limits and no person has approved them."""
+
+    runbook = "approval-missing"
+
+
+class DecisionError(SettlementError):
+    """An answer does not fit: the facts have changed, it is answered, or this person may not."""
+
+    runbook = "decision"
 
 
 class SupersededError(SettlementError):

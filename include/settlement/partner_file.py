@@ -22,6 +22,7 @@ from pydantic import (
 
 from settlement.errors import ConfigurationError
 from settlement.partner_fields import clock_time, duration, known_calendar, known_timezone, nearest
+from settlement.partner_limits import Approval, Limits
 
 _NAME = re.compile(r"[a-z0-9_]+", re.ASCII)
 
@@ -45,6 +46,10 @@ _EXAMPLES: Mapping[str, str] = {
     "null_is_house": "null_is_house = false",
     "foreign_settlements": 'foreign_settlements = "stop"',
     "look_up_first_after": 'look_up_first_after = "24h"',
+    "late_trades": 'late_trades = "report"',
+    "settled_within": 'settled_within = "6h"',
+    "limits": "a section [limits] with lines such as requests_per_date = 200",
+    "approval": "a section [approval] with lines such as gross = { BTC = 5000000000 }",
     "currencies": "a section [currencies] with a line BTC = 8",
     "warehouse_conn_id": 'warehouse_conn_id = "warehouse"',
     "ledger_conn_id": 'ledger_conn_id = "settlement_ledger"',
@@ -74,7 +79,8 @@ class PartnerFile(BaseModel):
     `name` is the file's stem and the first part of every externalId. `currencies` maps each known
     currency to its decimals. `settle_after` counts from the cut-off; `watermark_wait` counts from
     there, zero means that the warehouse's watermark is not waited for. An open slot older than
-    `look_up_first_after` is looked up before anything is sent again.
+    `look_up_first_after` is looked up before anything is sent again. `settled_within` counts from
+    `settle_after`: a date still not settled then is reported by the watch.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -93,6 +99,10 @@ class PartnerFile(BaseModel):
     null_is_house: bool = False
     foreign_settlements: Literal["stop", "ignore"] = "stop"
     look_up_first_after: Duration = timedelta(hours=24)
+    late_trades: Literal["report", "settle"] = "report"
+    settled_within: Duration = timedelta(hours=6)
+    limits: Limits = Field(default_factory=Limits)
+    approval: Approval = Field(default_factory=Approval)
     currencies: Annotated[
         dict[Annotated[str, Field(min_length=1)], Annotated[int, Field(ge=0, le=38)]],
         Field(min_length=1),

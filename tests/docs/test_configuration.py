@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from settlement.partner_file import PartnerFile
+from settlement.partner_limits import Approval, Limits
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 
@@ -19,6 +20,12 @@ def keys_of(section: str) -> list[str]:
 def test_every_key_of_a_partner_file_is_documented_and_exists() -> None:
     """No key is missing on either side; the name comes from the file's name."""
     assert keys_of("Partner file") == [each for each in PartnerFile.model_fields if each != "name"]
+
+
+def test_every_key_of_limits_and_approval_is_documented_and_exists() -> None:
+    """Both tables of the partner file, too."""
+    assert keys_of("Limits of a partner (`[limits]`)") == list(Limits.model_fields)
+    assert keys_of("Approval of a date (`[approval]`)") == list(Approval.model_fields)
 
 
 def test_documented_defaults_of_the_airflow_connections_are_the_real_ones() -> None:
