@@ -9,7 +9,8 @@ from settlement.business_calendar import BusinessCalendar
 from settlement.errors import ConfigurationError
 from settlement.partner_file import PartnerFile
 
-MANUAL = "manual"
+STARTED_FOR_A_DATE = frozenset({"manual", "operator_triggered"})
+"""Kinds of runs that may name their date: by a person, or by a task of another DAG."""
 
 
 class NoBusinessDate(Exception):  # noqa: N818 - not an error: the run has nothing to do
@@ -22,12 +23,13 @@ def business_date_of(
     """Business date of a run: the local date of the last instant before its cut-off.
 
     :param logical_date: instant of the cut-off that the run was started for
-    :param chosen: the date from the form of a manual run; other runs must not have one
+    :param chosen: the date from the form of a manual run, or from the task that started the run;
+        other runs must not have one
     :raises NoBusinessDate: if the calendar has no business date for the run
     :raises ConfigurationError: if the run names no date, or names one where it must not
     """
     calendar = BusinessCalendar(partner)
-    if chosen is not None and run_type != MANUAL:
+    if chosen is not None and run_type not in STARTED_FOR_A_DATE:
         raise ConfigurationError(
             f"a {run_type} run settles the date of its cut-off: business_date must be empty, not "
             f"{chosen!r}. Trigger a manual run for that date instead"
@@ -46,7 +48,7 @@ def business_date_of(
             f"{day} is not a business date of {partner.name}: its trades belong to "
             f"{calendar.following(day)}"
         )
-    if run_type != MANUAL and logical_date is not None:
+    if run_type not in STARTED_FOR_A_DATE and logical_date is not None:
         _require_its_own_cut_off(partner, calendar, day, logical_date)
     return day
 

@@ -53,10 +53,13 @@ def test_the_date_is_that_of_the_last_instant_before_the_cut_off(
     assert day == date.fromisoformat(settles)
 
 
+@pytest.mark.parametrize("run_type", ["manual", "operator_triggered"])
 @pytest.mark.parametrize("logical_date", [None, at("2026-05-01T13:37")])
-def test_a_manual_run_settles_the_date_of_its_form(logical_date: datetime | None) -> None:
-    """Whatever the logical date is, or without one."""
-    day = business_date_of(FIVE, run_type="manual", logical_date=logical_date, chosen="2026-03-03")
+def test_a_run_that_was_started_for_a_date_settles_that_date(
+    logical_date: datetime | None, run_type: str
+) -> None:
+    """By a person's form or by a task of another DAG; whatever the logical date is, or without."""
+    day = business_date_of(FIVE, run_type=run_type, logical_date=logical_date, chosen="2026-03-03")
     assert day == date(2026, 3, 3)
 
 
@@ -65,7 +68,7 @@ def test_a_manual_run_settles_the_date_of_its_form(logical_date: datetime | None
     [
         ("scheduled", "2026-03-03", "must be empty"),
         ("backfill", "2026-03-03", "must be empty"),
-        ("operator_triggered", "2026-03-03", "must be empty"),
+        ("asset_triggered", "2026-03-03", "must be empty"),
         ("manual", None, "names no business date"),
         ("asset_triggered", None, "names no business date"),
         ("manual", "03/03/2026", "is not a date"),

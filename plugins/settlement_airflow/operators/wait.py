@@ -22,7 +22,7 @@ from settlement_airflow.connections import open_warehouse, opened_ledger
 from settlement_airflow.hooks.partner_api import PartnerApiHook
 from settlement_airflow.operators.base import SettlementOperator, Work
 from settlement_airflow.retry import FIRST_DELAY, LONGEST_DELAY
-from settlement_airflow.run_date import MANUAL
+from settlement_airflow.run_date import STARTED_FOR_A_DATE
 
 WATERMARK_POLL = timedelta(minutes=1)
 LONGEST_PENDING = timedelta(hours=2)
@@ -41,8 +41,8 @@ class WaitForTradesOperator(SettlementOperator):
         due = calendar.due_at(work.business_date)
         with opened_ledger(work.partner.ledger_conn_id) as ledger:
             now = ledger.now()
-        started_by_hand = context["dag_run"].run_type == MANUAL
-        if started_by_hand or work.business_date < work.partner.first_business_date or now >= due:
+        for_a_date = context["dag_run"].run_type.value in STARTED_FOR_A_DATE
+        if for_a_date or work.business_date < work.partner.first_business_date or now >= due:
             calendar.require_due(work.business_date, now)
         else:
             self._wait_until(due)
