@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from sqlalchemy import Connection
+
 from settlement.amounts import display
 from settlement.difference import difference, without_connections
 from settlement.errors import NotSettledError
@@ -34,6 +36,7 @@ class Settled:
     """A date of which every position is settled, or held by a person's recorded decision."""
 
     business_date: date
+    snapshot_id: int
     positions: int
     held: int
     completed: list[str]
@@ -54,46 +57,57 @@ def verify_settled(
     :raises NotSettledError: naming each difference and open slot with its runbook section
     """
     with ledger.transaction() as tx:
-        frozen = load_date(tx, partner.name, business_date)
-        snapshot = newest_snapshot(tx, partner.name, business_date)
-        if frozen is None or snapshot is None:
-            raise NotSettledError(
-                f"{partner.name} {business_date}: no snapshot of the date's trades was ever "
-                "taken: clear compute_net_positions with its downstream tasks"
-            )
-        if snapshot.generation != frozen.generation:
-            raise NotSettledError(
-                f"{partner.name} {business_date}: the newest reading of the warehouse (generation "
-                f"{frozen.generation}) did not end in a snapshot: see compute_net_positions of the "
-                "run that took it, or clear it with its downstream tasks"
-            )
-        if since is not None and snapshot.taken_at < since:
-            raise NotSettledError(
-                f"{partner.name} {business_date}: the newest snapshot is older than this run: "
-                "compute_net_positions did not run; clear it with its downstream tasks"
-            )
-        net = load_positions(tx, snapshot.id)
-        slots = load_slots(tx, partner.name, business_date)
-        held = held_connections(tx, partner.name)
-        owed = difference(net, slots)
-        left = without_connections(owed, held)
-        problems = [*_describe_slots(slots), *_describe_difference(left, partner.currencies)]
-        if problems:
-            raise NotSettledError(
-                f"{partner.name} {business_date} is not settled:\n- " + "\n- ".join(problems)
-            )
-        completed = [each.external_id for each in slots if each.state is State.COMPLETED]
+        proof = prove_settled(tx, partner, business_date, since=since)
         append_event(
             tx,
             partner.name,
             "settled",
             actor,
             business_date=business_date,
-            snapshot_id=snapshot.id,
-            positions=len(net),
-            held=len(owed),
+            snapshot_id=proof.snapshot_id,
+            positions=proof.positions,
+            held=proof.held,
         )
-    return Settled(business_date, len(net), len(owed), completed)
+    return proof
+
+
+def prove_settled(
+    tx: Connection, partner: PartnerFile, business_date: date, *, since: datetime | None
+) -> Settled:
+    """The same proof for readers: nothing is written.
+
+    :raises NotSettledError: as `verify_settled` does
+    """
+    frozen = load_date(tx, partner.name, business_date)
+    snapshot = newest_snapshot(tx, partner.name, business_date)
+    if frozen is None or snapshot is None:
+        raise NotSettledError(
+            f"{partner.name} {business_date}: no snapshot of the date's trades was ever "
+            "taken: clear compute_net_positions with its downstream tasks"
+        )
+    if snapshot.generation != frozen.generation:
+        raise NotSettledError(
+            f"{partner.name} {business_date}: the newest reading of the warehouse (generation "
+            f"{frozen.generation}) did not end in a snapshot: see compute_net_positions of the "
+            "run that took it, or clear it with its downstream tasks"
+        )
+    if since is not None and snapshot.taken_at < since:
+        raise NotSettledError(
+            f"{partner.name} {business_date}: the newest snapshot is older than this run: "
+            "compute_net_positions did not run; clear it with its downstream tasks"
+        )
+    net = load_positions(tx, snapshot.id)
+    slots = load_slots(tx, partner.name, business_date)
+    held = held_connections(tx, partner.name)
+    owed = difference(net, slots)
+    left = without_connections(owed, held)
+    problems = [*_describe_slots(slots), *_describe_difference(left, partner.currencies)]
+    if problems:
+        raise NotSettledError(
+            f"{partner.name} {business_date} is not settled:\n- " + "\n- ".join(problems)
+        )
+    completed = [each.external_id for each in slots if each.state is State.COMPLETED]
+    return Settled(business_date, snapshot.id, len(net), len(owed), completed)
 
 
 def _describe_slots(slots: Sequence[Slot]) -> list[str]:
