@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 from sqlalchemy.dialects.postgresql import insert
 
 from settlement.errors import ChainBrokenError
@@ -48,11 +48,7 @@ def append_event(
 
     :param details: JSON values; amounts as text; digests of the rows that the event speaks of
     """
-    first = insert(chain_head).values(partner=partner, seq=0, hash=GENESIS)
-    tx.execute(first.on_conflict_do_nothing())
-    head = tx.execute(
-        select(chain_head).where(chain_head.c.partner == partner).with_for_update()
-    ).one()
+    head = lock_chain(tx, partner)
     row = {
         "partner": partner,
         "seq": head.seq + 1,
@@ -70,6 +66,18 @@ def append_event(
         .where(chain_head.c.partner == partner)
         .values(seq=row["seq"], hash=row["hash"])
     )
+
+
+def lock_chain(tx: Connection, partner: str) -> Row[Any]:
+    """The head of the partner's chain, locked to the transaction's end.
+
+    Whatever is locked after it in one place must be locked after it everywhere.
+    """
+    first = insert(chain_head).values(partner=partner, seq=0, hash=GENESIS)
+    tx.execute(first.on_conflict_do_nothing())
+    return tx.execute(
+        select(chain_head).where(chain_head.c.partner == partner).with_for_update()
+    ).one()
 
 
 def event_hash(row: Mapping[str, Any]) -> str:

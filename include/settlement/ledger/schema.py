@@ -157,6 +157,7 @@ snapshot = Table(
     _text("positions_digest"),
     _text("run_id", nullable=True),
     _at("taken_at"),
+    _text("decision", nullable=True),
     UniqueConstraint("partner", "business_date", "generation", name="snapshot_generation_key"),
     ForeignKeyConstraint(
         ["partner", "business_date"], ["business_date.partner", "business_date.business_date"]
@@ -245,4 +246,23 @@ attempt = Table(
     _text("task_id", nullable=True),
     Column("try_number", Integer),
     Index("attempt_of_slot", "external_id"),
+)
+
+question = Table(
+    "question",
+    metadata,
+    _text("partner", primary_key=True),
+    _text("digest", primary_key=True),
+    _text("subject"),
+    Column("business_date", Date, nullable=False),
+    _text("external_id", nullable=True),
+    _text("facts"),
+    _at("asked_at"),
+    _text("asked_by"),
+    _text("run_id", nullable=True),
+    _text("choice", nullable=True),
+    _text("reason", nullable=True),
+    _text("decided_by", nullable=True),
+    _at("decided_at", nullable=True),
+    Index("question_of_date", "partner", "business_date"),
 )

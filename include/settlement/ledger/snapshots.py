@@ -21,7 +21,10 @@ SNAPSHOT_IDS = Sequence("snapshot_id_seq")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What was read of a date's trades, without its positions."""
+    """What was read of a date's trades, without its positions.
+
+    `decision`: the question about changed history whose answer it follows, if any.
+    """
 
     id: int
     partner: str
@@ -36,6 +39,7 @@ class Snapshot:
     positions_digest: str
     run_id: str | None
     taken_at: datetime
+    decision: str | None = None
 
 
 def newest_snapshot(tx: Connection, partner: str, business_date: date) -> Snapshot | None:
@@ -80,6 +84,7 @@ def store_snapshot(
     newest_executed_at: datetime | None,
     query_text: str,
     actor: Actor,
+    decision: str | None = None,
 ) -> Snapshot:
     """Copy the positions into the ledger as they arrive, then close the snapshot.
 
@@ -96,6 +101,7 @@ def store_snapshot(
         "trade_count": trade_count,
         "query_text": query_text,
         "run_id": actor.run_id,
+        "decision": decision,
     }
     snapshot_id = tx.execute(select(SNAPSHOT_IDS.next_value())).scalar_one()
     count, positions_digest = _copy_positions(tx, snapshot_id, positions)
@@ -144,4 +150,5 @@ def _as_snapshot(row: Row[Any]) -> Snapshot:
         positions_digest=row.positions_digest,
         run_id=row.run_id,
         taken_at=row.taken_at,
+        decision=row.decision,
     )

@@ -1,0 +1,114 @@
+"""Questions that only a person can answer, as values: what is asked, and what may be answered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from settlement.errors import DecisionError
+
+SHORT = 16
+"""Digits of a digest that people see; any unique beginning names a question."""
+
+
+class Subject(StrEnum):
+    """What is asked about: a slot, trades that changed, or the amounts of a date."""
+
+    DIVERGED = "diverged"
+    HISTORY = "history"
+    APPROVAL = "approval"
+
+
+class Choice(StrEnum):
+    """What a person may answer."""
+
+    ADOPT = "adopt"
+    LEAVE = "leave"
+    SETTLE = "settle"
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+CHOICES: Mapping[Subject, tuple[Choice, ...]] = {
+    Subject.DIVERGED: (Choice.ADOPT, Choice.LEAVE),
+    Subject.HISTORY: (Choice.SETTLE, Choice.LEAVE),
+    Subject.APPROVAL: (Choice.APPROVE, Choice.REJECT),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question, with its answer once there is one.
+
+    `facts` is what a person is shown, amounts as text in base units; the moments are the ledger's.
+    """
+
+    partner: str
+    digest: str
+    subject: Subject
+    business_date: date
+    external_id: str | None
+    facts: Mapping[str, Any]
+    asked_at: datetime
+    asked_by: str
+    run_id: str | None
+    choice: Choice | None
+    reason: str | None
+    decided_by: str | None
+    decided_at: datetime | None
+
+
+def digest_over(*content: object) -> str:
+    """SHA-256 over the facts that make a question the same one or another."""
+    return hashlib.sha256(canonical(list(content)).encode()).hexdigest()
+
+
+def canonical(content: object) -> str:
+    """Canonical JSON text; a float is refused, so that no amount can become one."""
+    return json.dumps(_without_floats(content), sort_keys=True, separators=(",", ":"))
+
+
+def digest_of_text(text: str) -> str:
+    """SHA-256 of stored facts, as the event of the question names them."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def require_undecided(asked: Question) -> None:
+    """Refuse a second answer.
+
+    :raises DecisionError: naming who answered, and what
+    """
+    if asked.choice is not None:
+        raise DecisionError(
+            f"question {asked.digest[:SHORT]} of {asked.partner} {asked.business_date} is answered "
+            f"already: {asked.choice.value}, by {asked.decided_by} ({asked.reason}). Nothing "
+            f"changes; `settlement decide {asked.partner}` lists what is open"
+        )
+
+
+def require_fitting(asked: Question, choice: Choice) -> None:
+    """Refuse an answer to another kind of question.
+
+    :raises DecisionError: naming the answers that there are
+    """
+    fitting = CHOICES[asked.subject]
+    if choice not in fitting:
+        raise DecisionError(
+            f"{choice.value} is no answer to a question about {asked.subject.value}: answer "
+            f"{' or '.join(each.value for each in fitting)}"
+        )
+
+
+def _without_floats(content: object) -> object:
+    if isinstance(content, float):
+        raise TypeError("facts hold amounts as text, never as a float")
+    if isinstance(content, Mapping):
+        return {key: _without_floats(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_without_floats(each) for each in content]
+    return content
