@@ -23,7 +23,7 @@ from settlement.warehouse.sql import SqlWarehouse
 from settlement_airflow.airflow_connection import connection_named, wrong_connection
 
 POSTGRES_TYPES = ("postgres", "postgresql")
-LEDGER_EXTRA = ("sslmode", "sslrootcert", "sslcert", "sslkey")
+POSTGRES_EXTRA = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 SQL_FOLDER = Path(settlement.__file__).resolve().parent.parent / "sql"
 
 
@@ -35,7 +35,7 @@ def opened_ledger(conn_id: str) -> Iterator[Ledger]:
     :raises LedgerVersionError: if its schema is older or newer than this code
     :raises LedgerUnavailableError: if it does not answer
     """
-    ledger = Ledger.connect(ledger_url(conn_id))
+    ledger = Ledger.connect(postgres_url(conn_id))
     try:
         require_newest_version(ledger)
         yield ledger
@@ -43,20 +43,20 @@ def opened_ledger(conn_id: str) -> Iterator[Ledger]:
         ledger.engine.dispose()
 
 
-def ledger_url(conn_id: str) -> URL:
-    """URL of the ledger's database; a host that starts with "/" is the folder of its socket.
+def postgres_url(conn_id: str) -> URL:
+    """URL of the database behind an Airflow connection of type `postgres`.
+
+    A host that starts with "/" is the folder of its socket.
 
     :raises ConfigurationError: if the Airflow connection is missing, incomplete or of another type
     """
     connection = connection_named(conn_id)
     if connection.conn_type not in POSTGRES_TYPES:
-        raise wrong_connection(
-            conn_id, f"the ledger needs type postgres, not {connection.conn_type}"
-        )
+        raise wrong_connection(conn_id, f"it must be of type postgres, not {connection.conn_type}")
     if not connection.host or not connection.schema:
         raise wrong_connection(conn_id, "host and schema (the database's name) must be set")
     extra = connection.extra_dejson
-    query = {key: str(extra[key]) for key in LEDGER_EXTRA if key in extra}
+    query = {key: str(extra[key]) for key in POSTGRES_EXTRA if key in extra}
     by_socket = connection.host.startswith("/")
     if by_socket:
         query["host"] = connection.host

@@ -19,7 +19,7 @@ from settlement.errors import (
 from settlement.ledger.embedded import EmbeddedServer
 from settlement.signing import LocalSigner
 from settlement_airflow.connections import (
-    ledger_url,
+    postgres_url,
     open_signer,
     open_warehouse,
     opened_ledger,
@@ -55,7 +55,7 @@ def test_the_url_of_a_ledger_over_tcp(define: Define) -> None:
         schema="ledger",
         extra={"sslmode": "verify-full", "options": "-c search_path=evil"},
     )
-    url = ledger_url(conn_id)
+    url = postgres_url(conn_id)
     shown = url.render_as_string(hide_password=False)
     assert shown == (
         "postgresql+psycopg://settlement:p%40ss%2Fword@db.example:5433/ledger?sslmode=verify-full"
@@ -84,7 +84,7 @@ def test_a_wrong_ledger_connection_is_refused(
 ) -> None:
     """The message names the connection and the field."""
     with pytest.raises(ConfigurationError, match=says):
-        ledger_url(define(conn_type, **fields))
+        postgres_url(define(conn_type, **fields))
 
 
 @pytest.mark.parametrize("host", ["", ":memory:", None])

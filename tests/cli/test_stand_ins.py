@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import closing
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from settlement.business_calendar import BusinessCalendar
+from settlement.ledger.embedded import EmbeddedServer
 from settlement.partner_file import PartnerFile, load_partner
+from settlement.warehouse.sql import SqlWarehouse
 from settlement_airflow.cli.stand_ins import demo_connections, is_given
 from settlement_airflow.cli.workplace import api_of, require_signer, warehouse_of
+from settlement_airflow.connections import SQL_FOLDER, open_warehouse
 from support.airflow_day import AirflowDay
 
 from .conftest import Command
@@ -108,14 +114,44 @@ def test_made_up_trades_are_refused_for_a_real_enterprise(
     assert trades_in(day.warehouse) == 2
 
 
-def test_made_up_trades_need_a_duckdb_file(
+def test_made_up_trades_go_into_a_given_postgres_too(
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    postgres: EmbeddedServer,
+    nothing_given: Path,
+) -> None:
+    """Once, and the same trades as in DuckDB: every net position is equal."""
+    url = postgres.url("made_up_trades")
+    connection = {
+        "conn_type": "postgres",
+        "host": url.query["host"],
+        "login": url.username,
+        "schema": url.database,
+    }
+    arguments = ("seed", "demo", "2026-03-02", "2026-03-02", "--trades", "500")
+    command(*arguments)
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
+    ended = command(*arguments)
+    assert ended.code == 0, ended.err
+    assert "500 trades of demo written for 1 date(s) into database made_up_trades" in ended.err
+    assert "0 trades of demo written" in command(*arguments).err
+    demo = load_partner("demo")
+    window = BusinessCalendar(demo).window(date(2026, 3, 2))
+    in_postgres = open_warehouse("warehouse")
+    connect = partial(duckdb.connect, str(nothing_given / "warehouse.duckdb"), read_only=True)
+    in_duckdb = SqlWarehouse(connect, "duckdb", "?", SQL_FOLDER)
+    with in_postgres.snapshot(demo, window) as theirs, in_duckdb.snapshot(demo, window) as ours:
+        assert list(theirs.net_positions()) == list(ours.net_positions()) != []
+
+
+def test_made_up_trades_need_duckdb_or_postgres(
     day: AirflowDay, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No other warehouse is written to."""
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", '{"conn_type": "postgres", "host": "x"}')
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", '{"conn_type": "snowflake", "host": "x"}')
     ended = command("seed", "demo", "2026-03-02", "2026-03-02")
     assert ended.code == 2
-    assert "DuckDB file only" in ended.err
+    assert "DuckDB or PostgreSQL only" in ended.err
 
 
 def test_dates_the_wrong_way_round_are_said(day: AirflowDay, command: Command) -> None:

@@ -55,10 +55,10 @@ def upgrade(
     from alembic.util import CommandError  # noqa: PLC0415 - not for --help
 
     from settlement.ledger.upgrade import current_version, upgrade_ledger  # noqa: PLC0415
-    from settlement_airflow.connections import ledger_url  # noqa: PLC0415 - imports Airflow
+    from settlement_airflow.connections import postgres_url  # noqa: PLC0415 - imports Airflow
 
     with embedded_ledger(conn_id):
-        ledger = Ledger.connect(ledger_url(conn_id))
+        ledger = Ledger.connect(postgres_url(conn_id))
         try:
             with ledger.transaction() as tx:
                 before = current_version(tx)
