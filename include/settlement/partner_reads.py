@@ -142,14 +142,7 @@ class PartnerReader:
 
     def _read(self, kind: str, path: str, query: Query, external_id: str | None) -> Answer:
         try:
-            answer = recorded_exchange(
-                self._ledger,
-                self._partner.name,
-                kind,
-                self._actor,
-                lambda: self._api.exchange("GET", path, query=query),
-                external_id=external_id,
-            )
+            answer = self._exchange(kind, path, query, external_id)
         except TransportError as error:
             raise OutcomeUnknownError(
                 f"{self._partner.name}: no answer to GET {path} ({error}): it is asked again"
@@ -165,6 +158,16 @@ class PartnerReader:
         raise OutcomeUnknownError(
             f"{self._partner.name}: {said}. It is asked again",
             retry_after_s(answer.headers, self._ledger.now()),
+        )
+
+    def _exchange(self, kind: str, path: str, query: Query, external_id: str | None) -> Answer:
+        return recorded_exchange(
+            self._ledger,
+            self._partner.name,
+            kind,
+            self._actor,
+            lambda: self._api.exchange("GET", path, query=query),
+            external_id=external_id,
         )
 
 
