@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from settlement.amounts import parse_base_units, to_base_units_text
 from settlement.errors import DecisionError
+from settlement.values import Line
 
 SHORT = 16
 """Digits of a digest that people see; any unique beginning names a question."""
@@ -73,6 +75,26 @@ def canonical(content: object) -> str:
     return json.dumps(_without_floats(content), sort_keys=True, separators=(",", ":"))
 
 
+def lines_in_facts(lines: Iterable[Line]) -> list[dict[str, str]]:
+    """Lines as facts hold them, amounts as text in base units."""
+    return [
+        {
+            "connection": each.connection_id,
+            "currency": each.currency,
+            "amount": to_base_units_text(each.amount),
+        }
+        for each in lines
+    ]
+
+
+def lines_of_facts(facts: Iterable[Mapping[str, str]]) -> list[Line]:
+    """Lines out of facts."""
+    return [
+        Line(each["connection"], each["currency"], parse_base_units(each["amount"]))
+        for each in facts
+    ]
+
+
 def digest_of_text(text: str) -> str:
     """SHA-256 of stored facts, as the event of the question names them."""
     return hashlib.sha256(text.encode()).hexdigest()
@@ -102,6 +124,18 @@ def require_fitting(asked: Question, choice: Choice) -> None:
             f"{choice.value} is no answer to a question about {asked.subject.value}: answer "
             f"{' or '.join(each.value for each in fitting)}"
         )
+
+
+def takes_a_run(answered: Question) -> bool:
+    """Whether the answer has an effect only once the date is run again.
+
+    An approval has not: the run that asked is waiting. Nor has a slot that is left as it is.
+    """
+    return (answered.subject, answered.choice) in {
+        (Subject.DIVERGED, Choice.ADOPT),
+        (Subject.HISTORY, Choice.SETTLE),
+        (Subject.HISTORY, Choice.LEAVE),
+    }
 
 
 def _without_floats(content: object) -> object:

@@ -10,6 +10,7 @@ from settlement.errors import ConfigurationError
 from settlement.evidence import Absent, Answered, Evidence, Sent, Shown
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import clock
+from settlement.ledger.divergence import Divergence, ask_about
 from settlement.ledger.schema import body, slot
 from settlement.ledger.slots import add_body, require_slot
 from settlement.settlement_request import digest
@@ -21,6 +22,8 @@ def apply_evidence(
     tx: Connection, external_id: str, evidence: Evidence, actor: Actor, *, answer_digest: str | None
 ) -> Slot:
     """Fold one piece of evidence into a slot and write its event. The only way a state changes.
+
+    A slot that becomes diverged is asked about at once: a person decides what is booked.
 
     :param answer_digest: sha256 of the answer's bytes, where there is one
     """
@@ -56,7 +59,14 @@ def apply_evidence(
         answer_digest=answer_digest,
         why=_why(evidence),
     )
+    if _has_diverged(before, after) and isinstance(evidence, Shown | Answered):
+        divergence = Divergence.by(after, evidence)
+        ask_about(tx, divergence, row.partner, row.business_date, actor)
     return after
+
+
+def _has_diverged(before: Slot, after: Slot) -> bool:
+    return after.state is State.DIVERGED and before.state is not State.DIVERGED
 
 
 def _mark_sent(tx: Connection, external_id: str, number: int) -> None:

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
+from settlement.errors import ConfigurationError, DecisionError
+from settlement.evidence import Shown, one_line
 from settlement.ledger.database import Ledger
-from settlement.ledger.questions import (
+from settlement.ledger.divergence import Divergence, ask_about
+from settlement.ledger.folding import take_as_booked
+from settlement.ledger.question_facts import still_matters
+from settlement.ledger.questions import load_question, record_choice
+from settlement.ledger.slots import require_slot
+from settlement.partner_api import PartnerApi
+from settlement.partner_file import PartnerFile
+from settlement.partner_reads import PartnerReader
+from settlement.question import (
+    SHORT,
     Choice,
     Question,
     Subject,
-    load_question,
-    record_choice,
+    require_fitting,
+    require_undecided,
 )
-from settlement.partner_api import PartnerApi
-from settlement.partner_file import PartnerFile
+from settlement.steps.placing import shown_now
+from settlement.steps.question_text import body_of, title_of
 from settlement.values import Actor
+
+__all__ = ["Decided", "body_of", "decide", "title_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +52,81 @@ def decide(
     """Answer a question.
 
     :param digest: of the question; a beginning that no other question shares is enough
+    :param reason: why; kept in the ledger for good
     :raises DecisionError: if it is answered already, is out of date, if the answer does not fit,
-        or if this person may not answer
+        says no reason, or if this person may not answer
     :raises ConfigurationError: if there is no such question
     """
+    reason = one_line(reason)
+    if not reason:
+        raise DecisionError("an answer needs a reason: it is kept in the ledger for good")
     with ledger.transaction() as tx:
         asked = load_question(tx, partner.name, digest)
-    with ledger.transaction() as tx:
-        answered = record_choice(tx, partner.name, asked.digest, choice, reason, actor)
-    return Decided(answered, run_again=asked.subject is not Subject.APPROVAL)
+        _require_answerable(tx, asked, choice, actor)
+    if choice is Choice.ADOPT:
+        answered = _adopt(ledger, api, partner, asked, reason, actor)
+    else:
+        with ledger.transaction() as tx:
+            answered = record_choice(tx, partner.name, asked.digest, choice, reason, actor)
+            _require_current(tx, asked)
+    left_diverged = asked.subject is Subject.DIVERGED and choice is Choice.LEAVE
+    return Decided(answered, run_again=not left_diverged and asked.subject is not Subject.APPROVAL)
 
 
-def title_of(question: Question) -> str:
-    """One line that says what is asked."""
-    return f"{question.subject.value}: {question.external_id or question.business_date}"
+def _require_answerable(tx: Connection, asked: Question, choice: Choice, actor: Actor) -> None:
+    require_undecided(asked)
+    require_fitting(asked, choice)
+    _require_current(tx, asked)
+    if asked.subject is Subject.APPROVAL and actor.who == asked.asked_by:
+        raise DecisionError(
+            f"{actor.who} started the run that asks, so somebody else has to answer: two people "
+            "look at these amounts, not one twice"
+        )
 
 
-def body_of(question: Question, currencies: Mapping[str, int]) -> str:
-    """What a person must know to answer, in Markdown: amounts in full units, what each answer does.
+def _require_current(tx: Connection, asked: Question) -> None:
+    """Refuse an answer to facts that are gone.
 
-    :param currencies: decimals of each currency that the partner file knows
+    :raises DecisionError: naming the question
     """
-    return f"{question.facts} {sorted(currencies)}"
+    if not still_matters(tx, asked):
+        raise DecisionError(
+            f"question {asked.digest[:SHORT]} of {asked.partner} {asked.business_date} is out of "
+            "date: what it is about has changed since. Nothing changes; `settlement decide "
+            f"{asked.partner}` lists what is open"
+        )
+
+
+def _adopt(
+    ledger: Ledger,
+    api: PartnerApi,
+    partner: PartnerFile,
+    asked: Question,
+    reason: str,
+    actor: Actor,
+) -> Question:
+    """Look up once more; take what the partner shows as booked if it is still what was asked."""
+    external_id = str(asked.external_id)
+    shown = _shown_for_adoption(PartnerReader(ledger, api, partner, actor), external_id)
+    with ledger.transaction() as tx:
+        divergence = Divergence(require_slot(tx, external_id, lock=True), shown)
+        same = divergence.digest == asked.digest
+        if same:
+            answered = record_choice(tx, partner.name, asked.digest, Choice.ADOPT, reason, actor)
+            _require_current(tx, asked)
+            take_as_booked(tx, external_id, shown, asked.business_date, reason, actor)
+            return answered
+        _require_current(tx, asked)
+        newer = ask_about(tx, divergence, partner.name, asked.business_date, actor)
+    raise DecisionError(
+        f"{external_id}: the partner shows something else now than when question "
+        f"{asked.digest[:SHORT]} was asked. Nothing is taken as booked; look at the new question "
+        f"{newer.digest[:SHORT]} with `settlement decide {partner.name}`"
+    )
+
+
+def _shown_for_adoption(reader: PartnerReader, external_id: str) -> Shown:
+    try:
+        return shown_now(reader, external_id)
+    except ConfigurationError as error:
+        raise DecisionError(f"nothing is taken as booked: {error.message}") from None

@@ -5,17 +5,21 @@ from __future__ import annotations
 from datetime import date
 
 from settlement.errors import ConfigurationError
+from settlement.evidence import Shown
 from settlement.external_id import SlotIdentity
 from settlement.ledger.database import Ledger
+from settlement.ledger.divergence import Divergence, ask_about
 from settlement.ledger.folding import take_as_booked
 from settlement.ledger.people import ignore_settlement
-from settlement.ledger.slots import load_slot, open_slot
+from settlement.ledger.questions import record_choice
+from settlement.ledger.slots import load_slot, open_slot, require_slot
 from settlement.partner_answers import Settlement
 from settlement.partner_api import PartnerApi
 from settlement.partner_file import PartnerFile
 from settlement.partner_reads import PartnerReader
+from settlement.question import Choice
 from settlement.reconciliation import connections_by_account, shown_by
-from settlement.slot_state import Slot
+from settlement.slot_state import Slot, State
 from settlement.values import Actor
 
 
@@ -30,11 +34,29 @@ def record_settlement(
 ) -> Slot:
     """Take what the partner shows under an externalId as booked for a date.
 
-    The next difference of that date counts it. Also ends a diverged slot: theirs is taken.
+    The next difference of that date counts it. Also ends a diverged slot, and answers the question
+    about it: theirs is taken.
 
     :raises ConfigurationError: if the partner shows nothing, or several, under the id
     """
-    reader = PartnerReader(ledger, api, partner, actor)
+    shown = shown_now(PartnerReader(ledger, api, partner, actor), external_id)
+    with ledger.transaction() as tx:
+        if load_slot(tx, external_id) is None:
+            open_slot(tx, SlotIdentity(partner.name, business_date, 0), external_id=external_id)
+        slot = require_slot(tx, external_id, lock=True)
+        if slot.state is State.DIVERGED:
+            divergence = Divergence(slot, shown)
+            asked = ask_about(tx, divergence, partner.name, business_date, actor)
+            if asked.choice is None:
+                record_choice(tx, partner.name, asked.digest, Choice.ADOPT, reason, actor)
+        return take_as_booked(tx, external_id, shown, business_date, reason, actor)
+
+
+def shown_now(reader: PartnerReader, external_id: str) -> Shown:
+    """What the partner shows under an externalId, to be taken as booked.
+
+    :raises ConfigurationError: if it shows nothing, several settlements, or one without transfers
+    """
     settlement = _the_one_named(reader, external_id)
     shown = shown_by(reader, settlement, connections_by_account(reader.connections()))
     if not shown.positions:
@@ -42,10 +64,7 @@ def record_settlement(
             f"the partner shows no transfers of {external_id} ({shown.status}): there is nothing "
             "to record; try again later, or put it aside with `settlement ignore`"
         )
-    with ledger.transaction() as tx:
-        if load_slot(tx, external_id) is None:
-            open_slot(tx, SlotIdentity(partner.name, business_date, 0), external_id=external_id)
-        return take_as_booked(tx, external_id, shown, business_date, reason, actor)
+    return shown
 
 
 def ignore_named(
