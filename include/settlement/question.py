@@ -17,6 +17,9 @@ from settlement.values import Line
 SHORT = 16
 """Digits of a digest that people see; any unique beginning names a question."""
 
+SHOWN_LINES = 50
+"""Amounts that a question shows; totals are over all of them."""
+
 
 class Subject(StrEnum):
     """What is asked about: a slot, trades that changed, or the amounts of a date."""
@@ -84,6 +87,19 @@ def lines_in_facts(lines: Iterable[Line]) -> list[dict[str, str]]:
             "amount": to_base_units_text(each.amount),
         }
         for each in lines
+    ]
+
+
+def totals_in_facts(lines: Iterable[Line]) -> list[dict[str, str]]:
+    """Per currency, the sum of the amounts and of their absolute values."""
+    net: dict[str, int] = {}
+    gross: dict[str, int] = {}
+    for line in lines:
+        net[line.currency] = net.get(line.currency, 0) + line.amount
+        gross[line.currency] = gross.get(line.currency, 0) + abs(line.amount)
+    return [
+        {"currency": currency, "net": str(net[currency]), "gross": str(gross[currency])}
+        for currency in sorted(net)
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from settlement.business_calendar import BusinessCalendar
 from settlement.errors import EmptyDayError
@@ -15,13 +15,12 @@ from settlement.ledger.snapshots import (
     Snapshot,
     newest_snapshot,
     store_snapshot,
-    stream_positions,
 )
 from settlement.partner_file import PartnerFile
+from settlement.steps.history import Ruling, ruling_on_history
 from settlement.values import Actor, Line
 from settlement.warehouse import Warehouse, WarehouseSnapshot
 from settlement.warehouse.balance import require_balanced
-from settlement.warehouse.history import require_history_unchanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,8 @@ def compute_net_positions(
         frozen = next_generation(tx, partner, business_date, actor)
         previous = newest_snapshot(tx, partner.name, business_date)
     with warehouse.snapshot(partner, frozen.window) as reading:
-        require_trustworthy(ledger, reading, partner, frozen, previous)
-        snapshot = _freeze(ledger, reading, frozen, actor)
+        ruling = require_trustworthy(ledger, reading, partner, frozen, previous, actor)
+        snapshot = _freeze(ledger, reading, frozen, previous, ruling, actor)
     return Computed(
         business_date,
         frozen.generation,
@@ -70,28 +69,26 @@ def require_trustworthy(
     partner: PartnerFile,
     frozen: FrozenDate,
     previous: Snapshot | None,
-) -> None:
+    actor: Actor | None,
+) -> Ruling | None:
     """Every check that the warehouse must pass before a reading is used.
 
+    :param actor: who asks a person if history has changed; None asks nothing, for a preview
+    :return: a person's answer that the reading is used with; None where none is needed
     :raises WarehouseDataError: if trades fail a check
-    :raises EmptyDayError: if there are none, and none were read before
-    :raises HistoryChangedError: if trades that were read before have changed or gone
+    :raises EmptyDayError: if there are none, and no person has settled that they went
+    :raises HistoryChangedError: if trades that were read before have changed or gone, and nobody
+        has decided what that moves
     """
     reading.check()
-    if previous is not None and previous.watermark is not None:
-        with ledger.transaction() as tx:
-            require_history_unchanged(
-                previous.trade_count,
-                stream_positions(tx, previous.id),
-                reading.trade_count_until(previous.watermark),
-                reading.net_positions_until(previous.watermark),
-            )
-    if reading.trade_count() == 0 and not partner.allow_empty_days:
+    ruling = ruling_on_history(ledger, reading, partner.name, frozen.business_date, previous, actor)
+    if ruling is None and reading.trade_count() == 0 and not partner.allow_empty_days:
         raise EmptyDayError(
             f"{partner.name} {frozen.business_date}: the warehouse has no trades in "
             f"{frozen.window}. Check that the load has run; if the day really was empty, set "
             f"allow_empty_days in the partner file"
         )
+    return ruling
 
 
 class _Balance:
@@ -107,29 +104,41 @@ class _Balance:
             yield line
 
 
-def balanced(reading: WarehouseSnapshot) -> Iterator[Line]:
-    """Net positions of a reading; raises at the end unless clients plus house is zero.
+def lines_to_settle(reading: WarehouseSnapshot, ruling: Ruling | None) -> Iterator[Line]:
+    """Net positions of a reading, without a change that a person left.
+
+    Raises at the end unless clients plus house is zero in the reading itself.
 
     :raises WarehouseUnbalancedError: naming the currencies that are off
     """
     positions = _Balance(reading.net_positions())
-    yield from positions
+    yield from ruling.lines(iter(positions)) if ruling else positions
     require_balanced(positions.sums, reading.house_positions())
 
 
 def _freeze(
-    ledger: Ledger, reading: WarehouseSnapshot, frozen: FrozenDate, actor: Actor
+    ledger: Ledger,
+    reading: WarehouseSnapshot,
+    frozen: FrozenDate,
+    previous: Snapshot | None,
+    ruling: Ruling | None,
+    actor: Actor,
 ) -> Snapshot:
+    count, watermark = reading.trade_count(), reading.watermark()
+    if ruling is not None:
+        count = ruling.trade_count(count)
+        watermark = _not_before(watermark, previous)
     with ledger.transaction() as tx:
         snapshot = store_snapshot(
             tx,
             frozen,
-            balanced(reading),
-            trade_count=reading.trade_count(),
-            watermark=reading.watermark(),
+            lines_to_settle(reading, ruling),
+            trade_count=count,
+            watermark=watermark,
             newest_executed_at=reading.newest_executed_at(),
             query_text=reading.query_text,
             actor=actor,
+            decision=ruling.digest if ruling else None,
         )
         append_event(
             tx,
@@ -142,5 +151,12 @@ def _freeze(
             trades=snapshot.trade_count,
             positions=snapshot.position_count,
             positions_digest=snapshot.positions_digest,
+            decision=snapshot.decision,
         )
     return snapshot
+
+
+def _not_before(watermark: datetime | None, previous: Snapshot | None) -> datetime | None:
+    """The watermark never falls behind trades that went: if they come back, they are not late."""
+    known = previous.watermark if previous else None
+    return max((each for each in (watermark, known) if each is not None), default=None)

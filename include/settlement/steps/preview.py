@@ -16,7 +16,7 @@ from settlement.partner_file import PartnerFile
 from settlement.settlement_request import SettlementInstruction, nonce_of, notes_of
 from settlement.slot_state import OPEN
 from settlement.steps.build import plan_of, require_none_diverged, require_supported
-from settlement.steps.compute import balanced, require_trustworthy
+from settlement.steps.compute import lines_to_settle, require_trustworthy
 from settlement.values import PositionKey, Window, as_positions
 from settlement.warehouse import Warehouse
 
@@ -54,8 +54,8 @@ def preview_requests(
     require_none_diverged(slots)
     frozen = stored or FrozenDate(partner.name, business_date, window, 0)
     with warehouse.snapshot(partner, window) as reading:
-        require_trustworthy(ledger, reading, partner, frozen, previous)
-        net = as_positions(balanced(reading))
+        ruling = require_trustworthy(ledger, reading, partner, frozen, previous, None)
+        net = as_positions(lines_to_settle(reading, ruling))
         trade_count = reading.trade_count()
     planned = plan_of(partner, net, slots, holds)
     unused = unused_identities(partner.name, business_date, {slot.external_id for slot in slots})

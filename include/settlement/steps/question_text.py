@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from settlement.amounts import display
-from settlement.question import Question, Subject, lines_of_facts
+from settlement.question import SHOWN_LINES, Question, Subject, lines_of_facts
 from settlement.values import PositionKey, as_positions
 
 Currencies = Mapping[str, int]
-SHOWN_LINES = 50
 
 
 def title_of(question: Question) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from settlement.warehouse.balance import require_balanced
-from settlement.warehouse.history import require_history_unchanged
+from settlement.warehouse.history import change_in_history
 from settlement.warehouse.reader import TradeRow, Warehouse, WarehouseSnapshot
 
 __all__ = [
     "TradeRow",
     "Warehouse",
     "WarehouseSnapshot",
+    "change_in_history",
     "require_balanced",
-    "require_history_unchanged",
 ]

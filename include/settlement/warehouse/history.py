@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from settlement.errors import HistoryChangedError
-from settlement.values import Line, PositionKey
+from settlement.values import Line, PositionKey, Positions
 
 EXAMPLES = 5
 
 
-def require_history_unchanged(
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How trades that were read before differ from then: their count, and each changed position.
+
+    `positions` holds what each was and is, in base units.
+    """
+
+    count_was: int
+    count_is: int
+    positions: dict[PositionKey, tuple[int, int]]
+
+    @property
+    def count(self) -> int:
+        """By how much the number of trades changed."""
+        return self.count_is - self.count_was
+
+    @property
+    def amounts(self) -> dict[PositionKey, int]:
+        """By how much each changed position changed."""
+        return {key: now - was for key, (was, now) in self.positions.items()}
+
+    def described(self) -> str:
+        """Both counts, and the first positions that changed."""
+        found = [f"{self.count_was} trades were read, {self.count_is} of them are there now"]
+        if self.positions:
+            examples = [
+                f"{key.connection_id} {key.currency} was {was}, is {now}"
+                for key, (was, now) in list(self.positions.items())[:EXAMPLES]
+            ]
+            rest = len(self.positions) - EXAMPLES
+            more = f" and {rest} more" if rest > 0 else ""
+            found.append(f"net positions that differ: {'; '.join(examples)}{more} (base units)")
+        return ". ".join(found)
+
+
+def change_in_history(
     previous_count: int,
     previous_positions: Iterator[Line],
     count_until: int,
     positions_until: Iterator[Line],
-) -> None:
-    """Refuse a reading in which the trades of the previous one are not all still the same.
+) -> Change | None:
+    """How a reading changes what the previous one has read; None if it is all still the same.
 
     Both streams are sorted by connection and currency and are compared as they come. Comparing
     every position finds what sums per currency miss: two clients who have swapped their trades.
@@ -25,36 +60,44 @@ def require_history_unchanged(
     :param previous_positions: its net positions
     :param count_until: trades now recorded at or before the previous snapshot's watermark
     :param positions_until: net positions over those trades
-    :raises HistoryChangedError: naming both counts and up to five positions, was and is
     """
-    examples: list[str] = []
-    changed = 0
-    for key, was, now in _merged(previous_positions, positions_until):
-        if was == now:
-            continue
-        changed += 1
-        if len(examples) < EXAMPLES:
-            examples.append(f"{key.connection_id} {key.currency} was {was}, is {now}")
+    changed = {
+        key: (was, now)
+        for key, was, now in _merged(previous_positions, positions_until)
+        if was != now
+    }
     if previous_count == count_until and not changed:
-        return
-    found = [f"{previous_count} trades were read, {count_until} of them are there now"]
-    if changed:
-        more = f" and {changed - EXAMPLES} more" if changed > EXAMPLES else ""
-        found.append(f"net positions that differ: {'; '.join(examples)}{more} (base units)")
-    raise HistoryChangedError(
-        "trades that an earlier snapshot has read have changed or gone: "
-        f"{'. '.join(found)}. Nothing is sent. Next step: find out whether the warehouse is half "
-        "loaded (then clear this task after the load) or trades were corrected (then record the "
-        "decision to accept the change)"
-    )
+        return None
+    return Change(previous_count, count_until, changed)
+
+
+def against(change: Change, lines: Iterable[Line]) -> dict[PositionKey, int]:
+    """What late trades take back of a change: their amounts where they go the other way.
+
+    Trades that vanished may be among the late ones, loaded again under a new `recorded_at`.
+
+    :param lines: net positions of the whole reading
+    """
+    whole = {line.key: line.amount for line in lines if line.key in change.positions}
+    late = {key: whole.get(key, 0) - now for key, (_, now) in change.positions.items()}
+    amounts = change.amounts
+    return {key: amount for key, amount in late.items() if amount * amounts[key] < 0}
+
+
+def without(change: Positions, lines: Iterator[Line]) -> Iterator[Line]:
+    """Net positions as they were without a change, in the same order, zeros left out."""
+    changed = (Line(*key, amount) for key, amount in sorted(change.items()))
+    for key, whole, part in _merged(lines, changed):
+        if whole != part:
+            yield Line(*key, whole - part)
 
 
 def _merged(
-    previous: Iterator[Line], current: Iterator[Line]
+    left_stream: Iterator[Line], right_stream: Iterator[Line]
 ) -> Iterator[tuple[PositionKey, int, int]]:
     """Every key of either stream with both amounts; 0 where a stream lacks it."""
-    left_lines = _in_order(previous, "previous")
-    right_lines = _in_order(current, "current")
+    left_lines = _in_order(left_stream, "left")
+    right_lines = _in_order(right_stream, "right")
     left, right = next(left_lines, None), next(right_lines, None)
     while left is not None or right is not None:
         if right is None or (left is not None and left.key < right.key):

@@ -1,0 +1,186 @@
+"""Trades that an earlier snapshot has read have changed: a person decides what that moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection
+
+from settlement.errors import HistoryChangedError
+from settlement.ledger.database import Ledger
+from settlement.ledger.questions import ask, choice_on, load_question
+from settlement.ledger.snapshots import Snapshot, stream_positions
+from settlement.question import (
+    SHORT,
+    SHOWN_LINES,
+    Choice,
+    Subject,
+    digest_over,
+    lines_in_facts,
+    totals_in_facts,
+)
+from settlement.values import Actor, Line, PositionKey, as_lines
+from settlement.warehouse import WarehouseSnapshot
+from settlement.warehouse.history import Change, against, change_in_history, without
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A change of history that a person has answered; `settled`: it moves money, else it is left.
+
+    `digest` names the question.
+    """
+
+    digest: str
+    change: Change
+    settled: bool
+
+    def lines(self, reading: Iterator[Line]) -> Iterator[Line]:
+        """Net positions to freeze: the reading as it is, or without the change."""
+        return reading if self.settled else without(self.change.amounts, reading)
+
+    def trade_count(self, reading: int) -> int:
+        """Trades to freeze: a change that is left is not there."""
+        return reading if self.settled else reading - self.change.count
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedDate:
+    """A date whose history changed, with what the question about it is made of.
+
+    `baseline`: the snapshot that the change is relative to. A snapshot that was frozen without a
+    change passes its baseline on, so that the same change is the same question in every later run.
+    `returning`: late trades that go against the change. They are part of the question, because
+    trades that were loaded again under a new `recorded_at` would be settled a second time.
+    """
+
+    partner: str
+    business_date: date
+    window: str
+    baseline: int
+    change: Change
+    returning: Mapping[PositionKey, int]
+    late_trades: int
+
+    @property
+    def digest(self) -> str:
+        """Names the question: the change and what goes against it, not the whole reading."""
+        return digest_over(
+            Subject.HISTORY,
+            self.partner,
+            self.business_date.isoformat(),
+            self.window,
+            self.baseline,
+            self.change.count,
+            lines_in_facts(as_lines(self.change.amounts)),
+            lines_in_facts(as_lines(self.returning)),
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """What a person is shown: the first changed positions, totals over all of them."""
+        keys = list(self.change.positions)
+        return {
+            "baseline": self.baseline,
+            "window": self.window,
+            "trades_were": self.change.count_was,
+            "trades_are": self.change.count_is,
+            "late_trades": self.late_trades,
+            "changed_positions": len(keys),
+            "going_back": len(self.returning),
+            "positions": [self._position(key) for key in keys[:SHOWN_LINES]],
+            "totals": totals_in_facts(as_lines(self.change.amounts)),
+        }
+
+    def _position(self, key: PositionKey) -> dict[str, str]:
+        was, now = self.change.positions[key]
+        return {
+            "connection": key.connection_id,
+            "currency": key.currency,
+            "was": str(was),
+            "is": str(now),
+            "late": str(self.returning.get(key, 0)),
+        }
+
+
+def ruling_on_history(
+    ledger: Ledger,
+    reading: WarehouseSnapshot,
+    partner: str,
+    business_date: date,
+    previous: Snapshot | None,
+    actor: Actor | None,
+) -> Ruling | None:
+    """How a person has answered the change of what was read before; None if nothing changed.
+
+    :param actor: who asks, where nobody has answered; None asks nothing and only refuses
+    :raises HistoryChangedError: if nobody has answered
+    """
+    if previous is None or previous.watermark is None:
+        return None
+    with ledger.transaction() as tx:
+        change = change_in_history(
+            previous.trade_count,
+            stream_positions(tx, previous.id),
+            reading.trade_count_until(previous.watermark),
+            reading.net_positions_until(previous.watermark),
+        )
+    if change is None:
+        return None
+    returning = against(change, reading.net_positions())
+    late_trades = reading.trade_count() - change.count_is
+    with ledger.transaction() as tx:
+        changed = ChangedDate(
+            partner,
+            business_date,
+            str(previous.window),
+            _baseline(tx, previous),
+            change,
+            returning,
+            late_trades,
+        )
+        choice = choice_on(tx, partner, changed.digest)
+        if choice is None and actor is not None:
+            _ask(tx, changed, actor)
+    if choice is None:
+        raise _undecided(changed)
+    return Ruling(changed.digest, change, settled=choice is Choice.SETTLE)
+
+
+def _baseline(tx: Connection, previous: Snapshot) -> int:
+    if previous.decision is not None:
+        decided = load_question(tx, previous.partner, previous.decision)
+        if decided.choice is Choice.LEAVE:
+            return int(decided.facts["baseline"])
+    return previous.id
+
+
+def _ask(tx: Connection, changed: ChangedDate, actor: Actor) -> None:
+    ask(
+        tx,
+        partner=changed.partner,
+        digest=changed.digest,
+        subject=Subject.HISTORY,
+        business_date=changed.business_date,
+        external_id=None,
+        facts=changed.facts(),
+        actor=actor,
+    )
+
+
+def _undecided(changed: ChangedDate) -> HistoryChangedError:
+    warning = ""
+    if changed.returning:
+        warning = (
+            f"Late trades go against the change on {len(changed.returning)} position(s): perhaps "
+            "the same trades, loaded again under a new recorded_at. "
+        )
+    return HistoryChangedError(
+        f"{changed.partner} {changed.business_date}: trades that an earlier snapshot has read have "
+        f"changed or gone: {changed.change.described()}. {warning}Nothing is sent. If the "
+        "warehouse is half loaded, clear this task after the load. If the change stays, a person "
+        f"decides: `settlement decide {changed.partner} {changed.digest[:SHORT]} settle` moves the "
+        "money of the change, `leave` does not"
+    )
