@@ -9,7 +9,8 @@ from settlement.business_calendar import BusinessCalendar
 from settlement.errors import ConfigurationError
 from settlement.partner_file import PartnerFile
 
-STARTED_FOR_A_DATE = frozenset({"manual", "operator_triggered"})
+MANUAL = "manual"
+STARTED_FOR_A_DATE = frozenset({MANUAL, "operator_triggered"})
 """Kinds of runs that may name their date: by a person, or by a task of another DAG."""
 
 
