@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export SETTLEMENT_HOME ?= $(CURDIR)/.local
 
-.PHONY: help install demo test check up bench simulate lock clean
+.PHONY: help install demo test check compose-check up bench simulate lock clean
 
 help: ## Show this help
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 
 install: $(INSTALLED) ## Set up everything in .venv, from the lock file
 
@@ -31,6 +31,9 @@ check: install ## Lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy include plugins dags
 	$(BIN)/lint-imports
+
+compose-check: ## Let a real Compose check docker-compose.yaml (installs Debian's if none is there)
+	@tests/compose/check.sh
 
 up: install ## Airflow with its UI, the sandbox and a seeded warehouse, until Ctrl-C
 	@$(BIN)/python -m settlement_airflow.up

@@ -16,6 +16,8 @@ from settlement_airflow.hooks.partner_api import PartnerApiHook
 from settlement_airflow.operators.base import SettlementOperator, Work
 from settlement_airflow.slices import slices_of
 
+SIGNER_QUEUE = "signer"
+
 
 class ComputeNetPositionsOperator(SettlementOperator):
     """Reads the date's trades in one snapshot, checks them, and freezes the net positions."""
@@ -81,7 +83,14 @@ class BuildRequestsOperator(SettlementOperator):
 
 
 class SignRequestsOperator(SettlementOperator):
-    """Signs the payloads that the ledger holds as prepared. Needs neither token nor network."""
+    """Signs the payloads that the ledger holds as prepared. Needs neither token nor network.
+
+    Runs on the queue `signer`, so that only workers of that queue need the signing key.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("queue", SIGNER_QUEUE)
+        super().__init__(**kwargs)
 
     def step(self, work: Work, context: Context) -> list[list[str]]:  # noqa: ARG002
         """Sign; the externalIds to submit, in slices of one mapped task each."""
