@@ -22,7 +22,7 @@ from pydantic import (
 
 from settlement.errors import ConfigurationError
 from settlement.partner_fields import clock_time, duration, known_calendar, known_timezone, nearest
-from settlement.partner_limits import Approval, Limits
+from settlement.partner_limits import Approval, Limits, unknown_currencies
 
 _NAME = re.compile(r"[a-z0-9_]+", re.ASCII)
 
@@ -200,11 +200,15 @@ def _read(name: str, file: str, content: dict[str, Any]) -> PartnerFile:
     if problems:
         raise _faults(file, problems)
     try:
-        return PartnerFile.model_validate({**fields, "name": name})
+        partner = PartnerFile.model_validate({**fields, "name": name})
     except ValidationError as error:
         short_form = not isinstance(cut_off, list)
         faults = [_fault(problem, short_form=short_form) for problem in error.errors()]
         raise _faults(file, faults) from None
+    faults = unknown_currencies(partner.limits, partner.approval, partner.currencies)
+    if faults:
+        raise _faults(file, faults)
+    return partner
 
 
 def _unknown_keys(given: Mapping[str, Any], known: Iterable[str], where: str) -> list[str]:

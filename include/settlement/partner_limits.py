@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from settlement.partner_fields import duration
+from settlement.partner_fields import duration, nearest
 
 Requests = Annotated[int, Field(ge=1)]
 Gross = dict[Annotated[str, Field(min_length=1)], Annotated[int, Field(ge=0)]]
@@ -41,3 +42,21 @@ class Approval(BaseModel):
     requests: Requests | None = None
     gross: Gross = Field(default_factory=dict)
     wait: Annotated[timedelta, BeforeValidator(duration)] = timedelta(hours=4)
+
+
+def unknown_currencies(
+    limits: Limits, approval: Approval, currencies: Collection[str]
+) -> list[str]:
+    """One fault for each cap on a currency that the partner file does not know: it caps nothing."""
+    caps = {
+        "limits.gross_per_date": limits.gross_per_date,
+        "limits.gross_per_day": limits.gross_per_day,
+        "approval.gross": approval.gross,
+    }
+    return [
+        f"{key}.{currency}: there is no such currency in [currencies]"
+        f"{nearest(currency, currencies)}. Correct or remove it"
+        for key, gross in caps.items()
+        for currency in gross
+        if currency not in currencies
+    ]

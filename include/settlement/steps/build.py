@@ -18,6 +18,7 @@ from settlement.errors import (
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import lock_generation
 from settlement.ledger.filling import bodies_without_payload, carry_out
+from settlement.ledger.limits import require_within_limits
 from settlement.ledger.people import Hold, holds_in_force, require_binding, require_go
 from settlement.ledger.slots import load_slots
 from settlement.ledger.snapshots import load_positions, newest_snapshot
@@ -61,6 +62,7 @@ def build_requests(
     :raises StoppedError: if the partner's stop flag is up
     :raises ForeignSettlementError: if the partner shows what nobody has placed
     :raises DivergedSlotError: if a slot of the date waits for a person's decision
+    :raises LimitExceededError: if more would move than the partner file allows
     :raises PayloadMismatchError: if a signing payload is not what was asked for
     :raises PartnerAnswerError: for any other answer that is not the payload
     """
@@ -113,6 +115,7 @@ def _fill(
         require_none_diverged(slots)
         holds = holds_in_force(tx, partner.name)
         planned, snapshot_id = plan_for(tx, partner, business_date, slots, holds)
+        require_within_limits(tx, partner, business_date, planned.fills)
         require_known_connections(partner, planned, connections)
         carry_out(
             tx,
