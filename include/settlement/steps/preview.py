@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from settlement.business_calendar import BusinessCalendar
+from settlement.difference import Fill
+from settlement.errors import LimitExceededError
 from settlement.external_id import unused_identities
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import FrozenDate, load_date, window_for
+from settlement.ledger.limits import require_within_limits
 from settlement.ledger.people import Hold, holds_in_force
 from settlement.ledger.slots import load_slots
 from settlement.ledger.snapshots import newest_snapshot
@@ -23,7 +27,10 @@ from settlement.warehouse import Warehouse
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Requests that a run would make now, with what it would leave out and why."""
+    """Requests that a run would make now, with what it would leave out and why.
+
+    With a `refusal` it would make none of them: it would end with that error.
+    """
 
     business_date: date
     window: Window
@@ -32,6 +39,7 @@ class Preview:
     in_flight: list[str]
     held: list[Hold]
     waiting: dict[PositionKey, int]
+    refusal: LimitExceededError | None
 
 
 def preview_requests(
@@ -41,7 +49,8 @@ def preview_requests(
 
     What the partner shows and the ledger does not know is not looked up here.
 
-    :raises SettlementError: as the real run would, up to the build
+    :raises SettlementError: as the real run would, up to the build; limits refuse in the answer,
+        beside the amounts that somebody has to look at
     """
     require_supported(partner)
     BusinessCalendar(partner).require_due(business_date, ledger.now())
@@ -75,4 +84,25 @@ def preview_requests(
             )
         )
     in_flight = [slot.external_id for slot in slots if slot.state in OPEN]
-    return Preview(business_date, window, trade_count, requests, in_flight, holds, planned.waiting)
+    return Preview(
+        business_date,
+        window,
+        trade_count,
+        requests,
+        in_flight,
+        holds,
+        planned.waiting,
+        _refusal(ledger, partner, business_date, planned.fills),
+    )
+
+
+def _refusal(
+    ledger: Ledger, partner: PartnerFile, business_date: date, fills: Sequence[Fill]
+) -> LimitExceededError | None:
+    """The error with which the limits would end the real run's build."""
+    try:
+        with ledger.transaction() as tx:
+            require_within_limits(tx, partner, business_date, fills)
+    except LimitExceededError as error:
+        return error
+    return None

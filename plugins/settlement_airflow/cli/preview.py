@@ -26,7 +26,8 @@ def preview(partner: PartnerName, day: Day, *, as_json: AsJson = False) -> None:
 
     The same checks and the same plan as a real run, over a fresh reading of the warehouse, and
     nothing is kept. Before a first run, before a backfill, after late trades. What the partner
-    shows and the ledger does not know is not looked up here.
+    shows and the ledger does not know is not looked up here. Where the partner's limits would
+    refuse the requests, they are shown all the same, and the command ends as the run would.
 
     **Example**
 
@@ -41,6 +42,8 @@ def preview(partner: PartnerName, day: Day, *, as_json: AsJson = False) -> None:
         print_json(as_xcom(planned))
     else:
         _print(file, planned)
+    if planned.refusal is not None:
+        raise planned.refusal
 
 
 def _print(file: PartnerFile, planned: Preview) -> None:

@@ -15,7 +15,10 @@ from settlement_airflow.run_date import parse_date
 
 
 class PreviewOperator(BaseOperator):
-    """Shows the requests that a run would send now, in the log and as XCom. Sends nothing."""
+    """Shows the requests that a run would send now, in the log and as XCom. Sends nothing.
+
+    Fails, after it has shown them, where the partner's limits would refuse them all.
+    """
 
     def execute(self, context: Context) -> dict[str, object]:
         """Log and return them; amounts are strings in base units."""
@@ -29,6 +32,8 @@ class PreviewOperator(BaseOperator):
             with opened_ledger(partner.ledger_conn_id) as ledger:
                 preview = preview_requests(ledger, warehouse, partner, day)
             self.log.info("%s", as_table(partner, preview))
+            if preview.refusal is not None:
+                raise preview.refusal
             return as_xcom(preview)
 
 
@@ -72,4 +77,5 @@ def as_xcom(preview: Preview) -> dict[str, object]:
             f"{key.connection_id} {key.currency}": str(amount)
             for key, amount in preview.waiting.items()
         },
+        "refused": preview.refusal.message if preview.refusal else None,
     }
