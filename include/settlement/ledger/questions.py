@@ -36,6 +36,7 @@ __all__ = [
     "Choice",
     "Question",
     "Subject",
+    "as_question",
     "ask",
     "choice_on",
     "load_question",
@@ -59,7 +60,7 @@ def ask(
     lock_chain(tx, partner)
     row = tx.execute(_named(partner, digest).with_for_update()).one_or_none()
     if row is not None and row.choice is not None:
-        return _as_question(row)
+        return as_question(row)
     text = canonical(facts)
     asked = {
         "facts": text,
@@ -102,7 +103,7 @@ def record_choice(
     row = tx.execute(_named(partner, digest).with_for_update()).one_or_none()
     if row is None:
         raise _unknown(partner, digest)
-    asked = _as_question(row)
+    asked = as_question(row)
     require_undecided(asked)
     require_fitting(asked, choice)
     tx.execute(
@@ -141,7 +142,7 @@ def load_question(tx: Connection, partner: str, digest: str) -> Question:
         )
     if not rows or not digest:
         raise _unknown(partner, digest)
-    return _as_question(rows[0])
+    return as_question(rows[0])
 
 
 def choice_on(tx: Connection, partner: str, digest: str) -> Choice | None:
@@ -158,7 +159,7 @@ def open_questions(
     if business_date is not None:
         query = query.where(question.c.business_date == business_date)
     rows = tx.execute(query.order_by(question.c.asked_at)).all()
-    return [each for each in map(_as_question, rows) if still_matters(tx, each)]
+    return [each for each in map(as_question, rows) if still_matters(tx, each)]
 
 
 def _named(partner: str, digest: str) -> Any:
@@ -172,7 +173,8 @@ def _unknown(partner: str, digest: str) -> ConfigurationError:
     )
 
 
-def _as_question(row: Row[Any]) -> Question:
+def as_question(row: Row[Any]) -> Question:
+    """The question in a row of its table."""
     return Question(
         partner=row.partner,
         digest=row.digest,

@@ -15,6 +15,7 @@ from settlement.errors import (
     SupersededError,
     WarehouseDataError,
 )
+from settlement.ledger.approvals import ask_for_approval
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import lock_generation
 from settlement.ledger.filling import bodies_without_payload, carry_out
@@ -40,12 +41,14 @@ class Built:
 
     `superseded`: a newer run has taken the date; this one built nothing.
     `waiting` amounts could not be placed yet: an older request for them is not concluded.
+    `approval` is the digest of the question that must be approved before anything is signed.
     """
 
     external_ids: list[str]
     superseded: bool = False
     held: list[Hold] = field(default_factory=list)
     waiting: dict[PositionKey, int] = field(default_factory=dict)
+    approval: str | None = None
 
 
 def build_requests(
@@ -125,9 +128,15 @@ def _fill(
             snapshot_id=snapshot_id,
             actor=actor,
         )
+        approval = ask_for_approval(tx, partner, business_date, actor)
         filled = load_slots(tx, partner.name, business_date)
     waiting_for_us = [s.external_id for s in filled if s.state in OPEN | {State.PREPARED}]
-    return Built(waiting_for_us, held=holds, waiting=planned.waiting)
+    return Built(
+        waiting_for_us,
+        held=holds,
+        waiting=planned.waiting,
+        approval=approval.digest if approval else None,
+    )
 
 
 def plan_for(

@@ -69,11 +69,73 @@ def _current_lines(facts: Mapping[str, Any]) -> dict[PositionKey, int]:
 
 
 def _history(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[str]:
-    yield str(facts)
+    yield (
+        f"An earlier run has read {facts['trades_were']:,} trades; {facts['trades_are']:,} of them "
+        f"are there now, and {facts['late_trades']:,} were recorded since. Positions that changed: "
+        f"{facts['changed_positions']:,}."
+    )
+    returning = facts["going_back"] > 0
+    names = ("was", "is", "late") if returning else ("was", "is")
+    rows = [
+        (
+            each["connection"],
+            each["currency"],
+            *(_amount(int(each[name]), each["currency"], currencies) for name in names),
+        )
+        for each in facts["positions"]
+    ]
+    yield _table(("connection", "currency", *names), rows, of=facts["changed_positions"])
+    yield _totals("change", facts["totals"], currencies)
+    if returning:
+        yield (
+            f"**Late trades go against the change on {facts['going_back']:,} position(s).** If "
+            "they are the same trades, loaded again under a new `recorded_at`, then *settle* is "
+            "right and *leave* settles them a second time."
+        )
+    yield (
+        "- **settle**: the warehouse is right as it is now. The next run moves the change: it takes "
+        "back, or gives, what settled trades no longer add up to.\n"
+        "- **leave**: what was settled stays. The change moves no money, in this run or later "
+        "ones; late trades still settle. Not the answer for a load that is half done: have it "
+        "completed, and run the date again."
+    )
 
 
 def _approval(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[str]:
-    yield str(facts)
+    passed = "; ".join(_passed(each, currencies) for each in facts["above"])
+    yield f"The date is above the approval limits of the partner file: {passed}."
+    yield f"To be sent, {len(facts['requests']):,} request(s):"
+    yield _totals("to be sent", facts["totals"], currencies)
+    if facts["in_effect"]:
+        yield f"Booked or in flight already, {facts['in_effect']:,} request(s):"
+        yield _totals("in effect", facts["totals_in_effect"], currencies)
+    rows = [(each["external_id"], f"`{each['body_digest']}`") for each in facts["requests"]]
+    yield _table(("request", "digest of its amounts"), rows)
+    yield (
+        "- **approve**: exactly these requests may be signed and sent.\n"
+        "- **reject**: none of them is sent, and the run ends red."
+    )
+
+
+def _passed(above: Mapping[str, str], currencies: Currencies) -> str:
+    if above["what"] == "requests":
+        return f"{above['total']} requests, {above['limit']} go without approval"
+    total, limit = (
+        _amount(int(above[name]), above["what"], currencies) for name in ("total", "limit")
+    )
+    return f"{total} {above['what']} gross, {limit} go without approval"
+
+
+def _totals(what: str, totals: Iterable[Mapping[str, str]], currencies: Currencies) -> str:
+    """Net: what the clients together receive; gross: what moves at all."""
+    rows = [
+        (
+            each["currency"],
+            *(_amount(int(each[name]), each["currency"], currencies) for name in ("net", "gross")),
+        )
+        for each in totals
+    ]
+    return _table((f"{what}: currency", "net", "gross"), rows)
 
 
 def _amount(amount: int, currency: str, currencies: Currencies) -> str:
@@ -82,11 +144,14 @@ def _amount(amount: int, currency: str, currencies: Currencies) -> str:
     return f"{display(amount, 0)} base units"
 
 
-def _table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A Markdown table of the first rows; how many more there are."""
-    rows = list(rows)
+def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]], of: int = 0) -> str:
+    """A Markdown table of the first rows, and how many more there are.
+
+    :param of: how many there are in all, where `rows` holds only the first
+    """
     lines = [f"| {' | '.join(columns)} |", f"| {' | '.join('---' for _ in columns)} |"]
     lines += [f"| {' | '.join(row)} |" for row in rows[:SHOWN_LINES]]
-    if len(rows) > SHOWN_LINES:
-        lines.append(f"\nand {len(rows) - SHOWN_LINES:,} more")
+    rest = max(of, len(rows)) - SHOWN_LINES
+    if rest > 0:
+        lines.append(f"\nand {rest:,} more")
     return "\n".join(lines)

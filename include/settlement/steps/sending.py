@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from settlement.difference import in_effect, runs_against_open
 from settlement.errors import HeldConnectionError, SupersededError
 from settlement.evidence import Sent
+from settlement.ledger.approvals import require_approved
 from settlement.ledger.attempts import start_attempt
 from settlement.ledger.bodies import StoredBody, load_current_body
 from settlement.ledger.database import clock
@@ -44,6 +45,7 @@ def begin_attempt(
     :raises HeldConnectionError: if a connection of the body is on hold
     :raises SupersededError: if the body is not signed, or the plan it was built for no longer holds
     :raises DivergedSlotError: before a first send, if another slot of the date is diverged
+    :raises ApprovalMissingError: before a first send, if a person must approve it and has not
     """
     slot = require_slot(tx, external_id, lock=True)
     require_go(tx, partner.name)
@@ -57,6 +59,7 @@ def begin_attempt(
     _require_no_hold(tx, partner, body)
     if slot.never_sent:
         _require_plan_holds(tx, body)
+        require_approved(tx, partner, body.business_date, [external_id])
     attempt_id = start_attempt(
         tx,
         partner.name,

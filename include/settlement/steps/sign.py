@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import date
 
+from settlement.ledger.approvals import require_approved
 from settlement.ledger.bodies import StoredBody, load_current_body
 from settlement.ledger.database import Ledger
 from settlement.ledger.filling import store_signature
@@ -25,6 +26,7 @@ def sign_requests(
     Needs neither token nor network. The exact request bytes are stored with the signature: what
     is sent later is what is stored here. Returns the externalIds to submit, in order of sending.
 
+    :raises ApprovalMissingError: if a person must approve one first and has not; nothing is signed
     :raises PayloadMismatchError: if a stored payload is not what its body asks for
     """
     with ledger.transaction() as tx:
@@ -34,6 +36,8 @@ def sign_requests(
             for slot in slots
             if slot.state in OPEN | {State.PREPARED} and slot.current_body is not None
         ]
+        never_sent = [body.external_id for body in bodies if body.sent_at is None]
+        require_approved(tx, partner, business_date, never_sent)
     for body in bodies:
         if _needs_signature(body, signer):
             _sign(ledger, signer, partner, body, actor)
