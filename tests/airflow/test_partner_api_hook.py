@@ -16,7 +16,7 @@ from werkzeug import Request, Response
 
 from settlement.errors import ConfigurationError
 from settlement.partner_api import TransportError
-from settlement_airflow.hooks import partner_api
+from settlement_airflow.hooks import wire
 from settlement_airflow.hooks.pacer import Pacer
 from settlement_airflow.hooks.partner_api import PartnerApiHook
 
@@ -182,7 +182,7 @@ def test_an_endless_answer_is_cut(
     connect: Callable[..., PartnerApiHook], monkeypatch: pytest.MonkeyPatch
 ):
     """Only so many bytes are read into memory."""
-    monkeypatch.setattr(partner_api, "LARGEST_ANSWER", 1000)
+    monkeypatch.setattr(wire, "LARGEST_ANSWER", 1000)
     whole = b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200000
 
     def talk(connection: socket.socket) -> None:

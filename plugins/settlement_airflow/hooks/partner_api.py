@@ -1,67 +1,27 @@
-"""The partner API over HTTP: one authenticated exchange at a time, the exact bytes, no surprises.
+"""The partner API over HTTP: one authenticated exchange at a time.
 
 What differs from HttpHook, and why: only https (except loopback), so that no token travels in
-clear; one deadline over the whole exchange; no redirects, which could carry a POST elsewhere; no
-error for a status, since the domain reads the body first; extra keys of the Airflow connection
-never become headers; a new network connection for each exchange, so that none meets one that the
-partner has just closed. Nothing is retried here: that is the scheduler's.
+clear; one deadline over the whole exchange; no redirects; no error for a status, since the domain
+reads the body first; extra keys of the Airflow connection never become headers. Nothing is retried
+here: that is the scheduler's.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import logging
-import re
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from http.client import RemoteDisconnected
-from typing import Any, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import requests
-import urllib3
 from airflow.providers.http.hooks.http import HttpHook
-from requests.auth import AuthBase
 
 from settlement.errors import ConfigurationError
 from settlement.partner_api import Answer, TransportError
-from settlement_airflow.airflow_connection import connection_named, wrong_connection
-from settlement_airflow.hooks.deadline import Deadline, DeadlineAdapter
 from settlement_airflow.hooks.pacer import pacer_for
+from settlement_airflow.hooks.target import Target, target_of
+from settlement_airflow.hooks.wire import send
 
-CONNECT_TIMEOUT_S = 5.0
 EXCHANGE_DEADLINE_S = 60.0
-LARGEST_ANSWER = 20 * 1024 * 1024
-CHUNK = 64 * 1024
-_TOKEN = re.compile(r"[\x21-\x7e]+")
-
-log = logging.getLogger(__name__)
-
-
-class BearerToken(AuthBase):
-    """Sets the Authorization header of one request; shows nothing of the token."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Authorize this request."""
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-    def __repr__(self) -> str:
-        return "BearerToken(***)"
-
-
-class Target(NamedTuple):
-    """Where to send and as whom, as the Airflow connection says."""
-
-    base_url: str
-    loopback: bool
-    auth: BearerToken
-    proxies: dict[str, str]
-    verify: bool | str
 
 
 class PartnerApiHook(HttpHook):
@@ -115,23 +75,7 @@ class PartnerApiHook(HttpHook):
         target = self._target
         if not target.loopback:
             pacer_for(target.base_url).wait()
-        started = time.monotonic()
-        failure, answer = "", None
-        with Deadline(self.deadline_s) as deadline:
-            try:
-                answer = self._answer(target, deadline, method, path, query, body)
-            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-                failure = _in_short(error)
-            except _TooLargeError:
-                failure = f"the answer exceeds {LARGEST_ANSWER} bytes"
-        took_ms = int((time.monotonic() - started) * 1000)
-        if deadline.expired:  # even if an answer came: it may be cut short
-            answer, failure = None, f"no complete answer within {deadline.seconds:g} s"
-        if answer is None:
-            log.warning("%s %s: %s after %d ms", method, path, failure, took_ms)
-            raise TransportError(f"{method} {path}: {failure}")
-        log.info("%s %s: HTTP %d in %d ms", method, path, answer.status, took_ms)
-        return answer
+        return send(target, method, path, deadline_s=self.deadline_s, query=query, body=body)
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the partner accepts the token, and in one sentence what is wrong if not."""
@@ -149,137 +93,6 @@ class PartnerApiHook(HttpHook):
     @cached_property
     def _target(self) -> Target:
         return target_of(self.partner_api_conn_id)
-
-    def _answer(
-        self,
-        target: Target,
-        deadline: Deadline,
-        method: str,
-        path: str,
-        query: Sequence[tuple[str, str]],
-        body: bytes | None,
-    ) -> Answer:
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        with requests.Session() as session:
-            session.trust_env = not target.loopback
-            session.mount("https://", DeadlineAdapter(deadline))
-            session.mount("http://", DeadlineAdapter(deadline))
-            if target.verify is not True:
-                session.verify = target.verify
-            with session.request(
-                method,
-                target.base_url + path,
-                params=list(query),
-                data=body,
-                headers=headers,
-                auth=target.auth,
-                proxies=target.proxies,
-                timeout=(CONNECT_TIMEOUT_S, self.deadline_s),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                content = _content(response)
-                sent_headers = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(response.status_code, content, sent_headers)
-
-
-class _TooLargeError(Exception):
-    """The answer exceeds what is read into memory."""
-
-
-def _content(response: requests.Response) -> bytes:
-    content = bytearray()
-    for chunk in response.iter_content(CHUNK):
-        content += chunk
-        if len(content) > LARGEST_ANSWER:
-            raise _TooLargeError
-    return bytes(content)
-
-
-def target_of(conn_id: str) -> Target:
-    """Where an Airflow connection of type `bitgo_network` points.
-
-    :raises ConfigurationError: naming what is missing or wrong; never the token
-    """
-    connection = connection_named(conn_id)
-    host = (connection.host or "").strip()
-    if not host:
-        raise wrong_connection(conn_id, "host is empty: set it to the partner's base URL")
-    text = host if "://" in host else f"{connection.schema or 'https'}://{host}"
-    try:
-        url = urlsplit(text)
-        port = url.port or connection.port
-    except ValueError:
-        raise wrong_connection(conn_id, "host is not a URL") from None
-    if not url.hostname or url.username or url.path not in {"", "/"} or url.query or url.fragment:
-        raise wrong_connection(
-            conn_id, "host must be scheme, host and port only, like https://app.bitgo.com"
-        )
-    loopback = is_loopback(url.hostname)
-    if url.scheme != "https" and not (url.scheme == "http" and loopback):
-        raise wrong_connection(
-            conn_id, f"{url.scheme}://{url.hostname} would send the token in clear: use https"
-        )
-    token = (connection.password or "").strip()
-    if not _TOKEN.fullmatch(token):
-        raise wrong_connection(
-            conn_id, "password must be the access token, one line without spaces"
-        )
-    name = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
-    base_url = f"{url.scheme}://{name}" + (f":{port}" if port else "")
-    proxies, verify = _network_settings(conn_id, connection.extra_dejson)
-    return Target(base_url, loopback, BearerToken(token), proxies, verify)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether what is sent to this host never leaves the machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _network_settings(conn_id: str, extra: dict[str, Any]) -> tuple[dict[str, str], bool | str]:
-    proxies = extra.get("proxies") or {}
-    verify = extra.get("verify") or True
-    if not isinstance(proxies, dict) or not all(isinstance(url, str) for url in proxies.values()):
-        raise wrong_connection(conn_id, 'extra "proxies" must map schemes to URLs')
-    if "verify" in extra and not isinstance(extra["verify"], str):
-        raise wrong_connection(
-            conn_id, 'extra "verify" must be the path of a CA bundle; it cannot be off'
-        )
-    return proxies, verify
-
-
-def _in_short(error: BaseException) -> str:
-    """Why an exchange failed, in words that can hold neither headers nor credentials."""
-    if isinstance(error, requests.ConnectTimeout):
-        return f"no connection within {CONNECT_TIMEOUT_S:g} s"
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    for each in _behind(error):
-        if isinstance(each, RemoteDisconnected):
-            return "the connection was closed without an answer"
-        text = getattr(each, "verify_message", None) or getattr(each, "strerror", None)
-        if text:
-            return f"{type(each).__name__}: {text}"
-    return f"the connection broke ({type(error).__name__})"
-
-
-def _behind(error: object) -> Iterator[BaseException]:
-    """The error and what it wraps; requests and urllib3 keep it in args, reason and context."""
-    seen: list[BaseException] = []
-    to_see = [error]
-    while to_see:
-        each = to_see.pop(0)
-        if isinstance(each, BaseException) and each not in seen:
-            seen.append(each)
-            yield each
-            to_see += [*each.args, getattr(each, "reason", None), each.__cause__, each.__context__]
 
 
 def _verdict(status: int, enterprise: str) -> tuple[bool, str]:
