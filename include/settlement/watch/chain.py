@@ -1,0 +1,25 @@
+"""Whether the ledger still says what it said. Costs as much as the ledger is large: once a day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from settlement.errors import ChainBrokenError
+from settlement.ledger.invariants import verify_ledger
+from settlement.watch.eyes import Eyes
+from settlement.watch.finding import Finding, Kind
+
+
+def read_broken_invariant(eyes: Eyes) -> str | None:
+    """The first thing that does not hold, as `settlement verify` finds it."""
+    try:
+        verify_ledger(eyes.ledger, eyes.partner.name, eyes.partner.currencies)
+    except ChainBrokenError as error:
+        return error.message
+    return None
+
+
+def broken_chain(eyes: Eyes, what: str | None) -> Iterator[Finding]:
+    """Somebody changed the tables by hand, or a restore mixed two states."""
+    if what is not None:
+        yield Finding(Kind.CHAIN_BROKEN, eyes.partner.name, what)

@@ -1,0 +1,78 @@
+"""What people have decided, or still have to: questions, holds, the stop flag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from settlement.ledger.overview import Stop, stop_of
+from settlement.ledger.people import Hold, holds_in_force
+from settlement.ledger.questions import open_questions
+from settlement.question import SHORT, Question
+from settlement.watch.eyes import Eyes
+from settlement.watch.finding import Finding, Kind, in_words
+
+ANSWERED_WITHIN = timedelta(hours=1)
+OLD_HOLD = timedelta(days=7)
+
+
+def read_questions(eyes: Eyes) -> Sequence[Question]:
+    """Questions that wait for a person."""
+    with eyes.ledger.transaction() as tx:
+        return open_questions(tx, eyes.partner.name)
+
+
+def unanswered(eyes: Eyes, questions: Sequence[Question]) -> Iterator[Finding]:
+    """Each is put before a person if no run has; one that waits for long is also red."""
+    partner = eyes.partner.name
+    for each in questions:
+        waited = eyes.now - each.asked_at
+        text = (
+            f"a question ({each.subject.value}, {each.digest[:SHORT]}) waits for an answer since "
+            f"{in_words(waited)}: answer it in settlement_decision, or with `settlement decide "
+            f"{partner}`"
+        )
+        yield Finding(
+            Kind.UNANSWERED,
+            partner,
+            text,
+            business_date=each.business_date,
+            external_id=each.external_id,
+            needs_a_person=waited > ANSWERED_WITHIN,
+            start=each,
+        )
+
+
+def read_holds(eyes: Eyes) -> Sequence[Hold]:
+    """Holds in force."""
+    with eyes.ledger.transaction() as tx:
+        return holds_in_force(tx, eyes.partner.name)
+
+
+def old_holds(eyes: Eyes, holds: Sequence[Hold]) -> Iterator[Finding]:
+    """Holds without an end that nobody has looked at for a week."""
+    for each in holds:
+        age = eyes.now - each.at
+        if each.until is None and age > OLD_HOLD:
+            text = (
+                f"connection {each.connection_id} is on hold without an end since {in_words(age)} "
+                f"by {each.who} ({each.reason}): lift the hold, or renew it with --until"
+            )
+            yield Finding(Kind.OLD_HOLD, eyes.partner.name, text)
+
+
+def read_stop(eyes: Eyes) -> Stop | None:
+    """The stop flag, if it is up."""
+    with eyes.ledger.transaction() as tx:
+        return stop_of(tx, eyes.partner.name)
+
+
+def stopped(eyes: Eyes, stop: Stop | None) -> Iterator[Finding]:
+    """While it is up nothing is sent."""
+    if stop is not None:
+        text = (
+            f"stopped since {in_words(eyes.now - stop.at)} by {stop.who} ({stop.reason}), nothing "
+            f"is sent: once the reason is gone, `settlement go {eyes.partner.name}` and run the "
+            "dates that failed meanwhile"
+        )
+        yield Finding(Kind.STOPPED, eyes.partner.name, text)

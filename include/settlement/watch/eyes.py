@@ -1,0 +1,44 @@
+"""What the watch looks with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Protocol
+
+from settlement.ledger.database import Ledger
+from settlement.partner_api import PartnerApi
+from settlement.partner_file import PartnerFile
+from settlement.warehouse import Warehouse
+from settlement.watch.standing import Standing, read_standings
+
+
+class AirflowRuns(Protocol):
+    """What Airflow says of the runs of the partner's DAG. It proves nothing about money."""
+
+    def succeeded(self, run_ids: Sequence[str]) -> set[str]:
+        """Those of the runs that Airflow knows and shows as success."""
+        ...
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """One partner and all that is looked at; `now` is the ledger's clock.
+
+    Warehouse and API are opened by the look that needs them, so that one that is down blinds no
+    other. `runs` is None where there is no Airflow to ask.
+    """
+
+    ledger: Ledger
+    partner: PartnerFile
+    open_warehouse: Callable[[], Warehouse]
+    open_api: Callable[[], PartnerApi]
+    runs: AirflowRuns | None
+    now: datetime
+
+    @cached_property
+    def standings(self) -> list[Standing]:
+        """How the dates of the look-back stand, oldest first."""
+        return read_standings(self.ledger, self.partner, self.now)

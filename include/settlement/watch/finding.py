@@ -1,0 +1,73 @@
+"""What the watch says: one finding a sentence, each kind with its section of the runbook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from settlement.question import Question
+
+
+class Kind(StrEnum):
+    """Kinds of findings; the runbook of settlement_watch has a section for each."""
+
+    NEVER_TOUCHED = "never-touched"
+    OVERDUE = "overdue"
+    LATE_TRADES = "late-trades"
+    OPEN_TOO_LONG = "open-too-long"
+    STATE_CHANGED = "state-changed"
+    UNKNOWN_SETTLEMENT = "unknown-settlement"
+    FOREIGN_SETTLEMENT = "foreign-settlement"
+    MARKED_BY_HAND = "marked-by-hand"
+    UNANSWERED = "unanswered"
+    STOPPED = "stopped"
+    OLD_HOLD = "old-hold"
+    CHAIN_BROKEN = "chain-broken"
+    NO_PARTNER_FILE = "no-partner-file"
+    BROKEN_PARTNER_FILE = "broken-partner-file"
+    NOT_LOOKED = "not-looked"
+
+
+@dataclass(frozen=True, slots=True)
+class SettleAgain:
+    """A run to start for a date; `recorded_until` names the newest trade that it is for."""
+
+    business_date: date
+    recorded_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be; `text` is one sentence with the next step.
+
+    `start` is what the DAG starts by itself because of it: a run for late trades, or the run that
+    puts a question before a person. A finding that needs no person is said,
+    but turns nothing red.
+    """
+
+    kind: Kind
+    partner: str
+    text: str
+    business_date: date | None = None
+    external_id: str | None = None
+    needs_a_person: bool = True
+    start: SettleAgain | Question | None = None
+
+    @property
+    def about(self) -> str:
+        """The externalId, else the business date, else the partner itself."""
+        return self.external_id or str(self.business_date or "")
+
+    def __str__(self) -> str:
+        named = f"{self.partner} {self.about}".strip()
+        return f"{named}: {self.text} [runbook: {self.kind}]"
+
+
+def in_words(span: timedelta) -> str:
+    """A span as people read it, rounded down: "3 days", "7 hours", "20 minutes"."""
+    minutes = int(span.total_seconds()) // 60
+    for unit, length in (("day", 24 * 60), ("hour", 60)):
+        if minutes >= 2 * length:
+            return f"{minutes // length} {unit}s"
+    return f"{minutes} minutes"

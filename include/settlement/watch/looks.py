@@ -1,0 +1,74 @@
+"""The one list of looks. To add one: what it reads, what it finds in that, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from settlement.errors import LedgerUnavailableError, SettlementError
+from settlement.watch.chain import broken_chain, read_broken_invariant
+from settlement.watch.dates import late_trades, read_dates, read_late_trades, unsettled_dates
+from settlement.watch.decisions import (
+    old_holds,
+    read_holds,
+    read_questions,
+    read_stop,
+    stopped,
+    unanswered,
+)
+from settlement.watch.eyes import Eyes
+from settlement.watch.finding import Finding, Kind
+from settlement.watch.marked_by_hand import marked_by_hand, read_unproved_successes
+from settlement.watch.partner_list import differences, read_partner_list
+from settlement.watch.slots import open_too_long, read_open_slots
+
+Facts = TypeVar("Facts")
+
+
+@dataclass(frozen=True, slots=True)
+class Look(Generic[Facts]):
+    """One look: `read` fetches facts, `find` is pure. A `daily` one is too dear for every hour."""
+
+    at: str
+    read: Callable[[Eyes], Facts]
+    find: Callable[[Eyes, Facts], Iterable[Finding]]
+    daily: bool = False
+
+
+LOOKS: tuple[Look[Any], ...] = (
+    Look("the business dates", read_dates, unsettled_dates),
+    Look("open requests", read_open_slots, open_too_long),
+    Look("late trades in the warehouse", read_late_trades, late_trades),
+    Look("the partner's list", read_partner_list, differences),
+    Look("Airflow's runs", read_unproved_successes, marked_by_hand),
+    Look("questions", read_questions, unanswered),
+    Look("the stop flag", read_stop, stopped),
+    Look("holds", read_holds, old_holds),
+    Look("the chain of events", read_broken_invariant, broken_chain, daily=True),
+)
+
+
+def look_at(eyes: Eyes, *, daily: bool) -> list[Finding]:
+    """Findings of all looks; one that cannot be made is a finding, and the others go on.
+
+    :param daily: make the daily looks too
+    :raises LedgerUnavailableError: without the ledger there is nothing to compare with
+    """
+    findings: list[Finding] = []
+    for look in LOOKS:
+        if look.daily and not daily:
+            continue
+        try:
+            findings += look.find(eyes, look.read(eyes))
+        except LedgerUnavailableError:
+            raise
+        except SettlementError as error:
+            findings.append(not_looked(eyes.partner.name, look.at, error))
+    return findings
+
+
+def not_looked(partner: str, at: str, error: SettlementError) -> Finding:
+    """A look that could not be made."""
+    text = f"{at} could not be looked at: {error.message} (section {error.runbook} of settle_*)"
+    return Finding(Kind.NOT_LOOKED, partner, text)

@@ -1,0 +1,36 @@
+"""Runs that Airflow shows as success and the ledger does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from settlement.business_calendar import BusinessCalendar
+from settlement.watch.eyes import Eyes
+from settlement.watch.finding import Finding, Kind
+from settlement.watch.recent_events import RunTrace, run_traces
+from settlement.watch.standing import due_dates
+
+
+def read_unproved_successes(eyes: Eyes) -> Sequence[RunTrace]:
+    """Runs whose last word in the ledger is not "settled", and that Airflow shows as success."""
+    dates = due_dates(eyes.partner, eyes.now)
+    if eyes.runs is None or not dates:
+        return []
+    since = BusinessCalendar(eyes.partner).due_at(dates[0])
+    with eyes.ledger.transaction() as tx:
+        traces = run_traces(tx, eyes.partner.name, since)
+    unproved = [each for each in traces if not each.proved]
+    succeeded = eyes.runs.succeeded([each.run_id for each in unproved])
+    return [each for each in unproved if each.run_id in succeeded]
+
+
+def marked_by_hand(eyes: Eyes, runs: Sequence[RunTrace]) -> Iterator[Finding]:
+    """Such a run was set by hand, or its gate never ran."""
+    for each in runs:
+        text = (
+            f"Airflow shows run {each.run_id} as success, and the ledger has no proof by that run "
+            "that the date is settled: clear the run's tasks, so that it proves it or turns red"
+        )
+        yield Finding(
+            Kind.MARKED_BY_HAND, eyes.partner.name, text, business_date=each.business_date
+        )

@@ -1,0 +1,160 @@
+"""What the partner shows now of the last weeks, against what the ledger holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import ARRAY, Text, any_, literal, or_, select
+
+from settlement.external_id import parse_external_id
+from settlement.ledger.people import ignored_among
+from settlement.ledger.schema import slot
+from settlement.partner_answers import Settlement
+from settlement.partner_api import Answer
+from settlement.partner_reads import PartnerReader, Query
+from settlement.slot_state import FREE, State
+from settlement.values import Actor
+from settlement.watch.eyes import Eyes
+from settlement.watch.finding import Finding, Kind
+
+READ_AGAIN_FOR = timedelta(days=30)
+LISTED_WITHIN = timedelta(hours=1)
+"""How long the partner's list may lag behind what it has answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSlot:
+    """A slot as the ledger holds it."""
+
+    external_id: str
+    business_date: date
+    state: State
+    settlement_id: str | None
+    first_sent_at: datetime | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Both sides: settlements created since `since`, and the slots that they could be."""
+
+    since: datetime
+    started: datetime
+    shown: Mapping[str, Settlement]
+    slots: Mapping[str, KnownSlot]
+    ignored: set[str]
+
+
+class WatchingReader(PartnerReader):
+    """Reads without writing attempts: nothing in the ledger follows from what the watch reads."""
+
+    def _exchange(self, kind: str, path: str, query: Query, external_id: str | None) -> Answer:  # noqa: ARG002
+        return self._api.exchange("GET", path, query=query)
+
+
+def read_partner_list(eyes: Eyes) -> Comparison:
+    """One listing, all its pages; then the ledger, which has every slot before it is sent."""
+    started = eyes.ledger.now()
+    since = started - READ_AGAIN_FOR
+    reader = WatchingReader(eyes.ledger, eyes.open_api(), eyes.partner, Actor("watch"))
+    shown = reader.settlements_created_since(since)
+    named = literal([each.external_id for each in shown], ARRAY(Text))
+    query = select(slot).where(
+        slot.c.partner == eyes.partner.name,
+        or_(slot.c.external_id == any_(named), slot.c.first_sent_at >= since),
+    )
+    with eyes.ledger.transaction() as tx:
+        slots = [
+            KnownSlot(
+                row.external_id,
+                row.business_date,
+                State(row.state),
+                row.settlement_id,
+                row.first_sent_at,
+                row.updated_at,
+            )
+            for row in tx.execute(query)
+        ]
+        ignored = ignored_among(tx, eyes.partner.name, [each.id for each in shown])
+    return Comparison(
+        since,
+        started,
+        {each.external_id: each for each in shown},
+        {each.external_id: each for each in slots},
+        ignored,
+    )
+
+
+def changed_at_partner(eyes: Eyes, compared: Comparison) -> Iterator[Finding]:
+    """Slots that are concluded in the ledger and are not what the partner shows any more.
+
+    An open slot is the business of its run, a diverged one that of a question.
+    """
+    for external_id, known in compared.slots.items():
+        if known.updated_at >= compared.started:
+            continue  # changed while we were reading: both sides are compared an hour later
+        change = _change(eyes, compared, known)
+        if change:
+            text = (
+                f"{change}: stop the partner, ask it what happened, then run the date again, which "
+                "takes in what is shown"
+            )
+            yield Finding(
+                Kind.STATE_CHANGED,
+                eyes.partner.name,
+                text,
+                business_date=known.business_date,
+                external_id=external_id,
+            )
+
+
+def _change(eyes: Eyes, compared: Comparison, known: KnownSlot) -> str | None:
+    shown = compared.shown.get(known.external_id)
+    held = f"is {known.state.value} in the ledger"
+    if shown is None:
+        gone = (
+            known.state is State.COMPLETED
+            and known.first_sent_at is not None
+            and compared.since < known.first_sent_at < eyes.now - LISTED_WITHIN
+        )
+        return f"{held}, and the partner does not list it any more" if gone else None
+    if known.state in {State.COMPLETED, State.REJECTED}:
+        if (shown.id, shown.status) == (known.settlement_id, known.state.value):
+            return None
+        return f"{held} as {known.settlement_id}, and the partner shows {shown.status} {shown.id}"
+    if known.state in FREE:
+        return f"{held}, and the partner shows it {shown.status} as {shown.id}"
+    return None
+
+
+def unknown_at_partner(eyes: Eyes, compared: Comparison) -> Iterator[Finding]:
+    """Settlements that the ledger does not know: under our prefix, or somebody else's."""
+    for each in compared.shown.values():
+        if each.external_id in compared.slots or each.id in compared.ignored:
+            continue
+        identity = parse_external_id(each.external_id)
+        said = f"the partner shows it {each.status}, created {each.created_at.isoformat()}, and "
+        if identity is not None and identity.partner == eyes.partner.name:
+            yield Finding(
+                Kind.UNKNOWN_SETTLEMENT,
+                eyes.partner.name,
+                f"{said}the ledger does not know it: find out whether the ledger was restored or "
+                "somebody else settles under our name, then run the date, which adopts it",
+                business_date=identity.business_date,
+                external_id=each.external_id,
+            )
+        elif eyes.partner.foreign_settlements == "stop":
+            yield Finding(
+                Kind.FOREIGN_SETTLEMENT,
+                eyes.partner.name,
+                f"{said}this project did not make it: `settlement record` it for a date, or "
+                "`settlement ignore` it; until then no run sends anything",
+                external_id=each.external_id,
+            )
+
+
+def differences(eyes: Eyes, compared: Comparison) -> Sequence[Finding]:
+    """Everything in which the two sides differ."""
+    return [*changed_at_partner(eyes, compared), *unknown_at_partner(eyes, compared)]
