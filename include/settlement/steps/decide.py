@@ -24,6 +24,7 @@ from settlement.question import (
     Subject,
     require_fitting,
     require_undecided,
+    takes_a_run,
 )
 from settlement.steps.placing import shown_now
 from settlement.steps.question_text import body_of, title_of
@@ -69,8 +70,7 @@ def decide(
         with ledger.transaction() as tx:
             answered = record_choice(tx, partner.name, asked.digest, choice, reason, actor)
             _require_current(tx, asked)
-    left_diverged = asked.subject is Subject.DIVERGED and choice is Choice.LEAVE
-    return Decided(answered, run_again=not left_diverged and asked.subject is not Subject.APPROVAL)
+    return Decided(answered, run_again=takes_a_run(answered))
 
 
 def _require_answerable(tx: Connection, asked: Question, choice: Choice, actor: Actor) -> None:
