@@ -175,9 +175,9 @@ def require_none_diverged(slots: Sequence[Slot]) -> None:
     if diverged:
         listed = "; ".join(f"{slot.external_id}: {slot.reason}" for slot in diverged)
         raise DivergedSlotError(
-            f"{listed}. Nothing new is sent for this date until a person decides: compare with "
-            "`settlement show`, then take what the partner shows as booked with "
-            "`settlement record`"
+            f"{listed}. Nothing new is sent for this date until a person decides: `settlement "
+            "decide` lists the question, `adopt` takes as booked what the partner shows, `leave` "
+            "keeps the date red. What was left is taken later with `settlement record`"
         )
 
 

@@ -45,8 +45,9 @@ def raise_unless_done(slot: Slot, evidence: Answered | None) -> None:
             raise RefusedError(_refused(slot, said))
         case State.DIVERGED:
             raise DivergedSlotError(
-                f"{slot.external_id}: {slot.reason}. Compare both sides with `settlement show`; "
-                "a person decides"
+                f"{slot.external_id}: {slot.reason}. A person compares both sides and decides: "
+                "`settlement decide` lists the question, `adopt` takes as booked what the partner "
+                "shows, `leave` keeps the date red"
             )
         case _:
             _raise_for_open(slot, evidence, said)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from settlement.amounts import display
@@ -93,8 +93,8 @@ def _history(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[str]:
             "right and *leave* settles them a second time."
         )
     yield (
-        "- **settle**: the warehouse is right as it is now. The next run moves the change: it takes "
-        "back, or gives, what settled trades no longer add up to.\n"
+        "- **settle**: the warehouse is right as it is now. The next run moves the change: what "
+        "was settled and is not there any more is taken back.\n"
         "- **leave**: what was settled stays. The change moves no money, in this run or later "
         "ones; late trades still settle. Not the answer for a load that is half done: have it "
         "completed, and run the date again."
@@ -144,7 +144,7 @@ def _amount(amount: int, currency: str, currencies: Currencies) -> str:
     return f"{display(amount, 0)} base units"
 
 
-def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]], of: int = 0) -> str:
+def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], of: int = 0) -> str:
     """A Markdown table of the first rows, and how many more there are.
 
     :param of: how many there are in all, where `rows` holds only the first
