@@ -27,11 +27,15 @@ class AirflowRest:
         answer.raise_for_status()
         self._headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
-    def call(self, method: str, path: str, content: object = None) -> Any:
-        """One call of version 2 of the API."""
-        answer = requests.request(
-            method, f"{self._url}/api/v2/{path}", json=content, headers=self._headers, timeout=30
+    def send(self, method: str, path: str, content: object = None) -> requests.Response:
+        """One call of version 2 of the API, whatever it answers."""
+        return requests.request(
+            method, f"{self._url}/api/v2/{path}", json=content, headers=self._headers, timeout=60
         )
+
+    def call(self, method: str, path: str, content: object = None) -> Any:
+        """One call that must succeed; its answer."""
+        answer = self.send(method, path, content)
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
 

@@ -1,0 +1,51 @@
+"""Play one story: `python -m clear_fuzz --minutes 30 --seed 1`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from clear_fuzz.books import NotEqual
+from clear_fuzz.site import running_site
+from clear_fuzz.story import Story
+from settlement.ledger.embedded import home
+
+DAYS = 13
+"""Ten that are backfilled, and three for the schedule."""
+
+
+def main() -> int:
+    """Act for so many minutes, put all right, compare; 1 if a promise was broken."""
+    parser = argparse.ArgumentParser(prog="clear_fuzz", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30, help="how long actions go on")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--days", type=int, default=DAYS, help="business dates")
+    arguments = parser.parse_args()
+    log = home() / "clear_fuzz" / f"seed-{arguments.seed}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(f"{' '.join(sys.argv[1:])}\n")
+    console = Console(highlight=False)
+    console.print(f"Every action is written to {log}")
+    folder = Path(tempfile.mkdtemp(prefix="fuzz"))
+    with running_site(folder, arguments.seed, arguments.days) as site:
+        story = Story(site, log)
+        try:
+            story.play(arguments.minutes * 60)
+        except NotEqual as broken:
+            console.print(log.read_text(), markup=False)
+            console.print(f"seed {arguments.seed}: {broken}; {folder} is kept", markup=False)
+            return 1
+        table = Table("what", "number", title=f"seed {arguments.seed}")
+        for what, number in story.rows():
+            table.add_row(what, f"{number:,}")
+        console.print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

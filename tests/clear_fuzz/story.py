@@ -1,0 +1,148 @@
+"""A seeded story: a backfill, actions by chance, the end at which everything is put right."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from datetime import date
+from pathlib import Path
+from time import monotonic
+
+from clear_fuzz.actions import Actions
+from clear_fuzz.books import Books, NotEqual
+from clear_fuzz.faults import Partner
+from clear_fuzz.runs import Run
+from clear_fuzz.site import Site
+
+MOST_RUNS_AT_WORK = 8
+LONGEST_PAUSE_S = 3
+FIRST_TASK = "compute_net_positions"
+"""What the runbook says to clear, with downstream, when a date is red and nothing helps."""
+
+
+class Story:
+    """One story on a site whose DAG is paused still."""
+
+    def __init__(self, site: Site, log: Path) -> None:
+        self._site = site
+        self._partner = Partner(site.chance, site.sandbox, site.store)
+        self._books = Books(site.sandbox, site.ledger, site.trades)
+        self._actions = Actions(site, self._partner)
+        self._started = monotonic()
+        self._log = log
+        self.counts: Counter[str] = Counter()
+
+    def play(self, seconds: float) -> None:
+        """Act for so long, put everything right, and compare.
+
+        :raises NotEqual: if a promise does not hold; the log says what was done until then
+        """
+        try:
+            self._begin()
+            deadline = monotonic() + seconds
+            while monotonic() < deadline:
+                self._act()
+            self._put_right()
+            self._compare()
+        except NotEqual as broken:
+            self._tell("NOT EQUAL", str(broken))
+            raise
+
+    def _begin(self) -> None:
+        """Faults are on from the first request; the first runs are a backfill's."""
+        site = self._site
+        self._tell("faults", self._partner.fail())
+        first, last = site.days[0], site.days[-3]
+        self._tell("backfill", f"{first} to {last}: {site.runs.backfill(first, last, 'none')}")
+        site.runs.unpause()
+
+    def _act(self) -> None:
+        kind, done = self._actions.next()
+        self.counts[kind] += 1
+        self._tell(kind, done)
+        self._books.check()
+        self._site.stack.require_alive()
+        self._pause()
+
+    def _pause(self) -> None:
+        """Let the scheduler work: a little, and longer while many runs are at work."""
+        pause = threading.Event()
+        pause.wait(self._site.chance.uniform(0, LONGEST_PAUSE_S))
+        while sum(not run.finished for run in self._site.runs.all()) > MOST_RUNS_AT_WORK:
+            pause.wait(1)
+            self._books.check()
+
+    # the end
+
+    def _put_right(self) -> None:
+        """What on-call does in the morning: clear what failed once, then as the runbook says."""
+        self._partner.be_well()
+        self._tell("the partner is well again", "")
+        for run in self._quiet():
+            if run.state == "failed":
+                self._clear("clear what failed", run)
+        self._quiet()
+        for day in self._site.days:
+            if self._red(day):
+                self._recompute(day)
+        self._quiet()
+
+    def _clear(self, kind: str, run: Run) -> None:
+        self.counts[kind] += 1
+        self._tell(kind, f"{run.id}: {self._site.runs.clear_run(run, only_failed=True)}")
+
+    def _recompute(self, day: date) -> None:
+        run = self._site.runs.newest_of(day)
+        assert run is not None, f"{day} has no run"
+        answer = self._site.runs.clear_tasks(run, [FIRST_TASK], include_downstream=True)
+        self.counts["clear as the runbook says"] += 1
+        self._tell("clear as the runbook says", f"{run.id}, since {self._red(day)}: {answer}")
+
+    def _red(self, day: date) -> str:
+        """Why somebody has to do something about a date; empty if nobody has."""
+        run = self._site.runs.newest_of(day)
+        state = run.state if run else "missing"
+        colour = "" if state == "success" else f"its newest run is {state}; "
+        return colour + self._books.left_on(day)
+
+    def _quiet(self) -> list[Run]:
+        runs = self._site.runs.wait_until_quiet()
+        self._books.check()
+        self._tell("quiet", f"{Counter(run.state for run in runs)}")
+        return runs
+
+    # the comparison
+
+    def _compare(self) -> None:
+        for day in self._site.days:
+            red = self._red(day)
+            if red:
+                raise NotEqual(f"{day} was put right and is not: {red}")
+        verified = self._site.command("verify", "demo")
+        if verified.returncode != 0:
+            raise NotEqual(f"settlement verify: {verified.stdout} {verified.stderr}")
+        for run in self._site.runs.all():
+            by_itself = run.state == "success" and run.id not in self._actions.marked
+            if by_itself and not self._books.proofs[run.id]:
+                raise NotEqual(f"{run.id} is green, but its gate has proved nothing")
+        self._tell("equal", verified.stdout.strip())
+
+    def rows(self) -> list[tuple[str, int]]:
+        """What there was of everything, for the table."""
+        runs = self._site.runs.all()
+        clears = sum(count for kind, count in self.counts.items() if kind.startswith("clear"))
+        return [
+            *sorted(self.counts.items()),
+            ("actions", self.counts.total()),
+            ("clears", clears),
+            ("runs", len(runs)),
+            ("tries of tasks", sum(task.tries for task in self._site.runs.tasks("~"))),
+            ("requests booked", self._books.requests_booked),
+            ("proofs of settled dates", sum(self._books.proofs.values())),
+            ("dates", len(self._site.days)),
+            ("difference", 0),
+        ]
+
+    def _tell(self, what: str, details: str) -> None:
+        with self._log.open("a") as log:
+            log.write(f"{monotonic() - self._started:7.1f} {what}: {details}\n")

@@ -1,0 +1,95 @@
+"""The warehouse: late trades reach it, its loader locks it, and what its trades come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from partner_sandbox.demo_trades import add_late_trades
+from partner_sandbox.demo_world import DEMO_CURRENCIES, demo_connections
+from settlement.business_calendar import BusinessCalendar
+from settlement.values import PositionKey
+
+Net = dict[PositionKey, int]
+HOUSE = "house"
+LONGEST_LOCK_S = 60
+SECOND = timedelta(seconds=1)
+
+busy = retry(
+    retry=retry_if_exception_type(duckdb.IOException),
+    wait=wait_fixed(0.05),
+    stop=stop_after_delay(LONGEST_LOCK_S),
+    reraise=True,
+)
+"""The loader waits while tasks read: DuckDB itself does not."""
+
+
+class Trades:
+    """All trades of the dates, and every sum that they ever came to."""
+
+    def __init__(self, path: Path, calendar: BusinessCalendar, days: Sequence[date]) -> None:
+        self._path = path
+        self._calendar = calendar
+        self._recorded = datetime.now(UTC)
+        self._ever: dict[date, list[Net]] = {day: [self._net(day)] for day in days}
+
+    def owed(self, day: date) -> Net:
+        """Net positions of a date as of now."""
+        return self._ever[day][-1]
+
+    def ever_owed(self, day: date) -> list[Net]:
+        """Net positions of a date after each load, oldest first."""
+        return self._ever[day]
+
+    def load_late(self, day: date, count: int, seed: int) -> None:
+        """Trades of a date are recorded now, later than all that were recorded before."""
+        self._recorded = max(self._recorded + SECOND, datetime.now(UTC))
+        self._add(day, count, seed)
+        self._ever[day].append(self._net(day))
+
+    @busy
+    def hold(self) -> duckdb.DuckDBPyConnection:
+        """The loader has the file open: until it closes it, no task can read."""
+        return duckdb.connect(str(self._path))
+
+    @busy
+    def _add(self, day: date, count: int, seed: int) -> None:
+        add_late_trades(
+            self._path,
+            "demo",
+            self._calendar.window(day),
+            [each.id for each in demo_connections()],
+            DEMO_CURRENCIES,
+            count=count,
+            recorded_at=self._recorded,
+            seed=seed,
+        )
+
+    @busy
+    def _net(self, day: date) -> Net:
+        """Plain sums over the rows, by none of the project's queries."""
+        window = self._calendar.window(day)
+        net: Net = {}
+        with closing(duckdb.connect(str(self._path), read_only=True)) as database:
+            rows = database.execute(
+                "SELECT buyer_connection_id, seller_connection_id, base_currency, quote_currency, "
+                "base_quantity::HUGEINT, quote_quantity::HUGEINT, buyer_fee::HUGEINT, "
+                "seller_fee::HUGEINT FROM trades WHERE executed_at >= ? AND executed_at < ?",
+                [window.start, window.end],
+            ).fetchall()
+        for buyer, seller, base, quote, bought, paid, buyer_fee, seller_fee in rows:
+            for client, currency, amount in (
+                (buyer, base, bought),
+                (buyer, quote, -paid - buyer_fee),
+                (seller, base, -bought),
+                (seller, quote, paid - seller_fee),
+            ):
+                if client != HOUSE:
+                    key = PositionKey(client, currency)
+                    net[key] = net.get(key, 0) + amount
+        return {key: amount for key, amount in net.items() if amount}
