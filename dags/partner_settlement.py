@@ -10,6 +10,7 @@ from airflow.sdk import DAG, Label, TriggerRule
 
 from settlement.partner_file import PartnerFile, load_partners
 from settlement_airflow import dag_parts
+from settlement_airflow.operators import ask
 from settlement_airflow.operators.conclude import (
     BranchOnResponseOperator,
     ReconcileConflictsOperator,
@@ -44,7 +45,17 @@ def settle_dag(partner: PartnerFile) -> DAG:
         build = BuildRequestsOperator(
             task_id="build_requests", partner=name, computed=compute.output, pool=pool
         )
-        sign = SignRequestsOperator(task_id="sign_requests", partner=name)
+        request_approval = ask.RequestApprovalOperator(task_id="request_approval", partner=name)
+        await_approval = ask.AwaitApprovalOperator(
+            task_id="await_approval",
+            partner=name,
+            trigger_rule=TriggerRule.NONE_FAILED,  # skipped: there is nothing to ask for
+        )
+        sign = SignRequestsOperator(
+            task_id="sign_requests",
+            partner=name,
+            trigger_rule=TriggerRule.NONE_FAILED,  # skipped: nothing had to be approved
+        )
         submit = SubmitRequestsOperator.partial(
             task_id="submit_requests",
             partner=name,
@@ -71,6 +82,14 @@ def settle_dag(partner: PartnerFile) -> DAG:
             pool=pool,
             trigger_rule=TriggerRule.ALL_DONE,  # what reconciliation finds pending is awaited too
         )
+        questions = ask.QuestionsForPeopleOperator(
+            task_id="questions_for_people", partner=name, trigger_rule=TriggerRule.ALL_DONE
+        )
+        ask_people = ask.AskPeopleOperator.partial(
+            task_id="ask_people",
+            map_index_template="{{ task.trigger_run_id }}",
+            doc_md=ask.AskPeopleOperator.__doc__,
+        ).expand_kwargs(questions.output)
         verify = VerifySettledOperator(
             task_id="verify_settled",
             partner=name,
@@ -79,15 +98,17 @@ def settle_dag(partner: PartnerFile) -> DAG:
             trigger_rule=TriggerRule.ALL_DONE,
         )
 
-        wait >> compute >> build >> sign >> submit >> branch
+        wait >> compute >> build >> request_approval >> await_approval >> sign >> submit >> branch
         branch >> Label("200") >> settled
         branch >> Label("nothing") >> nothing_to_settle
         branch >> Label("409") >> reconcile >> Label("pending after all") >> wait_for_partner
         branch >> Label("pending") >> wait_for_partner
         # Every task that does work, so that a partial clear cannot let the gate run first; never
         # the branch itself: what a branch does not follow is skipped, and a skipped leaf is green.
-        working = [wait, compute, build, sign, submit, settled, nothing_to_settle, reconcile]
-        [*working, wait_for_partner] >> verify
+        working = [wait, compute, build, request_approval, await_approval, sign, submit]
+        working += [settled, nothing_to_settle, reconcile, wait_for_partner]
+        working >> questions
+        [*working, questions, ask_people] >> verify
     return dag
 
 

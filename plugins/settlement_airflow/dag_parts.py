@@ -31,6 +31,8 @@ from settlement_airflow.retry import (
 POOL = "partner_api"
 TAGS = ["settlement"]
 RUNS_AT_A_TIME = 16
+QUESTIONS_AT_A_TIME = 1000
+"""A parked question counts as a run at work: the default of 16 would hide the others."""
 RUNBOOKS = Path(settlement.__file__).resolve().parent.parent / "runbooks"
 RETRYING: dict[str, Any] = {
     "retries": RETRIES,
@@ -89,14 +91,31 @@ def date_form() -> dict[str, Param]:
 def preview_form(partner_names: list[str]) -> dict[str, Param]:
     """Form of the preview."""
     return {
-        "partner": Param(
-            partner_names[0] if len(partner_names) == 1 else None,
-            type=["null", "string"],
-            enum=[None, *partner_names],
-            title="Partner",
-        ),
+        "partner": _one_of(partner_names),
         "business_date": Param(None, type=["null", "string"], format="date", title="Business date"),
     }
+
+
+def question_form(partner_names: list[str]) -> dict[str, Param]:
+    """Which question a run of settlement_decision asks; never amounts."""
+    return {
+        "partner": _one_of(partner_names),
+        "digest": Param(
+            None,
+            type=["null", "string"],
+            title="Question",
+            description="Its digest, or how it begins, as `settlement decide <partner>` lists it.",
+        ),
+    }
+
+
+def _one_of(partner_names: list[str]) -> Param:
+    return Param(
+        partner_names[0] if len(partner_names) == 1 else None,
+        type=["null", "string"],
+        enum=[None, *partner_names],
+        title="Partner",
+    )
 
 
 def broken_dag(name: str, problem: ConfigurationError) -> DAG:

@@ -18,6 +18,8 @@ WORKING = {
     "wait_for_trades",
     "compute_net_positions",
     "build_requests",
+    "request_approval",
+    "await_approval",
     "sign_requests",
     "submit_requests",
     "settled",
@@ -25,6 +27,7 @@ WORKING = {
     "reconcile_conflicts",
     "await_settlement",
 }
+ASKING = {"questions_for_people", "ask_people"}
 
 
 def dags() -> dict[str, Any]:
@@ -45,12 +48,32 @@ def test_the_gate_is_the_only_leaf_and_sees_every_task_that_works(settle: Any) -
     leaves = {task.task_id for task in settle.tasks if not task.downstream_task_ids}
     assert leaves == {"verify_settled"}
     gate = settle.get_task("verify_settled")
-    assert gate.upstream_task_ids == WORKING
+    assert gate.upstream_task_ids == WORKING | ASKING
     assert gate.trigger_rule == "all_done"
-    assert {task.task_id for task in settle.tasks} == WORKING | {
+    assert {task.task_id for task in settle.tasks} == WORKING | ASKING | {
         "branch_on_response",
         "verify_settled",
     }
+
+
+def test_people_are_asked_however_the_work_ended(settle: Any) -> None:
+    """After every task that works, failed or not, so that a build that fails reaches them too."""
+    questions = settle.get_task("questions_for_people")
+    assert questions.upstream_task_ids == WORKING
+    assert questions.trigger_rule == "all_done"
+    assert settle.get_task("ask_people").upstream_task_ids == {"questions_for_people"}
+
+
+def test_a_date_that_needs_no_approval_is_signed_all_the_same(settle: Any) -> None:
+    """The two tasks of the approval are skipped then; what failed before them stops the signing."""
+    assert settle.get_task("request_approval").upstream_task_ids == {"build_requests"}
+    for task_id, upstream in (
+        ("await_approval", "request_approval"),
+        ("sign_requests", "await_approval"),
+    ):
+        task = settle.get_task(task_id)
+        assert task.upstream_task_ids == {upstream}
+        assert task.trigger_rule == "none_failed"
 
 
 def test_the_branch_is_not_mapped_and_follows_the_four_ways(settle: Any) -> None:
@@ -115,6 +138,7 @@ def test_a_broken_partner_file_breaks_nobody_else(day: AirflowDay) -> None:
         "settle_broken",
         "settle_Not_A_Name",
         "settlement_preview",
+        "settlement_decision",
     }
     assert [task.task_id for task in found["settle_broken"].tasks] == ["partner_file_is_wrong"]
     run = ended(day.dag("settle_broken").test(logical_date=None))

@@ -86,6 +86,11 @@ def actor_of(context: Context) -> Actor:
     )
 
 
+def in_this_process(context: Context) -> bool:
+    """Whether the run is one of `settlement run`: it never parks, and starts no other DAG."""
+    return bool(context["dag_run"].triggering_user_name == IN_PROCESS)
+
+
 class SettlementOperator(BaseOperator):
     """Base of the operators of a run.
 

@@ -1,0 +1,156 @@
+"""Asking people: one run of the DAG settlement_decision for each question that is open."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from settlement.errors import ApprovalMissingError
+from settlement.ledger.database import Ledger
+from settlement.ledger.questions import open_questions
+from settlement.question import SHORT, Question, Subject
+from settlement_airflow.connections import opened_ledger
+from settlement_airflow.operators.base import (
+    SettlementOperator,
+    Work,
+    airflow_errors,
+    in_this_process,
+    work_of,
+)
+
+DECISION_DAG = "settlement_decision"
+APPROVAL_POLL = timedelta(minutes=1)
+UNFINISHED = ["queued", "running"]
+
+
+class AskPeopleOperator(TriggerDagRunOperator):
+    """Starts the run of settlement_decision that asks one question.
+
+    A run that is asking it already is left alone. One that has ended, while the question is still
+    open, is started over: the answer was refused, or the question was out of date for a while.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("doc_md", type(self).__doc__)
+        super().__init__(
+            trigger_dag_id=DECISION_DAG,
+            logical_date=None,  # the default is now, and two runs cannot have the same
+            reset_dag_run=True,
+            fail_when_dag_is_paused=True,  # else the question waits unseen
+            openlineage_inject_parent_info=False,
+            **kwargs,
+        )
+
+    def execute(self, context: Context) -> None:
+        """Ask, unless the question is being asked."""
+        asking = context["ti"].get_dr_count(
+            dag_id=DECISION_DAG, run_ids=[str(self.trigger_run_id)], states=UNFINISHED
+        )
+        if asking:
+            raise AirflowSkipException(f"{self.trigger_run_id} is asking it already")
+        super().execute(context)
+
+
+class RequestApprovalOperator(AskPeopleOperator):
+    """Asks for the approval that the date's requests need; skipped if they need none.
+
+    `settlement run` never asks: its run of the DAG is private to that command.
+
+    :param partner: name of the partner file
+    """
+
+    def __init__(self, *, partner: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.partner = partner
+
+    def execute(self, context: Context) -> None:
+        """Ask for it."""
+        with airflow_errors():
+            work = work_of(self.partner, context)
+            with opened_ledger(work.partner.ledger_conn_id) as ledger:
+                asked = open_approval(ledger, work)
+        if asked is None or in_this_process(context):
+            raise AirflowSkipException("there is no approval to be asked for")
+        self.trigger_run_id, self.conf = run_id_of(asked), conf_of(asked)
+        super().execute(context)
+
+
+class AwaitApprovalOperator(SettlementOperator):
+    """Waits until a person has answered whether the date may be settled; no worker is occupied.
+
+    Skipped if nobody is asked. Red once `approval.wait` of the partner file is over. What was
+    answered is not looked at here: sign_requests signs only what is approved.
+    """
+
+    def step(self, work: Work, context: Context) -> None:
+        """Wait if a question is open."""
+        self._wait_while_open(work, context)
+        raise AirflowSkipException("nothing waits for an approval")
+
+    def resume(self, context: Context, event: object = None) -> None:  # noqa: ARG002
+        """Look again; return once there is an answer."""
+        with airflow_errors():
+            self._wait_while_open(work_of(self.partner, context), context)
+
+    def _wait_while_open(self, work: Work, context: Context) -> None:
+        with opened_ledger(work.partner.ledger_conn_id) as ledger:
+            asked, now = open_approval(ledger, work), ledger.now()
+        if asked is None:
+            return
+        deadline = asked.asked_at + work.partner.approval.wait
+        if in_this_process(context) or now >= deadline:
+            raise ApprovalMissingError(_unanswered(asked))
+        self.log.info("No answer to question %s yet; waiting until %s", asked.digest, deadline)
+        moment = min(deadline, now + APPROVAL_POLL)
+        self.defer(trigger=DateTimeTrigger(moment=moment), method_name="resume")
+
+
+class QuestionsForPeopleOperator(SettlementOperator):
+    """Lists the questions of the date that wait for a person, one mapped ask_people each.
+
+    Skipped if there is none, and in a run by `settlement run`, whose Airflow asks nobody.
+    """
+
+    def step(self, work: Work, context: Context) -> list[dict[str, Any]]:
+        """Arguments of each ask_people."""
+        partner = work.partner
+        with opened_ledger(partner.ledger_conn_id) as ledger, ledger.transaction() as tx:
+            asked = open_questions(tx, partner.name, work.business_date)
+        for each in asked:
+            self.log.warning("Waits for a person: %s %s", each.subject, each.digest[:SHORT])
+        if not asked or in_this_process(context):
+            raise AirflowSkipException("nobody is asked")
+        return [{"trigger_run_id": run_id_of(each), "conf": conf_of(each)} for each in asked]
+
+
+def open_approval(ledger: Ledger, work: Work) -> Question | None:
+    """The question whether the date may be settled, while it is open."""
+    with ledger.transaction() as tx:
+        asked = open_questions(tx, work.partner.name, work.business_date)
+    return next((each for each in asked if each.subject is Subject.APPROVAL), None)
+
+
+def run_id_of(asked: Question) -> str:
+    """Run of settlement_decision that asks it: one for each question, whoever starts it."""
+    about = asked.external_id or f"{asked.partner}-{asked.business_date}"
+    return f"{about}-{asked.digest[:SHORT]}"
+
+
+def conf_of(asked: Question) -> dict[str, str]:
+    """What that run is told: which question, never amounts."""
+    return {"partner": asked.partner, "digest": asked.digest}
+
+
+def _unanswered(asked: Question) -> str:
+    digest = asked.digest[:SHORT]
+    return (
+        f"{asked.partner} {asked.business_date}: nobody has approved the requests of this date "
+        f"(question {digest}). Somebody other than {asked.asked_by} answers it under Required "
+        f"Actions, or with `settlement decide {asked.partner} {digest} approve --reason …`; then "
+        "run the date again"
+    )
