@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -24,7 +24,7 @@ from settlement.question import (
 )
 from settlement.values import Actor, Line, PositionKey, as_lines
 from settlement.warehouse import WarehouseSnapshot
-from settlement.warehouse.history import Change, against, change_in_history, without
+from settlement.warehouse.history import Change, Returning, change_in_history, returning, without
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class ChangedDate:
 
     `baseline`: the snapshot that the change is relative to. A snapshot that was frozen without a
     change passes its baseline on, so that the same change is the same question in every later run.
-    `returning`: late trades that go against the change. They are part of the question, because
-    trades that were loaded again under a new `recorded_at` would be settled a second time.
+    `returning`: late trades that may be the ones that went. They are part of the question: if the
+    change is left, trades that were loaded again under a new `recorded_at` settle a second time.
     """
 
     partner: str
@@ -62,12 +62,12 @@ class ChangedDate:
     window: str
     baseline: int
     change: Change
-    returning: Mapping[PositionKey, int]
+    returning: Returning
     late_trades: int
 
     @property
     def digest(self) -> str:
-        """Names the question: the change and what goes against it, not the whole reading."""
+        """Names the question: the change and what may undo it, not the whole reading."""
         return digest_over(
             Subject.HISTORY,
             self.partner,
@@ -76,7 +76,7 @@ class ChangedDate:
             self.baseline,
             self.change.count,
             lines_in_facts(as_lines(self.change.amounts)),
-            lines_in_facts(as_lines(self.returning)),
+            self.returning.digest,
         )
 
     def facts(self) -> dict[str, Any]:
@@ -89,7 +89,8 @@ class ChangedDate:
             "trades_are": self.change.count_is,
             "late_trades": self.late_trades,
             "changed_positions": len(keys),
-            "going_back": len(self.returning),
+            "returning_trades": self.returning.count,
+            "returning_examples": list(self.returning.examples),
             "positions": [self._position(key) for key in keys[:SHOWN_LINES]],
             "totals": totals_in_facts(as_lines(self.change.amounts)),
         }
@@ -101,7 +102,7 @@ class ChangedDate:
             "currency": key.currency,
             "was": str(was),
             "is": str(now),
-            "late": str(self.returning.get(key, 0)),
+            "late": str(self.returning.amounts.get(key, 0)),
         }
 
 
@@ -129,7 +130,7 @@ def ruling_on_history(
         )
     if change is None:
         return None
-    returning = against(change, reading.net_positions())
+    suspects = returning(change, reading.trades_recorded_after(previous.watermark))
     late_trades = reading.trade_count() - change.count_is
     with ledger.transaction() as tx:
         changed = ChangedDate(
@@ -138,7 +139,7 @@ def ruling_on_history(
             str(previous.window),
             _baseline(tx, previous),
             change,
-            returning,
+            suspects,
             late_trades,
         )
         choice = choice_on(tx, partner, changed.digest)
@@ -172,10 +173,10 @@ def _ask(tx: Connection, changed: ChangedDate, actor: Actor) -> None:
 
 def _undecided(changed: ChangedDate) -> HistoryChangedError:
     warning = ""
-    if changed.returning:
+    if changed.returning.count:
         warning = (
-            f"Late trades go against the change on {len(changed.returning)} position(s): perhaps "
-            "the same trades, loaded again under a new recorded_at. "
+            f"{changed.returning.count} late trade(s) ({', '.join(changed.returning.examples)}) "
+            "may be the same ones, loaded again under a new recorded_at. "
         )
     return HistoryChangedError(
         f"{changed.partner} {changed.business_date}: trades that an earlier snapshot has read have "

@@ -74,7 +74,7 @@ def _history(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[str]:
         f"are there now, and {facts['late_trades']:,} were recorded since. Positions that changed: "
         f"{facts['changed_positions']:,}."
     )
-    returning = facts["going_back"] > 0
+    returning = facts["returning_trades"] > 0
     names = ("was", "is", "late") if returning else ("was", "is")
     rows = [
         (
@@ -88,9 +88,9 @@ def _history(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[str]:
     yield _totals("change", facts["totals"], currencies)
     if returning:
         yield (
-            f"**Late trades go against the change on {facts['going_back']:,} position(s).** If "
-            "they are the same trades, loaded again under a new `recorded_at`, then *settle* is "
-            "right and *leave* settles them a second time."
+            f"**{facts['returning_trades']:,} late trade(s) may be the ones that went**, such as "
+            f"{', '.join(facts['returning_examples'])}. If they are, loaded again under a new "
+            "`recorded_at`, then *settle* is right and *leave* settles them a second time."
         )
     yield (
         "- **settle**: the warehouse is right as it is now. The next run moves the change: what "

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from settlement.values import Line, PositionKey, Positions
+from settlement.warehouse.reader import TradeRow
 
 EXAMPLES = 5
+HOUSE = "house"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +74,58 @@ def change_in_history(
     return Change(previous_count, count_until, changed)
 
 
-def against(change: Change, lines: Iterable[Line]) -> dict[PositionKey, int]:
-    """What late trades take back of a change: their amounts where they go the other way.
+@dataclass(frozen=True, slots=True)
+class Returning:
+    """Late trades that may be the ones that went, loaded again under a new `recorded_at`.
 
-    Trades that vanished may be among the late ones, loaded again under a new `recorded_at`.
-
-    :param lines: net positions of the whole reading
+    `digest` is over their ids; `examples` are the first of these; `amounts` is their effect on the
+    changed positions.
     """
-    whole = {line.key: line.amount for line in lines if line.key in change.positions}
-    late = {key: whole.get(key, 0) - now for key, (_, now) in change.positions.items()}
-    amounts = change.amounts
-    return {key: amount for key, amount in late.items() if amount * amounts[key] < 0}
+
+    count: int
+    digest: str
+    examples: tuple[str, ...]
+    amounts: dict[PositionKey, int]
+
+
+def returning(change: Change, late_trades: Iterable[TradeRow]) -> Returning:
+    """The late trades that could undo a change: to be settled by themselves only if they do not.
+
+    That is a trade whose every effect is on a changed position, one at least against the change.
+    What was read before is not kept trade by trade, so a person has to tell by the ids.
+    """
+    changed = change.amounts
+    ids = hashlib.sha256()
+    examples: list[str] = []
+    amounts: dict[PositionKey, int] = {}
+    count = 0
+    for trade in late_trades:
+        effects = _effects(trade)
+        if not _could_undo(effects, changed):
+            continue
+        count += 1
+        ids.update(f"{trade.trade_id}\n".encode())
+        if len(examples) < EXAMPLES:
+            examples.append(trade.trade_id)
+        for key, effect in effects.items():
+            amounts[key] = amounts.get(key, 0) + effect
+    return Returning(count, ids.hexdigest(), tuple(examples), amounts)
+
+
+def _effects(trade: TradeRow) -> dict[PositionKey, int]:
+    """What a trade moves, for each of its clients."""
+    sides = {trade.buyer_connection_id, trade.seller_connection_id} - {None, HOUSE}
+    keys = (
+        PositionKey(str(side), currency)
+        for side in sides
+        for currency in (trade.base_currency, trade.quote_currency)
+    )
+    return {key: effect for key in keys if (effect := trade.effect_on(*key)) != 0}
+
+
+def _could_undo(effects: Positions, changed: Positions) -> bool:
+    inside = bool(effects) and effects.keys() <= changed.keys()
+    return inside and any(effect * changed[key] < 0 for key, effect in effects.items())
 
 
 def without(change: Positions, lines: Iterator[Line]) -> Iterator[Line]:
