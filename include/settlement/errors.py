@@ -5,6 +5,7 @@
     │   ├── BindingConflictError      another name, URL or enterprise is bound to this account
     │   ├── LedgerVersionError        the ledger's schema is older or newer than this code
     │   └── SigningKeyError           the signing key is missing, malformed or of another network
+    ├── SignerUnavailableError        the remote signer does not answer (retryable)
     ├── DateNotDueError               the business date cannot be settled now
     ├── WindowConflictError           a window would overlap one that is already frozen
     ├── WarehouseError                the warehouse cannot be trusted for this date
@@ -78,6 +79,13 @@ class SigningKeyError(ConfigurationError):
     """The signing key is missing, malformed or of another network."""
 
     runbook = "signing-key"
+
+
+class SignerUnavailableError(SettlementError):
+    """The remote signer does not answer, or not in a way that can be understood."""
+
+    runbook = "signer-unavailable"
+    retryable = True
 
 
 class DateNotDueError(SettlementError):

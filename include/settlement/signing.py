@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection, Iterable
 from typing import Final, NoReturn, Protocol, Self, final
 
 from coincurve import PrivateKey, PublicKey
 
+from settlement.errors import SigningKeyError
 from settlement.extended_key import checked_public_key, private_key_of, public_key_of
 
 _PREFIX: Final = b"\x18Bitcoin Signed Message:\n"
@@ -31,17 +33,16 @@ class Signer(Protocol):
     """Signs payloads for one partner."""
 
     @property
-    def key_id(self) -> str:
-        """First 16 hex digits of the SHA-256 of the compressed public key."""
-        ...
-
-    @property
-    def public_key(self) -> bytes:
-        """Compressed public key, 33 bytes."""
+    def key_ids(self) -> frozenset[str]:
+        """Ids of the keys whose signatures are good now: one, or two while keys are rotated."""
         ...
 
     def sign(self, payload: str) -> str:
-        """Signature of exactly this text, 130 lower-case hex digits."""
+        """Signature of exactly this text by one of the keys, 130 lower-case hex digits.
+
+        :raises SigningKeyError: if no such signature can be had; nothing is signed then
+        :raises SignerUnavailableError: if a remote signer does not answer
+        """
         ...
 
 
@@ -49,20 +50,30 @@ class Signer(Protocol):
 class LocalSigner:
     """Signs with a private key held in this process. Shows only the key's id; cannot be pickled."""
 
-    __slots__ = ("_private_key", "key_id", "public_key")
+    __slots__ = ("_private_key", "key_id", "key_ids", "public_key")
 
-    def __init__(self, private_key: PrivateKey) -> None:
+    def __init__(self, private_key: PrivateKey, also_good: Iterable[str] = ()) -> None:
         self._private_key = private_key
         self.public_key = private_key.public_key.format(compressed=True)
         self.key_id = key_id_of(self.public_key)
+        self.key_ids = frozenset({self.key_id, *also_good})
 
     @classmethod
-    def from_xprv(cls, xprv: str) -> Self:
+    def from_xprv(cls, xprv: str, expected: Collection[bytes] = ()) -> Self:
         """Signer with the own key of this extended private key; nothing is derived.
 
-        :raises SigningKeyError: if it is malformed, public, or of another network
+        :param expected: compressed public keys that the partner knows; empty: not compared
+        :raises SigningKeyError: if it is malformed, public, of another network, or not expected
         """
-        return cls(private_key_of(xprv))
+        private_key = private_key_of(xprv)
+        also_good = [key_id_of(each) for each in expected]
+        signer = cls(private_key, also_good)
+        if expected and signer.key_id not in also_good:
+            raise SigningKeyError(
+                f"the signing key has id {signer.key_id}, expected is {' or '.join(also_good)}: "
+                "correct the key or public_key in the Airflow connection of the signing key"
+            )
+        return signer
 
     def sign(self, payload: str) -> str:
         """Signature of exactly this text, 130 lower-case hex digits."""
@@ -101,6 +112,28 @@ def verify(payload: str, signature_hex: str, public_key_or_xpub: bytes | str) ->
         expected = public_key_of(public_key_or_xpub)
     else:
         expected = checked_public_key(public_key_or_xpub)
+    header = _signature_bytes(signature_hex)[0]
+    if signer_of(payload, signature_hex) != expected or header not in _COMPRESSED_HEADERS:
+        raise InvalidSignature("the signature is not one of this key over this payload")
+
+
+def signer_of(payload: str, signature_hex: str) -> bytes:
+    """Compressed public key (33 bytes) whose signature over this payload it is.
+
+    :raises InvalidSignature: if it is malformed, or nobody's
+    """
+    signature = _signature_bytes(signature_hex)
+    recoverable = signature[1:] + bytes([(signature[0] - _HEADERS.start) & 3])
+    try:
+        signer = PublicKey.from_signature_and_message(
+            recoverable, message_hash(payload), hasher=None
+        )
+    except ValueError:
+        raise InvalidSignature("Public key could not be recovered from the signature") from None
+    return signer.format(compressed=True)
+
+
+def _signature_bytes(signature_hex: str) -> bytes:
     if not _HEX.fullmatch(signature_hex):
         raise InvalidSignature("Invalid signature: not hexadecimal")
     signature = bytes.fromhex(signature_hex)
@@ -111,15 +144,7 @@ def verify(payload: str, signature_hex: str, public_key_or_xpub: bytes | str) ->
         raise InvalidSignature(f"Invalid signature parameter: header {header}")
     if header in _BECH32_HEADERS:
         raise InvalidSignature(f"Invalid signature: header {header} is that of a bech32 address")
-    recoverable = signature[1:] + bytes([(header - _HEADERS.start) & 3])
-    try:
-        signer = PublicKey.from_signature_and_message(
-            recoverable, message_hash(payload), hasher=None
-        )
-    except ValueError:
-        raise InvalidSignature("Public key could not be recovered from the signature") from None
-    if header not in _COMPRESSED_HEADERS or signer.format(compressed=True) != expected:
-        raise InvalidSignature("the signature is not one of this key over this payload")
+    return signature
 
 
 def _variable_length(length: int) -> bytes:

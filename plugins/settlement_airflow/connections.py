@@ -1,4 +1,4 @@
-"""From Airflow connections to what the domain works with: ledger, warehouse, partner API, signer.
+"""From Airflow connections to what the domain works with: the ledger and the warehouse.
 
 Only keys that are named here are read from an Airflow connection's extra; nothing is spread.
 """
@@ -10,14 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk.log import mask_secret
 from sqlalchemy import URL
 
 import settlement
-from settlement.encrypted_key import decrypt_xprv
 from settlement.ledger.database import Ledger
 from settlement.ledger.upgrade import require_newest_version
-from settlement.signing import LocalSigner, Signer
 from settlement.warehouse import Warehouse
 from settlement.warehouse.sql import SqlWarehouse
 from settlement_airflow.airflow_connection import connection_named, wrong_connection
@@ -88,29 +85,6 @@ def open_warehouse(conn_id: str) -> Warehouse:
     raise wrong_connection(
         conn_id, f"a warehouse of type {connection.conn_type} is not supported: duckdb and postgres"
     )
-
-
-def open_signer(conn_id: str) -> Signer:
-    """The signer behind an Airflow connection of type `settlement_signing_key`.
-
-    :raises ConfigurationError: if the Airflow connection is missing or asks for a remote signer
-    :raises SigningKeyError: if the key is malformed, or its passphrase does not open it
-    """
-    connection = connection_named(conn_id)
-    if connection.host:
-        raise wrong_connection(
-            conn_id, "host asks for a remote signer, which is not supported: use a local key"
-        )
-    if not connection.password:
-        raise wrong_connection(
-            conn_id, "password must be the xprv, or the passphrase that opens it"
-        )
-    encrypted = connection.extra_dejson.get("encrypted_xprv")
-    xprv: str = connection.password
-    if encrypted:
-        xprv = decrypt_xprv(str(encrypted), connection.password)
-    mask_secret(xprv)
-    return LocalSigner.from_xprv(xprv.strip())
 
 
 def _hook(connection: Any, parameters: dict[str, object]) -> Any:

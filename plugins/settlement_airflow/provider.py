@@ -50,13 +50,25 @@ def _signing_key() -> dict[str, Any]:
         "hook-class-name": "settlement_airflow.hooks.signing_key.SigningKeyHook",
         "hook-name": "Settlement signing key",
         "ui-field-behaviour": {
-            "hidden-fields": ["host", "schema", "login", "port"],
-            "relabeling": {"password": "xprv, or the passphrase of the encrypted one"},
+            "hidden-fields": ["schema", "login", "port"],
+            "relabeling": {
+                "host": "Remote signer URL (empty: the key is given below)",
+                "password": "xprv, the passphrase of the encrypted one, or the signer's token",
+            },
+            "placeholders": {"host": "https://express.example"},
         },
         "conn-fields": {
             "encrypted_xprv": {
                 "label": "Encrypted xprv (JSON as BitGo's tools write it)",
                 "schema": {"type": NULLABLE_TEXT, "format": "multiline"},
+            },
+            "wallet_id": {
+                "label": "Wallet id of the trading account (remote signer)",
+                "schema": {"type": NULLABLE_TEXT},
+            },
+            "public_key": {
+                "label": "Expected public key: xpub or 66 hex digits; two while keys are rotated",
+                "schema": {"type": NULLABLE_TEXT},
             },
         },
     }

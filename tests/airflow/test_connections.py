@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from airflow.providers_manager import ProvidersManager
+from coincurve import PrivateKey
 
 from partner_sandbox.demo_world import DEMO_PUBLIC_KEY, DEMO_XPRV
 from settlement.errors import (
@@ -17,15 +18,15 @@ from settlement.errors import (
     WarehouseError,
 )
 from settlement.ledger.embedded import EmbeddedServer
-from settlement.signing import LocalSigner
+from settlement.signing import LocalSigner, key_id_of, signer_of
 from settlement_airflow.connections import (
-    postgres_url,
-    open_signer,
     open_warehouse,
     opened_ledger,
+    postgres_url,
 )
 from settlement_airflow.hooks.signing_key import SigningKeyHook
 from settlement_airflow.provider import get_provider_info
+from settlement_airflow.signers import open_signer
 from support.day import demo_partner
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -115,6 +116,23 @@ def test_a_plain_key(define: Define) -> None:
     assert signer.public_key.hex() == DEMO_PUBLIC_KEY
 
 
+def test_a_key_that_is_not_the_expected_one_is_refused(define: Define) -> None:
+    """A wrong key is found before the partner refuses everything that it signs."""
+    other = PrivateKey.from_int(4711).public_key.format().hex()
+    conn_id = define("settlement_signing_key", password=DEMO_XPRV, extra={"public_key": other})
+    with pytest.raises(SigningKeyError, match="expected is"):
+        open_signer(conn_id)
+
+
+def test_two_keys_are_good_while_they_are_rotated(define: Define) -> None:
+    """What the old key has signed and nobody has sent needs no new signature."""
+    old = PrivateKey.from_int(4711).public_key.format()
+    extra = {"public_key": f"{old.hex()}, {DEMO_PUBLIC_KEY}"}
+    signer = open_signer(define("settlement_signing_key", password=DEMO_XPRV, extra=extra))
+    assert signer.key_ids == {key_id_of(old), key_id_of(bytes.fromhex(DEMO_PUBLIC_KEY))}
+    assert signer_of("text", signer.sign("text")).hex() == DEMO_PUBLIC_KEY
+
+
 def test_an_encrypted_key(define: Define) -> None:
     """An envelope in extra, its passphrase as password."""
     vectors = json.loads((VECTORS / "encrypted-keys.json").read_text())
@@ -153,7 +171,7 @@ def test_the_test_button_names_the_key(define: Define) -> None:
     conn_id = define("settlement_signing_key", password=DEMO_XPRV)
     good, message = SigningKeyHook(conn_id).test_connection()
     assert good
-    assert open_signer(conn_id).key_id in message
+    assert message == f"key {LocalSigner.from_xprv(DEMO_XPRV).key_id} signs"
 
 
 def test_both_connection_types_have_a_form() -> None:

@@ -14,7 +14,7 @@ from settlement.steps.submit import submit_request
 from settlement.steps.verify import verify_settled
 from settlement.values import as_lines
 from settlement_airflow.cli.workplace import api_of, warehouse_of
-from settlement_airflow.connections import open_signer
+from settlement_airflow.signers import open_signer
 from support.airflow_day import AirflowDay
 from support.day import ACTOR, DAY
 

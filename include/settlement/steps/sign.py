@@ -12,7 +12,7 @@ from settlement.ledger.filling import store_signature
 from settlement.ledger.slots import load_slots, require_slot
 from settlement.partner_file import PartnerFile
 from settlement.settlement_request import check_payload
-from settlement.signing import Signer
+from settlement.signing import Signer, key_id_of, signer_of
 from settlement.slot_state import OPEN, State
 from settlement.steps.payload import instruction_of
 from settlement.values import Actor
@@ -47,8 +47,8 @@ def sign_requests(
 def _needs_signature(body: StoredBody, signer: Signer) -> bool:
     if body.payload is None:
         return False
-    never_sent = body.sent_at is None and body.key_id != signer.key_id
-    return body.request is None or never_sent
+    outdated = body.sent_at is None and body.key_id not in signer.key_ids
+    return body.request is None or outdated
 
 
 def _sign(
@@ -58,6 +58,7 @@ def _sign(
     instruction = instruction_of(partner, body)
     check_payload(instruction, payload)
     signature = signer.sign(payload)
+    key_id = key_id_of(signer_of(payload, signature))
     request = instruction.settlement_request_bytes(payload, signature)
     with ledger.transaction() as tx:
         require_slot(tx, body.external_id, lock=True)  # a send reads its bytes under this lock
@@ -66,7 +67,7 @@ def _sign(
             body.external_id,
             body.number,
             signature=signature,
-            key_id=signer.key_id,
+            key_id=key_id,
             request=request,
             actor=actor,
             identity=(body.partner, body.business_date),

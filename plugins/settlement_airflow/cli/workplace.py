@@ -64,6 +64,6 @@ def require_signer(partner: PartnerFile) -> None:
 
     :raises ConfigurationError: if it cannot be used
     """
-    from settlement_airflow.connections import open_signer  # noqa: PLC0415 - imports Airflow
+    from settlement_airflow.signers import open_signer  # noqa: PLC0415 - imports Airflow
 
     open_signer(partner.signing_conn_id)

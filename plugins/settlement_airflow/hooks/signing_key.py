@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from airflow.sdk import BaseHook
 
-from settlement.errors import ConfigurationError
-from settlement_airflow.connections import open_signer
+from settlement.errors import SettlementError
+from settlement.signing import key_id_of, signer_of
+from settlement_airflow.signers import open_signer
+
+WORTHLESS = "a test of the signing key"
 
 
 class SigningKeyHook(BaseHook):
@@ -21,9 +24,9 @@ class SigningKeyHook(BaseHook):
         self.signing_conn_id = signing_conn_id
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether the key is well-formed and opens; names its id, never the key."""
+        """Whether a text that is worth nothing gets its signature; names the key that signed."""
         try:
-            signer = open_signer(self.signing_conn_id)
-        except ConfigurationError as error:
+            signature = open_signer(self.signing_conn_id).sign(WORTHLESS)
+        except SettlementError as error:
             return False, error.message
-        return True, f"the key can sign; its id is {signer.key_id}"
+        return True, f"key {key_id_of(signer_of(WORTHLESS, signature))} signs"

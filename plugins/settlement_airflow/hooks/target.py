@@ -35,13 +35,13 @@ class Target(NamedTuple):
 
     base_url: str
     loopback: bool
-    auth: BearerToken
+    auth: BearerToken | None
     proxies: dict[str, str]
     verify: bool | str
 
 
-def target_of(conn_id: str) -> Target:
-    """Where an Airflow connection of type `bitgo_network` points.
+def target_of(conn_id: str, *, token_needed: bool = True) -> Target:
+    """Where the host of an Airflow connection points, with its password as access token.
 
     :raises ConfigurationError: naming what is missing or wrong; never the token
     """
@@ -65,14 +65,15 @@ def target_of(conn_id: str) -> Target:
             conn_id, f"{url.scheme}://{url.hostname} would send the token in clear: use https"
         )
     token = (connection.password or "").strip()
-    if not _TOKEN.fullmatch(token):
+    if not _TOKEN.fullmatch(token) and (token or token_needed):
         raise wrong_connection(
             conn_id, "password must be the access token, one line without spaces"
         )
     name = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
     base_url = f"{url.scheme}://{name}" + (f":{port}" if port else "")
     proxies, verify = _network_settings(conn_id, connection.extra_dejson)
-    return Target(base_url, loopback, BearerToken(token), proxies, verify)
+    auth = BearerToken(token) if token else None
+    return Target(base_url, loopback, auth, proxies, verify)
 
 
 def is_loopback(host: str) -> bool:

@@ -11,9 +11,10 @@ from settlement.errors import SupersededError
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
 from settlement.steps.sign import sign_requests
-from settlement_airflow.connections import open_signer, open_warehouse, opened_ledger
+from settlement_airflow.connections import open_warehouse, opened_ledger
 from settlement_airflow.hooks.partner_api import PartnerApiHook
 from settlement_airflow.operators.base import SettlementOperator, Work
+from settlement_airflow.signers import open_signer
 from settlement_airflow.slices import slices_of
 
 SIGNER_QUEUE = "signer"
@@ -98,7 +99,7 @@ class SignRequestsOperator(SettlementOperator):
         signer = open_signer(partner.signing_conn_id)
         with opened_ledger(partner.ledger_conn_id) as ledger:
             ready = sign_requests(ledger, signer, partner, work.business_date, work.actor)
-        self.log.info("Signed with key %s: %s", signer.key_id, ", ".join(ready) or "nothing")
+        self.log.info("Signed: %s", ", ".join(ready) or "nothing")
         return slices_of(ready)
 
 
