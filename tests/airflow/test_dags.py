@@ -138,6 +138,7 @@ def test_a_broken_partner_file_breaks_nobody_else(day: AirflowDay) -> None:
         "settle_broken",
         "settle_Not_A_Name",
         "settlement_preview",
+        "settlement_watch",
         "settlement_decision",
     }
     assert [task.task_id for task in found["settle_broken"].tasks] == ["partner_file_is_wrong"]

@@ -15,8 +15,8 @@ from settlement_airflow.cli.app import app
 from .conftest import Command
 
 COMMANDS = [
-    "run", "preview", "show", "explain", "verify", "stop", "go", "hold", "record", "ignore",
-    "bind", "seed", "sandbox", "ledger upgrade",
+    "run", "preview", "show", "explain", "verify", "watch", "stop", "go", "hold", "record",
+    "ignore", "bind", "seed", "sandbox", "ledger upgrade",
 ]  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from settlement_airflow.cli import (
     show,
     stopping,
     verify,
+    watch,
 )
 from settlement_airflow.cli.console import complain
 
@@ -56,7 +57,7 @@ def settlement() -> None:
     """Daily settlement with the partner: run a date, see what happened, decide what people decide.
 
     Safe at any time: **run**, **preview**, **show**, **explain**,
-    **verify**. What is booked is never sent again.
+    **verify**, **watch**. What is booked is never sent again.
 
     Exit code: 0 done, 1 not done (why, on stderr), 2 usage or configuration.
 
@@ -74,6 +75,7 @@ for panel, module in (
     ("See what happened", show),
     ("See what happened", explain),
     ("See what happened", verify),
+    ("See what happened", watch),
     ("Decide", stopping),
     ("Decide", hold),
     ("Decide", placing),

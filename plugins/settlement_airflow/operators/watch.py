@@ -1,0 +1,219 @@
+"""The watch: one look per partner, what it starts by itself, and a sign of life."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, timedelta
+from typing import Any, Literal
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowFailException
+
+from settlement.errors import SettlementError
+from settlement.ledger.invariants import partners_in_ledger
+from settlement.partner_file import load_partners
+from settlement.question import Question
+from settlement.watch.finding import Finding, SettleAgain
+from settlement.watch.partners import Openers, ledgers_of, watch_partner, watched
+from settlement_airflow.connections import open_warehouse, opened_ledger
+from settlement_airflow.hooks.partner_api import PartnerApiHook
+from settlement_airflow.operators.ask import conf_of, run_id_of
+from settlement_airflow.operators.base import airflow_errors
+
+WATCHED = "watched"
+"""XCom of a look that was completed: its findings, for notifiers too, and what is to be started."""
+LONGEST_LOOK = timedelta(minutes=30)
+RUNS_PER_QUESTION = 20
+BY_SCHEDULE = "scheduled"
+OPENERS = Openers(
+    ledger=opened_ledger,
+    warehouse=lambda partner: open_warehouse(partner.warehouse_conn_id),
+    api=lambda partner: PartnerApiHook(partner.api_conn_id),
+)
+Starts = Literal["late_trades", "questions"]
+
+
+class ListPartnersOperator(BaseOperator):
+    """Lists whom to watch: every partner with a file, broken or not, and every one in a ledger."""
+
+    def execute(self, context: Context) -> list[dict[str, str]]:  # noqa: ARG002
+        """Arguments of each watch_partner."""
+        with airflow_errors():
+            files = load_partners()
+        in_ledgers = {conn_id: self._names_in(conn_id) for conn_id in ledgers_of(files)}
+        return [
+            {"partner": name, "ledger_conn_id": conn_id}
+            for name, conn_id in watched(files, in_ledgers).items()
+        ]
+
+    def _names_in(self, conn_id: str) -> list[str]:
+        try:
+            with opened_ledger(conn_id) as ledger:
+                return partners_in_ledger(ledger)
+        except SettlementError as error:  # the looks of its partners find it
+            self.log.warning("%s", error)
+            return []
+
+
+class WatchPartnerOperator(BaseOperator):
+    """Looks at one partner and is red if something needs a person; every finding is in the log.
+
+    It changes nothing. Findings name their section of the runbook of settlement_watch.
+
+    :param partner: name of the partner
+    :param ledger_conn_id: Airflow connection of its ledger
+    """
+
+    def __init__(self, *, partner: str, ledger_conn_id: str, **kwargs: Any) -> None:
+        kwargs.setdefault("doc_md", type(self).__doc__)
+        kwargs.setdefault("execution_timeout", LONGEST_LOOK)
+        super().__init__(**kwargs)
+        self.partner = partner
+        self.ledger_conn_id = ledger_conn_id
+
+    def execute(self, context: Context) -> None:
+        """Look; what is to be started is handed on before the verdict."""
+        with airflow_errors():
+            file = load_partners().get(self.partner)
+        findings = watch_partner(
+            self.partner,
+            file,
+            self.ledger_conn_id,
+            OPENERS,
+            runs=_RunsOfPartner(context["ti"], dag_id_of_settlement(self.partner)),
+            daily=_first_of_the_day(context),
+        )
+        self.log.info("%s", as_table(self.partner, findings))
+        context["ti"].xcom_push(key=WATCHED, value=as_xcom(findings))
+        for_a_person = [str(each) for each in findings if each.needs_a_person]
+        if for_a_person:
+            raise AirflowFailException("\n".join(for_a_person))
+
+
+class RunsToStartOperator(BaseOperator):
+    """Gathers what the looks want started, one mapped task each.
+
+    :param what: which of it
+    :param partners: whom the looks were at (templated)
+    :param looks: task id of the looks
+    """
+
+    template_fields = ("partners",)
+
+    def __init__(self, *, what: Starts, partners: Any, looks: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.what = what
+        self.partners = partners
+        self.looks = looks
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Arguments of the task that starts them."""
+        completed = completed_looks(context, self.looks, self.partners)
+        return [each for look in completed if look is not None for each in look[self.what]]
+
+
+class SettleLateTradesOperator(TriggerDagRunOperator):
+    """Starts a run of a date for trades that came late, once for each newest trade.
+
+    If that run ends red, no other one is started: it is red by itself, and the watch is too.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("doc_md", type(self).__doc__)
+        super().__init__(
+            logical_date=None,  # the default is now, and two runs cannot have the same
+            skip_when_already_exists=True,
+            openlineage_inject_parent_info=False,
+            **kwargs,
+        )
+
+
+def completed_looks(
+    context: Context, looks: str, partners: Sequence[object] | None
+) -> list[dict[str, Any] | None]:
+    """What each look handed on; None for one that was not completed."""
+    indexes = list(range(len(partners or ())))
+    if not indexes:
+        return []
+    return list(context["ti"].xcom_pull(task_ids=looks, key=WATCHED, map_indexes=indexes))
+
+
+def dag_id_of_settlement(partner: str) -> str:
+    """DAG that settles the partner's dates."""
+    from settlement_airflow.dag_parts import dag_id_of  # noqa: PLC0415 - it imports operators
+
+    return dag_id_of(partner)
+
+
+def as_table(partner: str, findings: Sequence[Finding]) -> str:
+    """Findings for the log, those that need a person marked."""
+    rows = [f"{partner}: {len(findings)} finding(s)"]
+    rows += [
+        f"{'!' if each.needs_a_person else ' '} {each.kind:<20} {each.about:<26} {each.text}"
+        for each in findings
+    ]
+    return "\n".join(rows)
+
+
+def as_xcom(findings: Sequence[Finding]) -> dict[str, list[Any]]:
+    """Findings as texts, and the arguments of the tasks that start what follows from them."""
+    return {
+        "findings": [str(each) for each in findings],
+        "late_trades": [
+            _late_run(each.partner, each.start)
+            for each in findings
+            if isinstance(each.start, SettleAgain)
+        ],
+        "questions": [
+            {"trigger_run_id": run_id_of(each.start), "conf": conf_of(each.start)}
+            for each in findings
+            if isinstance(each.start, Question)
+        ],
+    }
+
+
+def _late_run(partner: str, start: SettleAgain) -> dict[str, Any]:
+    until = start.recorded_until.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    return {
+        "trigger_dag_id": dag_id_of_settlement(partner),
+        "trigger_run_id": f"late_trades-{start.business_date}-{until}",
+        "conf": {"business_date": start.business_date.isoformat()},
+    }
+
+
+def _first_of_the_day(context: Context) -> bool:
+    """Whether the run is the first one of its day by the schedule, or was started by hand."""
+    run = context["dag_run"]
+    if run.run_type.value != BY_SCHEDULE or run.logical_date is None:
+        return True
+    before = context["ti"].get_previous_dagrun()
+    if before is None or before.logical_date is None:
+        return True
+    return bool(
+        before.logical_date.astimezone(UTC).date() < run.logical_date.astimezone(UTC).date()
+    )
+
+
+class _RunsOfPartner:
+    """What Airflow says of the runs of one DAG, asked from inside a task."""
+
+    def __init__(self, task_instance: Any, dag_id: str) -> None:
+        self._task_instance = task_instance
+        self._dag_id = dag_id
+
+    def succeeded(self, run_ids: Sequence[str]) -> set[str]:
+        """Those shown as success; runs of `settlement run` are unknown here."""
+        found: set[str] = set()
+        for start in range(0, len(run_ids), RUNS_PER_QUESTION):
+            some = list(run_ids[start : start + RUNS_PER_QUESTION])
+            if self._count(some):
+                found |= {each for each in some if self._count([each])}
+        return found
+
+    def _count(self, run_ids: list[str]) -> int:
+        return int(
+            self._task_instance.get_dr_count(
+                dag_id=self._dag_id, run_ids=run_ids, states=["success"]
+            )
+        )

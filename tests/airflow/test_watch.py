@@ -1,0 +1,246 @@
+"""The DAG settlement_watch: red where a person is needed, and what it starts by itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.models.dagrun import DagRun
+from airflow.models.xcom import XComModel
+from airflow.utils.session import create_session
+from airflow.utils.types import DagRunType
+from pytest_httpserver import HTTPServer
+from sqlalchemy import select
+
+from settlement.business_calendar import BusinessCalendar
+from settlement.ledger.questions import ask
+from settlement.question import Subject
+from settlement_airflow.operators import watch
+from settlement_airflow.operators.heartbeat import HEARTBEAT_URL, call
+from support.airflow_day import PARTNER_FILE, AirflowDay, RunOfDag, ended
+from support.day import ACTOR, ALICE, BOB, CAROL, demo_partner
+
+
+def last_date_past_its_deadline() -> date:
+    """The newest date that had to be settled by now; the ledger's clock is the real one."""
+    now, partner = datetime.now(UTC), demo_partner()
+    day = now.date()
+    while BusinessCalendar(partner).due_at(day) + partner.settled_within > now:
+        day -= timedelta(days=1)
+    return day
+
+
+DAY = last_date_past_its_deadline()
+
+
+def write_partner(day: AirflowDay, more: str = "", name: str = "demo") -> None:
+    """A partner whose first date is the one that was due last."""
+    text = PARTNER_FILE.format(timezone="America/New_York", cut_off="17:00", more=more)
+    path = day.folder / "partners" / f"{name}.toml"
+    path.write_text(text.replace("2026-03-02", DAY.isoformat()))
+
+
+@pytest.fixture
+def today(day: AirflowDay) -> AirflowDay:
+    """One trade of that date, ready to be settled."""
+    write_partner(day)
+    day.trade(ALICE, BOB, 100, day=DAY)
+    return day
+
+
+def watched(day: AirflowDay, marked: str | None = None) -> tuple[RunOfDag, list[str]]:
+    """One run of the watch, and all its findings."""
+    run = day.dag("settlement_watch").test(logical_date=None, mark_success_pattern=marked)
+    query = select(XComModel).where(XComModel.run_id == run.run_id, XComModel.key == watch.WATCHED)
+    with create_session() as session:
+        rows = session.scalars(query.order_by(XComModel.map_index)).all()
+        found = [each for row in rows for each in XComModel.deserialize_value(row)["findings"]]
+    return ended(run), found
+
+
+def runs_named(dag_id: str, run_id: str) -> list[DagRun]:
+    """Runs of a DAG with this id, as Airflow knows them."""
+    with create_session() as session:
+        query = select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
+        return list(session.scalars(query))
+
+
+def test_a_settled_day_is_green(today: AirflowDay) -> None:
+    """Nothing is found, nothing is started, and without a URL there is no sign of life."""
+    assert today.run(DAY).state == "success"
+    run, found = watched(today)
+    assert found == []
+    assert run.state == "success"
+    assert run.tasks["nothing_found"] == "success"
+    assert run.in_state("skipped") == {"settle_late_trades", "ask_people", "heartbeat"}
+    assert run.names["watch_partner[0]"] == "demo"
+
+
+def test_a_date_that_nobody_settled_is_red(today: AirflowDay) -> None:
+    """The look of that partner failed, at once, and so did the run."""
+    run, found = watched(today)
+    assert run.state == "failed"
+    assert run.in_state("failed") == {"watch_partner[0]"}
+    assert run.in_state("upstream_failed") == {"nothing_found"}
+    assert [each.rsplit(" [", 1)[1] for each in found] == ["runbook: never-touched]"]
+
+
+def test_a_run_that_is_marked_as_success_is_found(today: AirflowDay) -> None:
+    """Airflow says green, and the ledger has no proof by that run."""
+    today.fault("forbidden", route="submit")
+    assert today.run(DAY, marked="verify_settled|submit_requests").state == "success"
+    _, found = watched(today)
+    assert any("[runbook: marked-by-hand]" in each for each in found)
+
+
+def test_late_trades_start_one_run_for_all_hours(today: AirflowDay) -> None:
+    """Named after date and newest trade; the run is told the date and nothing else."""
+    write_partner(today, 'late_trades = "settle"\nsettled_within = "9d"')
+    today.run(DAY)
+    today.trade(ALICE, CAROL, 7, day=DAY)
+    until = today.trades[-1].recorded_at.strftime("%Y%m%dT%H%M%S.%fZ")
+    first, found = watched(today)
+    assert first.state == "success"
+    assert "a run is started for them" in found[0]
+    (started,) = runs_named("settle_demo", f"late_trades-{DAY}-{until}")
+    assert started.conf == {"business_date": DAY.isoformat()}
+    assert started.run_type == DagRunType.OPERATOR_TRIGGERED
+    second, _ = watched(today)
+    assert second.in_state("skipped") >= {"settle_late_trades[0]"}
+    assert len(runs_named("settle_demo", started.run_id)) == 1
+
+
+def test_late_trades_are_started_though_the_look_is_red(today: AirflowDay) -> None:
+    """What the watch can do by itself does not wait for a person."""
+    write_partner(today, 'late_trades = "settle"')
+    today.run(DAY)
+    for quantity in (7, 9):
+        today.trade(ALICE, CAROL, quantity, day=DAY)
+    run, _ = watched(today)
+    assert run.state == "failed"
+    assert run.tasks["settle_late_trades[0]"] == "success"
+
+
+def test_a_question_that_nobody_was_asked_is_asked(today: AirflowDay) -> None:
+    """By the run of settlement_decision that its digest names."""
+    today.run(DAY)
+    with today.ledger.transaction() as tx:
+        asked = ask(
+            tx,
+            partner="demo",
+            digest="cd" * 32,
+            subject=Subject.HISTORY,
+            business_date=DAY,
+            external_id=None,
+            facts={"was": "1"},
+            actor=ACTOR,
+        )
+    run, _ = watched(today)
+    assert run.state == "success"
+    (asking,) = runs_named("settlement_decision", f"demo-{DAY}-{asked.digest[:16]}")
+    assert asking.conf == {"partner": "demo", "digest": asked.digest}
+
+
+def test_one_partner_does_not_hide_another(today: AirflowDay) -> None:
+    """A broken file, and a warehouse that cannot be read; each is said of the one it is about."""
+    today.run(DAY)
+    write_partner(today, "cutt_off = 1", name="broken")
+    today.warehouse.unlink()
+    run, found = watched(today)
+    assert run.in_state("failed") == {"watch_partner[0]", "watch_partner[1]"}
+    assert len(found) == 2
+    assert found[0].startswith("broken: ")
+    assert found[1].startswith("demo: late trades in the warehouse could not be looked at")
+
+
+def test_the_sign_of_life_is_given_whatever_was_found(
+    today: AirflowDay, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look was completed: somebody watches."""
+    httpserver.expect_request("/ping/secret", method="GET").respond_with_data("ok")
+    monkeypatch.setenv(HEARTBEAT_URL, httpserver.url_for("/ping/secret"))
+    run, found = watched(today)
+    assert found
+    assert run.tasks["heartbeat"] == "success"
+    assert [each.path for each, _ in httpserver.log] == ["/ping/secret"]
+
+
+def test_no_sign_of_life_without_a_look(
+    today: AirflowDay, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the look died: the monitor outside has to notice."""
+    monkeypatch.setenv(HEARTBEAT_URL, httpserver.url_for("/ping"))
+    run, _ = watched(today, marked="watch_partner")
+    assert run.tasks["heartbeat"] == "skipped"
+    assert httpserver.log == []
+
+
+def test_a_sign_of_life_that_is_not_heard_is_a_warning(
+    today: AirflowDay, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watch itself is as green as before."""
+    today.run(DAY)
+    httpserver.expect_request("/ping").respond_with_data("no", status=503)
+    monkeypatch.setenv(HEARTBEAT_URL, httpserver.url_for("/ping"))
+    run, _ = watched(today)
+    assert run.state == "success"
+    assert len(httpserver.log) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://monitor.example/secret", "must be https"),
+        ("ftp://127.0.0.1/secret", "must be https"),
+        ("https://[half/secret", "is not a URL"),
+        ("http://127.0.0.1:9/secret", "no answer from 127.0.0.1"),
+    ],
+)
+def test_a_heartbeat_never_says_its_path(url: str, says: str) -> None:
+    """Whoever knows it could give the sign in our place."""
+    problem = call(url)
+    assert problem is not None
+    assert says in problem
+    assert "secret" not in problem
+
+
+@pytest.mark.parametrize(
+    ("run_type", "at", "before", "daily"),
+    [
+        (DagRunType.SCHEDULED, "2026-06-02T00:00", "2026-06-01T23:00", True),
+        (DagRunType.SCHEDULED, "2026-06-02T05:00", "2026-06-01T19:00", True),
+        (DagRunType.SCHEDULED, "2026-06-02T06:00", "2026-06-02T05:00", False),
+        (DagRunType.SCHEDULED, "2026-06-02T06:00", None, True),
+        (DagRunType.MANUAL, "2026-06-02T06:00", "2026-06-02T05:00", True),
+        (DagRunType.MANUAL, None, None, True),
+    ],
+)
+def test_the_daily_looks_are_those_of_the_first_run_of_a_day(
+    run_type: DagRunType, at: str | None, before: str | None, daily: bool
+) -> None:
+    """Also if the scheduler stood still at midnight; a person gets all looks."""
+
+    def run_at(text: str | None) -> Any:
+        moment = datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
+        return SimpleNamespace(run_type=run_type, logical_date=moment)
+
+    previous = run_at(before) if before else None
+    task_instance = SimpleNamespace(get_previous_dagrun=lambda: previous)
+    context: Any = {"dag_run": run_at(at), "ti": task_instance}
+    assert watch._first_of_the_day(context) is daily
+
+
+def test_nobody_has_to_switch_the_watch_on(day: AirflowDay) -> None:
+    """Hourly, one at a time, no missed hours made up for; red if any look is."""
+    dag = day.dag("settlement_watch")
+    assert dag.is_paused_upon_creation is False
+    assert dag.timetable.expression == "0 * * * *"
+    assert not dag.catchup
+    assert dag.max_active_runs == 1
+    looks = dag.get_task("watch_partner")
+    assert looks.pool == "partner_api"
+    leaves = {task.task_id for task in dag.tasks if not task.downstream_task_ids}
+    assert leaves == {"nothing_found", "settle_late_trades", "ask_people", "heartbeat"}
+    assert dag.get_task("nothing_found").upstream_task_ids == {"watch_partner"}
