@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import URL, Connection, Engine, create_engine, func, make_url, select
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
 from settlement.errors import ConfigurationError, LedgerUnavailableError
 
@@ -52,10 +53,19 @@ class Ledger:
         """One transaction: committed as a whole, or nothing of it.
 
         :raises LedgerUnavailableError: if the database cannot be reached or drops the connection
+        :raises ConfigurationError: if the login may not do what was asked of it
         """
         try:
             with self.engine.begin() as connection:
                 yield connection
+        except ProgrammingError as error:
+            if not isinstance(error.orig, InsufficientPrivilege):
+                raise
+            raise ConfigurationError(
+                f"the ledger's login {self.engine.url.username} may not do this "
+                f"({_first_line(error)}): use a login that is a member of settlement_writer, or "
+                "the owner for `settlement ledger upgrade`"
+            ) from error
         except (OperationalError, InterfaceError) as error:
             raise LedgerUnavailableError(
                 f"the ledger at {self.engine.url.host or 'its socket'} does not answer or is "

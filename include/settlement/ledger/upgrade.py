@@ -12,16 +12,21 @@ from sqlalchemy import Connection
 
 from settlement.errors import LedgerVersionError
 from settlement.ledger.database import Ledger
+from settlement.ledger.roles import VERSION_TABLE, grant_rights
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def upgrade_ledger(ledger: Ledger) -> str:
-    """Migrate the ledger to the newest version, in one transaction; returns that version."""
+    """Migrate the ledger to the newest version and give its roles their rights; that version.
+
+    In one transaction, as the owner of the tables.
+    """
     with ledger.transaction() as tx:
         config = _config()
         config.attributes["connection"] = tx
         command.upgrade(config, "head")
+        grant_rights(tx)
     return newest_version()
 
 
@@ -50,7 +55,7 @@ def require_newest_version(ledger: Ledger) -> None:
 
 def current_version(tx: Connection) -> str | None:
     """The schema version of the connected ledger, or None for an empty database."""
-    context = MigrationContext.configure(tx, opts={"version_table": "ledger_version"})
+    context = MigrationContext.configure(tx, opts={"version_table": VERSION_TABLE})
     return context.get_current_revision()
 
 
