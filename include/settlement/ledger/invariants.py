@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select, text
 
 from settlement.ledger.chain import read_events, require_unbroken
 from settlement.ledger.database import Ledger
+from settlement.ledger.question_invariants import check_questions
 from settlement.ledger.schema import binding, business_date, chain_head, snapshot
 from settlement.ledger.slot_invariants import Audited, broken, check_bodies, check_slots
 from settlement.ledger.snapshots import stream_positions
@@ -124,4 +125,5 @@ CHECKS = (
     Check("snapshots", _check_snapshots),
     Check("slots", check_slots),
     Check("bodies", check_bodies),
+    Check("questions", check_questions),
 )
