@@ -30,6 +30,7 @@ from settlement.errors import (
 from settlement.ledger.database import Ledger
 from settlement.ledger.people import lower_stop, put_on_hold, raise_stop, require_binding
 from settlement.partner_file import PartnerFile
+from settlement.slot_state import State
 from settlement.steps.placing import ignore_named, record_settlement
 from settlement.values import Window
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, ERIN, World, demo_partner
@@ -379,3 +380,15 @@ def test_nothing_is_first_sent_past_what_is_left_since_the_build(ledger: Ledger)
     world.run()
     assert world.states() == {"by-hand-1": "completed", prepared: "withdrawn"}
     assert world.booked() == net
+
+
+def test_an_open_request_of_yesterday_is_looked_up_before_it_is_sent_again(world: World) -> None:
+    """The partner may not remember its externalIds for ever: what is booked there is found out."""
+    (slot,) = world.prepare()
+    world.fault(FaultKind.DROP_AFTER, route=Route.SUBMIT)
+    with pytest.raises(OutcomeUnknownError):
+        world.submit(slot)
+    with world.ledger.transaction() as tx:
+        tx.execute(text("UPDATE slot SET first_sent_at = first_sent_at - interval '24 hours'"))
+    assert world.submit(slot).state is State.COMPLETED
+    assert world.api.settlements == [slot]

@@ -6,9 +6,11 @@ import pytest
 
 from partner_sandbox.faults import FaultKind, Route
 from settlement.errors import OutcomeUnknownError, RefusedError
+from settlement.ledger.bodies import load_current_body
 from settlement.ledger.database import Ledger
 from support.day import ALICE, BOB, CAROL, DAVE, World, demo_partner
 from support.in_process import net_of
+from support.recorder import Recorder
 
 
 @pytest.fixture
@@ -67,6 +69,20 @@ def test_a_lost_answer_is_recovered_by_sending_the_same_bytes(world: World) -> N
     assert world.states() == {"demo-2026-03-03-1": "unknown"}
     world.run()
     assert world.booked() == net_of(world.warehouse.trades)
+
+
+def test_what_reaches_the_partner_is_what_was_stored(world: World) -> None:
+    """Byte for byte, and so is what is sent again after a lost answer."""
+    world.api = Recorder(world.api)
+    (slot,) = world.prepare()
+    with world.ledger.transaction() as tx:
+        stored = load_current_body(tx, slot).request
+    world.fault(FaultKind.DROP_AFTER, route=Route.SUBMIT)
+    with pytest.raises(OutcomeUnknownError):
+        world.submit(slot)
+    world.submit(slot)
+    sent = [body for _, path, body in world.api.requests if path.endswith("/partners/settlements")]
+    assert [body for body in sent if body] == [stored, stored]
 
 
 def test_a_conflict_that_is_ours_is_reconciled(world: World) -> None:
