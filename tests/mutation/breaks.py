@@ -1,0 +1,9 @@
+"""All breaks of the mutation check, in the order of the table."""
+
+from __future__ import annotations
+
+from mutation.evidence import EVIDENCE
+from mutation.owed import OWED
+from mutation.sending import SENDING
+
+BREAKS = (*SENDING, *EVIDENCE, *OWED)

@@ -1,0 +1,90 @@
+"""Breaks of what is owed, and of the slot that carries it."""
+
+from __future__ import annotations
+
+from mutation.definition import Break
+
+DIFFERENCE = "include/settlement/difference.py"
+FOLD = "include/settlement/slot_state.py"
+
+OWED = (
+    Break(
+        "in-flight-not-counted",
+        "What is under way counts as still owed, and is sent again under the next id.",
+        FOLD,
+        "IN_EFFECT = OPEN | {State.COMPLETED}\n",
+        "IN_EFFECT = frozenset({State.COMPLETED})\n",
+    ),
+    Break(
+        "refused-id-burned",
+        "A refused slot is not filled again: its amounts leave the partner's fence behind.",
+        FOLD,
+        "FREE = frozenset({State.PREPARED, State.REFUSED, State.WITHDRAWN})\n",
+        "FREE = frozenset({State.PREPARED, State.WITHDRAWN})\n",
+    ),
+    Break(
+        "amount-changes-its-slot",
+        "An amount that was sent under one id moves to another: a late request books it twice.",
+        DIFFERENCE,
+        "        homes = _homes(key, free)\n",
+        "        homes: list[Slot] = []\n",
+    ),
+    Break(
+        "highest-number-plus-one",
+        "After a lost ledger a gap in the numbers stays: a request under way there has no fence.",
+        "include/settlement/external_id.py",
+        "    for n in count(1):\n",
+        "    found = [parse_external_id(each) for each in taken]\n"
+        "    for n in count(1 + max((each.n for each in found if each), default=0)):\n",
+    ),
+    Break(
+        "against-an-open-slot",
+        "Money is taken back that is not booked yet: if it never is, a client is charged for it.",
+        DIFFERENCE,
+        "    return any(other * amount < 0 for other in held)\n",
+        "    return False\n",
+    ),
+    Break(
+        "older-body-forgotten",
+        "A slot is open with two different bodies, and its amounts are filled up elsewhere.",
+        DIFFERENCE,
+        "    fenced = _fenced_keys(slots)\n",
+        "    fenced: set[PositionKey] = set()\n",
+    ),
+    Break(
+        "history-ignored",
+        "A half-loaded warehouse takes back what was settled yesterday.",
+        "include/settlement/warehouse/history.py",
+        "    if previous_count == count_until and not changed:\n",
+        "    if True:\n",
+    ),
+    Break(
+        "window-recomputed",
+        "An edit of the partner file moves a settled date's window: trades settle on two dates.",
+        "include/settlement/ledger/dates.py",
+        "    return FrozenDate(partner, business_date, frozen.window, generation)\n",
+        "    window = BusinessCalendar(partner_file).window(business_date)\n"
+        "    return FrozenDate(partner, business_date, window, generation)\n",
+    ),
+    Break(
+        "cut-off-on-both-sides",
+        "A trade at the very cut-off belongs to two dates.",
+        "include/sql/trades.sql",
+        "executed_at < :window_end",
+        "executed_at <= :window_end",
+    ),
+    Break(
+        "house-ignored",
+        "Clients' positions that do not cancel out against the house's are paid nevertheless.",
+        "include/settlement/steps/compute.py",
+        "    require_balanced(positions.sums, reading.house_positions())\n",
+        "    require_balanced({}, {})\n",
+    ),
+    Break(
+        "float-in-the-ledger",
+        "Amounts above 2^53 base units (a hundredth of an ether) lose their last digits.",
+        "include/settlement/ledger/schema.py",
+        "        return Decimal(value)\n",
+        "        return Decimal(float(value))\n",
+    ),
+)

@@ -1,0 +1,143 @@
+"""Breaks of how a request is made and sent."""
+
+from __future__ import annotations
+
+from mutation.definition import Break
+
+SUBMIT = "include/settlement/steps/submit.py"
+SENDING_GATE = "include/settlement/steps/sending.py"
+APPROVALS = "include/settlement/ledger/approvals.py"
+
+SENDING = (
+    Break(
+        "no-write-ahead",
+        "The attempt's row is committed only after the send: a crash in between forgets it.",
+        SUBMIT,
+        """\
+        attempt = begin_attempt(tx, partner, slot.external_id, actor)
+    path = f"{enterprise_path(partner)}/partners/settlements"
+    outcome: Answer | TransportError
+    try:
+        outcome = api.exchange("POST", path, body=attempt.request)
+    except TransportError as error:
+        outcome = error
+""",
+        """\
+        attempt = begin_attempt(tx, partner, slot.external_id, actor)
+        path = f"{enterprise_path(partner)}/partners/settlements"
+        outcome: Answer | TransportError
+        try:
+            outcome = api.exchange("POST", path, body=attempt.request)
+        except TransportError as error:
+            outcome = error
+""",
+    ),
+    Break(
+        "random-nonce",
+        "After a lost ledger the same difference becomes another request, not a replay.",
+        "include/settlement/ledger/slots.py",
+        "    nonce = nonce_of(external_id, lines)\n",
+        '    nonce = __import__("secrets").token_hex(32)\n',
+    ),
+    Break(
+        "other-bytes-sent",
+        "Not the stored bytes are sent, but the same content written anew.",
+        SENDING_GATE,
+        "    return BegunAttempt(attempt_id, body.number, body.request)\n",
+        """    return BegunAttempt(attempt_id, body.number, body.request + b" ")\n""",
+    ),
+    Break(
+        "payload-unchecked",
+        "The partner's text is signed whatever it says: other amounts, another client.",
+        "include/settlement/settlement_request.py",
+        '    difference = _difference("", instruction._fields(), given)\n',
+        "    difference = None\n",
+    ),
+    Break(
+        "stop-read-too-early",
+        "The stop flag is read while building only: what is built is sent after a person's stop.",
+        SENDING_GATE,
+        "    require_go(tx, partner.name)\n",
+        "",
+    ),
+    Break(
+        "held-client-sent",
+        "A request built before a hold still moves the held client's money.",
+        SENDING_GATE,
+        "    _require_no_hold(tx, partner, body)\n",
+        "",
+    ),
+    Break(
+        "order-gate-dropped",
+        "A request goes out while a lower one may be booked: a lost ledger sends an amount twice.",
+        SUBMIT,
+        """\
+        if slot.never_sent:
+            _conclude_slots_before(ledger, api, partner, external_id, actor)
+""",
+        "",
+    ),
+    Break(
+        "plan-gate-dropped",
+        "A request built before another turned out differently takes too much.",
+        SENDING_GATE,
+        "        _require_plan_holds(tx, body)\n",
+        "",
+    ),
+    Break(
+        "age-lock-ignored",
+        "An open request of last week is sent again without asking what became of it.",
+        SUBMIT,
+        "        look_first = older_than_age_lock(tx, partner, external_id)\n",
+        "        look_first = False\n",
+    ),
+    Break(
+        "resent-before-reconciled",
+        "After a 409 the bytes are sent again and again; nobody looks what the partner holds.",
+        SUBMIT,
+        "    reconciled = not slot.in_conflict or slot.absences > 0\n",
+        "    reconciled = True\n",
+    ),
+    Break(
+        "limits-dropped",
+        "A broken feed moves any amount, whatever the partner file allows for a day.",
+        "include/settlement/ledger/limits.py",
+        "    if passed:\n        listed",
+        "    if False:\n        listed",
+    ),
+    Break(
+        "approval-dropped",
+        "Amounts that two people should look at go out without anybody's.",
+        APPROVALS,
+        "    if missing:\n        raise _missing_error(",
+        "    if False:\n        raise _missing_error(",
+    ),
+    Break(
+        "approval-of-other-amounts",
+        "An approval holds for whatever is built under the id later.",
+        APPROVALS,
+        "if _named(each) not in approved]",
+        "if each.external_id not in {one.external_id for one in approved}]",
+    ),
+    Break(
+        "generation-unchecked",
+        "A slow run builds from its old reading after a newer run has settled the date.",
+        "include/settlement/ledger/dates.py",
+        "    if frozen is None or frozen.generation != generation:\n",
+        "    if frozen is None:\n",
+    ),
+    Break(
+        "binding-unchecked",
+        "Staging's ledger pays from the production account after one edit of a connection.",
+        "include/settlement/ledger/people.py",
+        "    differing = [field for field in BOUND_FIELDS if held[field] != wanted[field]]\n",
+        "    differing: list[str] = []\n",
+    ),
+    Break(
+        "losses-last",
+        "Clients' gains go out before the losses that fund them: requests fail for want of money.",
+        "include/settlement/difference.py",
+        "    queue = sorted(loose, key=lambda line: (line.amount > 0, line))\n",
+        "    queue = sorted(loose, key=lambda line: (line.amount < 0, line))\n",
+    ),
+)
