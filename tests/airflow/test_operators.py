@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -158,6 +159,25 @@ def test_the_preview_shows_what_the_run_then_sends(day: AirflowDay) -> None:
     assert settlement.external_id in shown
     assert str(10**30) in shown
     assert settlement.notes in shown
+
+
+def test_the_preview_fails_where_the_limits_would_end_the_run(
+    day: AirflowDay, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """With the same text, below the amounts; nothing is built, signed or sent by either."""
+    day.write_partner("[limits]\ngross_per_date = { BTC = 199 }")
+    conf = {"partner": "demo", "business_date": DAY.isoformat()}
+    previewed = ended(day.dag("settlement_preview").test(logical_date=None, run_conf=conf))
+    said_by_preview = capfd.readouterr().out
+    run = day.run()
+    said_by_run = capfd.readouterr().out
+    assert previewed.state == run.state == "failed"
+    assert run.tasks["build_requests"] == "failed"
+    assert str(10**30) in said_by_preview
+    [refused] = set(re.findall(r"limits\.gross_per_date\.BTC allows .* to be added", said_by_run))
+    assert refused in said_by_preview
+    assert day.states() == {}
+    assert day.sandbox.settlements() == []
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from settlement.errors import LimitExceededError
 from settlement.partner_file import load_partner
 from settlement.steps.compute import compute_net_positions
 from settlement.values import PositionKey
@@ -151,6 +152,21 @@ def test_a_preview_shows_the_requests_and_keeps_nothing(day: AirflowDay, command
     assert day.states() == {}
     settle(day)
     assert "nothing would be sent" in command("preview", "demo", "2026-03-03").out
+
+
+def test_a_preview_ends_as_the_limits_would_end_the_run(day: AirflowDay, command: Command) -> None:
+    """Exit code 1 and the limit, below the amounts that somebody has to look at."""
+    day.write_partner("[limits]\ngross_per_date = { BTC = 199 }")
+    read = command("preview", "demo", "2026-03-03")
+    asked = command("preview", "demo", "2026-03-03", "--json")
+    assert read.code == asked.code == 1
+    assert "10,000,000,000,000,000,000,000.00000000" in read.out
+    assert "limits.gross_per_date.BTC allows 0.00000199 BTC" in " ".join(read.err.split())
+    assert "limits.gross_per_date.BTC" in json.loads(asked.out)["refused"]
+    with pytest.raises(LimitExceededError) as caught:
+        settle(day)
+    assert caught.value.message == json.loads(asked.out)["refused"]
+    assert day.states() == {}
 
 
 def test_a_preview_in_full_units_shows_the_same_amounts(day: AirflowDay, command: Command) -> None:
