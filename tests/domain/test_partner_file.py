@@ -128,6 +128,28 @@ def test_cut_off_entries_carry_their_start(write):
         ("[currencies]", 'api_version = "v3"\n[currencies]', "Input should be 'v1' or 'v2'"),
         ("[currencies]", 'allow_empty_days = "no"\n[currencies]', "allow_empty_days: Input should"),
         ("[currencies]", "max_connections_per_request = 0\n[currencies]", "greater than or equal"),
+        (
+            "BTC = 8",
+            "BTC = 8\n[limits]\ngross_per_date = { btc = 1 }",
+            "limits.gross_per_date.btc: there is no such currency in [currencies] (did you mean",
+        ),
+        (
+            "BTC = 8",
+            "BTC = 8\n[limits]\ngross_per_day = { BTC = 1, USD = 1 }",
+            "acme.toml: limits.gross_per_day.USD: there is no such currency in [currencies].",
+        ),
+        ("BTC = 8", "BTC = 8\n[approval]\ngross = { USD = 1 }", "approval.gross.USD: there is no"),
+        (
+            "BTC = 8",
+            "BTC = 8\n[limits]\ngross_per_day = { BTC = -1 }",
+            "limits.gross_per_day.BTC: ",
+        ),
+        (
+            "BTC = 8",
+            "BTC = 8\n[limits]\ngross_per_day = { BTC = 1.5 }",
+            "should be a valid integer",
+        ),
+        ("BTC = 8", "BTC = 8\n[limits]\ngross_day = { BTC = 1 }", "limits.gross_day: Extra inputs"),
         ("BTC = 8", "BTC = ", "acme.toml is not TOML"),
         ("BTC = 8", "BTC = 8\nBTC = 8", "acme.toml is not TOML"),
     ],
@@ -138,6 +160,12 @@ def test_a_fault_names_file_key_and_next_step(write, old, new, expected):
     text = fault(write(GOOD.replace(old, new)))
     assert "acme.toml" in text
     assert expected in text
+
+
+def test_limits_may_be_larger_than_64_bits(write):
+    """Ten million units of a currency with 18 decimals, to the last base unit."""
+    limits = f"\n[limits]\ngross_per_date = {{ BTC = {10**25 + 1} }}"
+    assert load_partner("acme", write(GOOD + limits)).limits.gross_per_date == {"BTC": 10**25 + 1}
 
 
 @pytest.mark.parametrize(
