@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
@@ -26,26 +28,38 @@ Story: TypeAlias = Callable[[World, Copy], None]
 
 
 class Backup:
-    """A ledger's database, and at most one copy of it."""
+    """At most one backup of a ledger, made and restored with PostgreSQL's own tools."""
 
-    def __init__(self, server: EmbeddedServer, ledger: Ledger) -> None:
+    def __init__(self, server: EmbeddedServer, ledger: Ledger, folder: Path) -> None:
         self._ledger = ledger
         self._admin = Ledger.connect(server.url("postgres"))
-        self.restored: Ledger | None = None
+        self._file = folder / "ledger.dump"
+        self._tools: Path = server.server.bin_path
+        self._restored: Ledger | None = None
 
     def take(self) -> None:
-        """Copy the database as it is now."""
-        name = f"copy_{uuid.uuid4().hex[:12]}"
-        self._ledger.engine.dispose()
-        self._run(f"CREATE DATABASE {name} TEMPLATE {self._ledger.engine.url.database}")
-        self.restored = Ledger.connect(self._admin.engine.url.set(database=name))
+        """Dump the database as it is now, as the how-to says."""
+        self._tool("pg_dump", self._ledger, "--format=custom", f"--file={self._file}")
+
+    def restore(self) -> Ledger:
+        """The ledger as it was then, in a new database."""
+        name = f"restored_{uuid.uuid4().hex[:12]}"
+        self._run(f"CREATE DATABASE {name}")
+        self._restored = Ledger.connect(self._admin.engine.url.set(database=name))
+        self._tool("pg_restore", self._restored, "--exit-on-error", str(self._file))
+        return self._restored
 
     def drop(self) -> None:
-        """Remove the copy."""
-        if self.restored is not None:
-            self.restored.engine.dispose()
-            self._run(f"DROP DATABASE {self.restored.engine.url.database} WITH (FORCE)")
+        """Remove what was restored."""
+        if self._restored is not None:
+            self._restored.engine.dispose()
+            self._run(f"DROP DATABASE {self._restored.engine.url.database} WITH (FORCE)")
         self._admin.engine.dispose()
+
+    def _tool(self, name: str, ledger: Ledger, *arguments: str) -> None:
+        url = ledger.engine.url.set(drivername="postgresql")
+        database = f"--dbname={url.render_as_string(hide_password=False)}"
+        subprocess.run([self._tools / name, database, *arguments], check=True)
 
     def _run(self, statement: str) -> None:
         with self._admin.engine.connect() as connection:
@@ -53,9 +67,9 @@ class Backup:
 
 
 @pytest.fixture
-def backup(postgres: EmbeddedServer, ledger: Ledger) -> Iterator[Backup]:
+def backup(postgres: EmbeddedServer, ledger: Ledger, tmp_path: Path) -> Iterator[Backup]:
     """The backup of this test's ledger."""
-    backup = Backup(postgres, ledger)
+    backup = Backup(postgres, ledger, tmp_path)
     yield backup
     backup.drop()
 
@@ -184,8 +198,7 @@ def test_an_old_copy_is_healed_by_the_next_run(
 ) -> None:
     """The copy is restored after everything was settled."""
     story(world, backup.take)
-    assert backup.restored is not None
-    world.ledger = backup.restored
+    world.ledger = backup.restore()
     if late:
         world.trade(ALICE, BOB, 11)
     settled_as_one(world)
