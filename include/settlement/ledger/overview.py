@@ -12,6 +12,7 @@ from settlement.ledger.attempts import Attempt, attempts_of
 from settlement.ledger.bodies import StoredBody, load_bodies
 from settlement.ledger.dates import load_date
 from settlement.ledger.people import Hold, holds_in_force
+from settlement.ledger.questions import Question, open_questions
 from settlement.ledger.schema import stop_flag
 from settlement.ledger.slots import load_slots, require_slot
 from settlement.ledger.snapshots import Snapshot, load_positions, newest_snapshot
@@ -52,7 +53,8 @@ class Stop:
 class DateView:
     """One business date. `window` and `snapshot` are None until the date is computed.
 
-    `difference` still counts connections on hold; `holds` says which they are.
+    `difference` still counts connections on hold; `holds` says which they are. `questions` are
+    those that wait for a person.
     """
 
     partner: str
@@ -64,6 +66,7 @@ class DateView:
     difference: dict[PositionKey, int]
     holds: tuple[Hold, ...]
     stop: Stop | None
+    questions: tuple[Question, ...]
 
 
 def view_date(tx: Connection, partner: str, business_date: date) -> DateView:
@@ -82,6 +85,7 @@ def view_date(tx: Connection, partner: str, business_date: date) -> DateView:
         difference(net, slots),
         tuple(holds_in_force(tx, partner)),
         stop_of(tx, partner),
+        tuple(open_questions(tx, partner, business_date)),
     )
 
 

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from settlement.errors import ConfigurationError, SettlementError
 from settlement_airflow.cli import (
     bind,
+    decide,
     explain,
     hold,
     ledger,
@@ -76,6 +77,7 @@ for panel, module in (
     ("See what happened", explain),
     ("See what happened", verify),
     ("See what happened", watch),
+    ("Decide", decide),
     ("Decide", stopping),
     ("Decide", hold),
     ("Decide", placing),

@@ -22,6 +22,7 @@ from settlement_airflow.cli.amounts_shown import (
 )
 from settlement_airflow.cli.arguments import AsJson, Day, PartnerName
 from settlement_airflow.cli.console import print_json, results
+from settlement_airflow.cli.questions_shown import question_json, questions_table
 from settlement_airflow.cli.workplace import ledger_behind
 
 STYLES = {State.COMPLETED: "green", State.WITHDRAWN: "dim"}
@@ -75,6 +76,7 @@ def date_json(view: DateView) -> dict[str, Any]:
         "difference": lines_json(lines_of(view.difference)),
         "held": [each.connection_id for each in view.holds],
         "stopped": view.stop.reason if view.stop else None,
+        "questions": [question_json(each) for each in view.questions],
     }
 
 
@@ -137,6 +139,9 @@ def _print(file: PartnerFile, view: DateView) -> None:
     for hold in view.holds:
         until = f"until {at(hold.until)}" if hold.until else "until it is ended"
         console.print(Text(f"on hold   {hold.connection_id} {until}: {hold.reason}", "yellow"))
+    if view.questions:
+        console.print(questions_table(view.questions))
+        console.print(Text(f"answer with `settlement decide {view.partner} <question>`", "yellow"))
     if view.slots:
         console.print(_slots_table(view))
     net = lines_of(view.net_positions)
