@@ -42,6 +42,11 @@ def open_signer(conn_id: str) -> Signer:
     return LocalSigner.from_xprv(xprv.strip(), expected)
 
 
+def expects_a_key(conn_id: str) -> bool:
+    """Whether the Airflow connection says which key must sign."""
+    return bool(connection_named(conn_id).extra_dejson.get("public_key"))
+
+
 def _remote_signer(conn_id: str, connection: Any, expected: list[bytes]) -> RemoteSigner:
     wallet_id = str(connection.extra_dejson.get("wallet_id") or "").strip()
     if not wallet_id or not expected:

@@ -50,7 +50,7 @@ def test_reading_token_reads_but_does_not_post(rehearse):
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"disputes_enabled": True}, "version 2"),
+        ({"client_dispute_window_minutes": 60}, "version 2"),
         ({"licensed": False}, "licence"),
         ({"active": False}, "inactive"),
     ],
@@ -66,7 +66,7 @@ def test_partner_set_up_may_forbid_posting(rehearsal, changes, word):
 
 def test_partner_with_disputes_still_reads_and_gets_payloads(rehearse):
     """Disputes close only the synchronous POST: the signing route serves both versions."""
-    rehearsal = rehearse(disputes_enabled=True)
+    rehearsal = rehearse(client_dispute_window_minutes=60)
     assert rehearsal.get("partners/settlements")[0] == 200
     content = rehearsal.content()
     assert rehearsal.call("POST", "partners/settlements-signing", body=content)[0] == 200

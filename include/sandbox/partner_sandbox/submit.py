@@ -51,7 +51,7 @@ def issue_payload(exchange: Exchange, request: Request) -> Response:
 
 def submit(exchange: Exchange, request: Request) -> Response:
     """Answer of POST settlements: book it, or show how far it got."""
-    if exchange.partner.disputes_enabled:
+    if exchange.partner.client_dispute_window_minutes is not None:
         raise Refusal(403, "disputes are enabled for this partner: use version 2")
     content = json_object(request.body, "request body")
     body = read_body(content, exchange.partner, exchange.settings, SIGNATURE_FIELDS)

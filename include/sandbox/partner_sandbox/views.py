@@ -83,7 +83,7 @@ def connection_view(connection: Connection, partner: Partner) -> dict[str, Any]:
 
 def partner_view(partner: Partner) -> dict[str, Any]:
     """Return the partner itself."""
-    return {
+    view: dict[str, Any] = {
         "id": partner.id,
         "name": partner.name,
         "institutionIdentifier": partner.name,
@@ -94,3 +94,6 @@ def partner_view(partner: Partner) -> dict[str, Any]:
         "publicKey": partner.public_key,
         "enterpriseId": partner.enterprise_id,
     }
+    if partner.client_dispute_window_minutes is not None:
+        view["clientDisputeWindowMinutes"] = partner.client_dispute_window_minutes
+    return view

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -99,7 +99,8 @@ class Partner(_Model):
     broker: bool = False
     active: bool = True
     licensed: bool = True
-    disputes_enabled: bool = False
+    client_dispute_window_minutes: Annotated[int, Field(ge=0)] | None = None
+    """How long clients may dispute a settlement; None: disputes are not set up."""
     balances: Mapping[str, BaseUnits] = Field(default_factory=dict)
     """The partner's own account at the start, where it differs from the default."""
     default_balance: BaseUnits = AMPLE_BALANCE

@@ -37,13 +37,13 @@ def require_binding(tx: Connection, partner: PartnerFile, base_url: str, actor: 
 
     :raises BindingConflictError: naming what differs from the binding
     """
-    wanted = _bound_values(partner, base_url)
-    held = _binding_of(tx, partner.name)
+    wanted = bound_values(partner, base_url)
+    held = binding_of(tx, partner.name)
     if held is None:
         try:
             _insert_binding(tx, partner.name, wanted)
         except BindingConflictError:
-            held = _binding_of(tx, partner.name)
+            held = binding_of(tx, partner.name)
             if held is None:
                 raise
         else:
@@ -65,13 +65,14 @@ def rebind(tx: Connection, partner: PartnerFile, base_url: str, reason: str, act
 
     :raises BindingConflictError: if another partner is bound to this account
     """
-    wanted = _bound_values(partner, base_url)
+    wanted = bound_values(partner, base_url)
     tx.execute(binding.delete().where(binding.c.partner == partner.name))
     _insert_binding(tx, partner.name, wanted)
     append_event(tx, partner.name, "rebound", actor, reason=reason, bound_to=wanted)
 
 
-def _bound_values(partner: PartnerFile, base_url: str) -> dict[str, str]:
+def bound_values(partner: PartnerFile, base_url: str) -> dict[str, str]:
+    """What the partner's name is bound to by this partner file and this account."""
     return {
         "api_base_url": base_url,
         "enterprise_id": partner.enterprise_id,
@@ -80,7 +81,8 @@ def _bound_values(partner: PartnerFile, base_url: str) -> dict[str, str]:
     }
 
 
-def _binding_of(tx: Connection, name: str) -> dict[str, str] | None:
+def binding_of(tx: Connection, name: str) -> dict[str, str] | None:
+    """What the partner's name is bound to, or None before its first use."""
     row = tx.execute(select(binding).where(binding.c.partner == name)).one_or_none()
     return {field: getattr(row, field) for field in BOUND_FIELDS} if row else None
 

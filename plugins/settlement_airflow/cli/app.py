@@ -11,6 +11,7 @@ from settlement.errors import ConfigurationError, SettlementError
 from settlement_airflow.cli import (
     bind,
     decide,
+    doctor,
     explain,
     hold,
     ledger,
@@ -82,6 +83,7 @@ for panel, module in (
     ("Decide", hold),
     ("Decide", placing),
     ("Decide", bind),
+    ("Set up", doctor),
     ("Set up", seed),
     ("Set up", sandbox),
     ("Set up", ledger),

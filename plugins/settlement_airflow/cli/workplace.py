@@ -37,6 +37,24 @@ def work_for(partner: PartnerFile) -> Iterator[Ledger]:
 
 
 @contextmanager
+def unchecked_work_for(partner: PartnerFile) -> Iterator[Ledger]:
+    """As `work_for`, but the ledger may not answer, or be of another version.
+
+    :raises ConfigurationError: if its Airflow connection is missing or wrong
+    """
+    with redirect_stdout(sys.stderr):
+        find_connections()
+        with embedded_ledger(partner.ledger_conn_id), demo_connections(partner):
+            from settlement_airflow.connections import postgres_url  # noqa: PLC0415
+
+            ledger = Ledger.connect(postgres_url(partner.ledger_conn_id))
+            try:
+                yield ledger
+            finally:
+                ledger.engine.dispose()
+
+
+@contextmanager
 def opened(conn_id: str) -> Iterator[Ledger]:
     """The ledger behind an Airflow connection that is given."""
     from settlement_airflow.connections import opened_ledger  # noqa: PLC0415 - imports Airflow

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from airflow.sdk import BaseHook
 
+from settlement.doctor.inside import WORTHLESS
 from settlement.errors import SettlementError
 from settlement.signing import key_id_of, signer_of
 from settlement_airflow.signers import open_signer
-
-WORTHLESS = "a test of the signing key"
 
 
 class SigningKeyHook(BaseHook):

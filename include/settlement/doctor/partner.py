@@ -1,0 +1,170 @@
+"""Looks at the partner API: token, scopes, licence, settings, connections, currencies, clock."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+from settlement.doctor.diagnosis import Diagnosis, note, ok, wrong
+from settlement.evidence import one_line
+from settlement.partner_answers import UnreadableAnswer, parse_error
+from settlement.partner_api import Answer, PartnerApi, TransportError
+from settlement.partner_file import PartnerFile
+from settlement.partner_profile import PartnerProfile, profiles_in, supported_currencies
+from settlement.partner_reads import PartnerReader, enterprise_path
+
+CLOCK_TOLERANCE = timedelta(seconds=30)
+SHOWN = 5
+TOKEN = "access token"  # noqa: S105 - what the line is about
+ASKING = "asking for signing payloads"
+
+
+def look_at_partner(api: PartnerApi, partner: PartnerFile, now: datetime) -> Iterator[Diagnosis]:
+    """Token, its read scope, the licence; then what the partner says about itself.
+
+    :param now: by the ledger's clock
+    """
+    try:
+        answer = api.exchange("GET", f"{enterprise_path(partner)}/partners")
+    except TransportError as error:
+        yield wrong(
+            TOKEN, f"{api.base_url} gives no answer ({error}): check host and the way there"
+        )
+        return
+    yield _of_token(partner, answer)
+    yield from _of_clock(answer, now)
+    if answer.status == HTTPStatus.OK:
+        yield from _of_profile(api, partner, profiles_in(answer))
+
+
+def look_at_write_scope(api: PartnerApi, partner: PartnerFile) -> Iterator[Diagnosis]:
+    """Ask for the payload of nothing: refused as malformed by whoever would be let in."""
+    try:
+        path = f"{enterprise_path(partner)}/partners/settlements-signing"
+        answer = api.exchange("POST", path, body=b"{}")
+    except TransportError as error:
+        yield wrong(ASKING, f"no answer ({error}): try again")
+        return
+    if answer.status == HTTPStatus.BAD_REQUEST:
+        yield ok(ASKING, "allowed: the token has the write scope")
+    elif answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        yield wrong(
+            ASKING,
+            f"refused ({_words(answer)}): give the token the scopes settlement_network_read and "
+            "settlement_network_write",
+        )
+    else:
+        yield note(ASKING, f"HTTP {answer.status} ({_words(answer)}): cannot tell, try again")
+
+
+def look_at_connections(reader: PartnerReader, traded: Collection[str]) -> Iterator[Diagnosis]:
+    """All connections of the partner, and those that the newest trades name.
+
+    :param traded: connections with a net position in the newest window
+    """
+    subject = "connections"
+    connections = reader.connections()
+    active = {each.id for each in connections if each.active}
+    missing = sorted(set(traded) - active)
+    if not active:
+        yield wrong(subject, "the partner shows no active connection: nobody could be settled")
+    elif missing:
+        yield wrong(
+            subject,
+            f"trades name {_some(missing)}, which the partner does not show as active: correct "
+            "them in the warehouse, or `settlement hold` them",
+        )
+    else:
+        counted = f"{len(active)} active, {len(connections) - len(active)} inactive"
+        yield ok(subject, f"{counted}; all {len(traded)} with trades are among the active ones")
+
+
+def _of_token(partner: PartnerFile, answer: Answer) -> Diagnosis:
+    if answer.status == HTTPStatus.OK:
+        return ok(TOKEN, f"accepted for enterprise {partner.enterprise_id}, read scope included")
+    said = _words(answer)
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        return wrong(
+            TOKEN,
+            f"refused ({said}): check that it is of this environment, not expired, used from an "
+            "allowed address, and of a member of the enterprise",
+        )
+    if answer.status == HTTPStatus.FORBIDDEN:
+        return wrong(
+            TOKEN,
+            f"accepted, but not allowed to read ({said}): check the scope "
+            "settlement_network_read, the OES licence, and that the partner is active",
+        )
+    return wrong(TOKEN, f"HTTP {answer.status} ({said}): try again")
+
+
+def _of_clock(answer: Answer, now: datetime) -> Iterator[Diagnosis]:
+    try:
+        theirs = parsedate_to_datetime(answer.headers.get("date", ""))
+    except ValueError:
+        return
+    off = abs(theirs - now)
+    text = f"the ledger's clock and the partner's differ by {off.total_seconds():.0f} s"
+    if off > CLOCK_TOLERANCE:
+        yield wrong("clock", f"{text}: set the clock of the database's machine (NTP)")
+    else:
+        yield ok("clock", text)
+
+
+def _of_profile(
+    api: PartnerApi, partner: PartnerFile, profiles: list[PartnerProfile]
+) -> Iterator[Diagnosis]:
+    ours = [each for each in profiles if each.enterprise_id in {None, partner.enterprise_id}]
+    if len(ours) != 1:
+        yield wrong(
+            "partner",
+            f"the enterprise has {len(ours)} partners ({_some([each.name for each in ours])}), "
+            "not one: check enterprise_id in the partner file",
+        )
+        return
+    profile = ours[0]
+    if profile.active:
+        yield ok("partner", f"{profile.name} is active")
+    else:
+        yield wrong("partner", f"{profile.name} is not active: have BitGo activate it")
+    yield _of_disputes(partner, profile)
+    yield from _of_currencies(partner, supported_currencies(api, partner, profile.id))
+
+
+def _of_disputes(partner: PartnerFile, profile: PartnerProfile) -> Diagnosis:
+    """A window of no minutes is one too: version 2 settles at once then (partner API, 1)."""
+    subject, minutes = "disputes", profile.dispute_window_minutes
+    needed = "v1" if minutes is None else "v2"
+    what = "not set up" if minutes is None else f"clients may dispute for {minutes} minutes"
+    if partner.api_version == needed:
+        return ok(subject, f'{what}, and api_version = "{needed}" fits')
+    return wrong(subject, f'{what}: set api_version = "{needed}" in the partner file')
+
+
+def _of_currencies(partner: PartnerFile, supported: set[str]) -> Iterator[Diagnosis]:
+    subject = "currencies"
+    missing = sorted(set(partner.currencies) - supported)
+    if not supported:
+        yield note(subject, "the partner shows no supported currencies: cannot tell")
+    elif missing:
+        yield wrong(
+            subject,
+            f"the partner does not settle {_some(missing)}: correct their names under "
+            "[currencies], or have BitGo add them",
+        )
+    else:
+        yield ok(subject, f"all {len(partner.currencies)} of the partner file are supported")
+
+
+def _words(answer: Answer) -> str:
+    try:
+        return one_line(parse_error(answer.body))
+    except UnreadableAnswer:
+        return f"HTTP {answer.status} without a reason"
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN]) or 'none'}{more}"

@@ -1,0 +1,109 @@
+"""`settlement doctor`: is everything set up, before the first run and any time after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from settlement.doctor.diagnosis import Diagnosis, Health, looked_at
+from settlement.errors import LedgerUnavailableError
+from settlement.ledger.database import Ledger
+from settlement.partner_file import PartnerFile, load_partner
+from settlement_airflow.cli.arguments import AsJson, PartnerName
+from settlement_airflow.cli.console import print_json, progress, results
+from settlement_airflow.cli.their_airflow import their_airflow
+from settlement_airflow.cli.workplace import api_of, unchecked_work_for, warehouse_of
+
+SOMETHING_WRONG = 1
+STYLES = {Health.OK: "green", Health.NOTE: "yellow", Health.WRONG: "bold red"}
+Look = tuple[str, Callable[[], Iterable[Diagnosis]]]
+
+
+def add_to(app: typer.Typer, panel: str) -> None:
+    """Add the command."""
+    app.command(rich_help_panel=panel)(doctor)
+
+
+def doctor(partner: PartnerName, *, as_json: AsJson = False) -> None:
+    """Check everything that a run needs: each line is ok, or says what is wrong and the next step.
+
+    Token and its scopes, licence, dispute settings, connections, currencies, signing key, clocks,
+    warehouse query, pool, DAG, ledger and binding. It only reads, signs a worthless text, and
+    sends nothing; use it before the first run, after every change of set-up, and when in doubt. It
+    ends with 1 if anything is wrong; notes are worth knowing and stop nothing.
+
+    **Example**
+
+        settlement doctor demo
+    """
+    file = load_partner(partner)
+    metadata_url = their_airflow().metadata_url  # before this process sets up an Airflow of its own
+    with unchecked_work_for(file) as ledger, progress() as bar:
+        looks = list(_looks(file, ledger, metadata_url))
+        found = [
+            diagnosis
+            for subject, look in bar.track(looks, description="looking")
+            for diagnosis in looked_at(subject, look)
+        ]
+    if as_json:
+        print_json([{"subject": f.subject, "health": f.health, "text": f.text} for f in found])
+    else:
+        _print(found)
+    if any(each.health is Health.WRONG for each in found):
+        raise typer.Exit(SOMETHING_WRONG)
+
+
+def _looks(file: PartnerFile, ledger: Ledger, metadata_url: str | None) -> Iterator[Look]:
+    """All looks, in the order in which things have to be put right."""
+    from settlement.doctor import inside, partner  # noqa: PLC0415 - not for --help
+    from settlement.values import Actor  # noqa: PLC0415
+    from settlement.watch.partner_list import WatchingReader  # noqa: PLC0415
+    from settlement_airflow.cli.airflow_looks import look_at_airflow  # noqa: PLC0415
+    from settlement_airflow.dag_parts import dag_id_of  # noqa: PLC0415
+    from settlement_airflow.signers import expects_a_key, open_signer  # noqa: PLC0415
+
+    traded = inside.Traded()
+
+    def reader() -> WatchingReader:
+        return WatchingReader(ledger, api_of(file), file, Actor("doctor"))
+
+    yield "ledger", lambda: inside.look_at_ledger(ledger, file, api_of(file).base_url)
+    yield "access token", lambda: partner.look_at_partner(api_of(file), file, _now(ledger))
+    yield partner.ASKING, lambda: partner.look_at_write_scope(api_of(file), file)
+    yield (
+        "warehouse",
+        lambda: inside.look_at_warehouse(warehouse_of(file), file, _now(ledger), traded),
+    )
+    yield "connections", lambda: partner.look_at_connections(reader(), traded.connections)
+    yield (
+        "signing key",
+        lambda: inside.look_at_signer(
+            open_signer(file.signing_conn_id),
+            key_is_expected=expects_a_key(file.signing_conn_id),
+        ),
+    )
+    yield (
+        "Airflow",
+        lambda: look_at_airflow(metadata_url, dag_id_of(file.name)),
+    )
+
+
+def _now(ledger: Ledger) -> datetime:
+    """By the ledger's clock; a ledger that does not answer must not hide what else is wrong."""
+    try:
+        return ledger.now()
+    except LedgerUnavailableError:
+        return datetime.now(UTC)
+
+
+def _print(found: list[Diagnosis]) -> None:
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for each in found:
+        table.add_row(
+            Text(each.health.value, style=STYLES[each.health]), each.subject, Text(each.text)
+        )
+    results().print(table)
