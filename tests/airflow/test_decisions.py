@@ -49,7 +49,7 @@ def no_older_runs(airflow_metadata: None) -> None:
 def scheduled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs of this process count as runs of the scheduler: they park, and start other runs."""
     monkeypatch.setattr(base, "IN_PROCESS", "nobody")
-    monkeypatch.setattr(ask, "APPROVAL_POLL", timedelta(milliseconds=100))
+    monkeypatch.setattr(ask, "LONGEST_PAUSE", timedelta(milliseconds=100))
 
 
 def open_now(day: AirflowDay) -> list[Question]:

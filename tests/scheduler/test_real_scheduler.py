@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from functools import partial
 
@@ -11,12 +13,15 @@ import pytest
 
 from settlement.business_calendar import BusinessCalendar
 from settlement.external_id import parse_external_id
+from settlement.ledger.questions import load_question
 from settlement.ledger.slots import load_slots
 from settlement.partner_file import load_partner
 from settlement.values import PositionKey
 from settlement.warehouse.sql import SqlWarehouse
 from settlement_airflow.connections import SQL_FOLDER
+from settlement_airflow.up.stack import APPROVER
 from support.left_behind import files_of, rows_of, secrets
+from support.rest import once
 
 WORKING = {
     "wait_for_trades",
@@ -27,6 +32,14 @@ WORKING = {
     "branch_on_response",
     "verify_settled",
 }
+
+NOBODY_IS_ASKED = {"request_approval", "await_approval", "questions_for_people", "ask_people"}
+LATE_TRADE = """
+INSERT INTO trades
+SELECT * REPLACE ('late-' || trade_id AS trade_id, now() AS recorded_at) FROM trades
+WHERE date_trunc('hour', executed_at AT TIME ZONE 'UTC') = CAST(? AS DATE) + INTERVAL 12 HOUR
+ORDER BY trade_id LIMIT 1
+"""
 
 
 def booked(airflow, day: date) -> dict[PositionKey, int]:
@@ -71,7 +84,11 @@ def test_a_day_without_faults_settles(airflow) -> None:
     assert run["state"] == "success"
     assert slot_states(airflow, airflow.completed) == ["completed"]
     assert succeeded(states) == WORKING | {"settled"}
-    assert skipped(states) == {"nothing_to_settle", "reconcile_conflicts", "await_settlement"}
+    assert skipped(states) == NOBODY_IS_ASKED | {
+        "nothing_to_settle",
+        "reconcile_conflicts",
+        "await_settlement",
+    }
     assert booked(airflow, airflow.completed) == net_positions(airflow, airflow.completed) != {}
 
 
@@ -102,6 +119,38 @@ def test_a_lost_answer_is_finished_by_a_clear(airflow) -> None:
     assert slot_states(airflow, airflow.lost) == ["completed"]
     assert succeeded(airflow.rest.task_states(run["dag_run_id"])) == WORKING | {"settled"}
     assert booked(airflow, airflow.lost) == net_positions(airflow, airflow.lost)
+
+
+@pytest.fixture
+def late_trade_above_the_limits(airflow) -> Iterator[None]:
+    """A trade of the settled date arrives, and the partner file wants an approval for anything."""
+    for day in (airflow.completed, airflow.conflict, airflow.lost):
+        airflow.rest.finished_run(day)  # none of them reads the warehouse now
+    with closing(duckdb.connect(str(airflow.warehouse))) as database:
+        database.execute(LATE_TRADE, [airflow.completed])
+    path = airflow.home / "partners" / "demo.toml"
+    before = path.read_text()
+    path.write_text(f"{before}\n[approval]\nrequests = 1\n")
+    yield
+    path.write_text(before)
+
+
+@pytest.mark.usefixtures("late_trade_above_the_limits")
+def test_a_date_above_the_limits_parks_until_another_person_approves(airflow) -> None:
+    """Parked without a worker, shown under Required Actions, settled once it is answered."""
+    run_id = airflow.rest.start_run(airflow.completed)
+    action = airflow.rest.required_action()
+    assert action["subject"].startswith(f"demo {airflow.completed}")
+    once(lambda: airflow.rest.task_states(run_id)["await_approval"], "deferred".__eq__)
+    assert slot_states(airflow, airflow.completed) == ["completed", "prepared"]
+    airflow.rest.another(APPROVER).answer(action, "approve", "a late trade, explained")
+    assert airflow.rest.run_ended(run_id)["state"] == "success"
+    decision = action["task_instance"]["dag_run_id"]
+    assert airflow.rest.run_ended(decision, "settlement_decision")["state"] == "success"
+    with airflow.ledger.transaction() as tx:
+        asked = load_question(tx, "demo", decision.rsplit("-", 1)[1])
+    assert (asked.choice, asked.asked_by, asked.decided_by) == ("approve", "admin", "approver")
+    assert booked(airflow, airflow.completed) == net_positions(airflow, airflow.completed)
 
 
 @pytest.mark.usefixtures("airflow")

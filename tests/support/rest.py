@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from time import monotonic
 from typing import Any
@@ -20,10 +21,10 @@ LONGEST_RUN_S = 240
 class AirflowRest:
     """One logged-in user."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, login: tuple[str, str] = LOGIN) -> None:
         self._url = url
-        login = {"username": LOGIN[0], "password": LOGIN[1]}
-        answer = requests.post(f"{url}/auth/token", json=login, timeout=10)
+        who = {"username": login[0], "password": login[1]}
+        answer = requests.post(f"{url}/auth/token", json=who, timeout=10)
         answer.raise_for_status()
         self._headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
@@ -39,6 +40,10 @@ class AirflowRest:
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
 
+    def another(self, login: tuple[str, str]) -> AirflowRest:
+        """Somebody else at the same Airflow."""
+        return AirflowRest(self._url, login)
+
     def run_of(self, day: date) -> dict[str, Any] | None:
         """The scheduled run of a business date: its logical date is the cut-off on that day."""
         runs = self.call("GET", "dags/~/dagRuns?limit=50")["dag_runs"]
@@ -47,19 +52,34 @@ class AirflowRest:
 
     def finished_run(self, day: date) -> dict[str, Any]:
         """The run of a date, once it has ended."""
-        started = monotonic()
+        found: dict[str, Any] = once(lambda: self.run_of(day), lambda run: run and ended(run))
+        return found
 
-        @retry(
-            retry=retry_if_result(lambda run: run is None or run["state"] not in FINISHED),
-            wait=wait_fixed(1),
-            stop=stop_after_delay(LONGEST_RUN_S),
-        )
-        def ended() -> dict[str, Any] | None:
-            return self.run_of(day)
+    def start_run(self, day: date) -> str:
+        """Trigger the date by hand, as the form does; the run's id."""
+        content = {"logical_date": None, "conf": {"business_date": day.isoformat()}}
+        return str(self.call("POST", f"dags/{DAG}/dagRuns", content)["dag_run_id"])
 
-        run = ended()
-        assert run is not None, f"no run of {day} after {monotonic() - started:.0f} s"
-        return run
+    def run_ended(self, run_id: str, dag_id: str = DAG) -> dict[str, Any]:
+        """A run of any DAG, once it has ended."""
+        path = f"dags/{dag_id}/dagRuns/{quote(run_id)}"
+        found: dict[str, Any] = once(lambda: self.call("GET", path), ended)
+        return found
+
+    def required_action(self) -> dict[str, Any]:
+        """The one thing that waits for a person, once there is one."""
+        path = "dags/~/dagRuns/~/hitlDetails?response_received=false"
+        found: list[dict[str, Any]] = once(lambda: self.call("GET", path)["hitl_details"], bool)
+        (action,) = found
+        return action
+
+    def answer(self, action: dict[str, Any], choice: str, reason: str) -> None:
+        """Answer it as this user."""
+        task = action["task_instance"]
+        run = f"dags/{task['dag_id']}/dagRuns/{quote(task['dag_run_id'])}"
+        path = f"{run}/taskInstances/{task['task_id']}/{task['map_index']}/hitlDetails"
+        content = {"chosen_options": [choice], "params_input": {"reason": reason}}
+        self.call("PATCH", path, content)
 
     def task_states(self, run_id: str) -> dict[str, str]:
         """State per task; mapped ones are `task[index]`."""
@@ -81,3 +101,26 @@ class AirflowRest:
             "only_failed": False,
         }
         self.call("POST", f"dags/{DAG}/clearTaskInstances", content)
+
+
+def ended(run: dict[str, Any]) -> bool:
+    """Whether a run is over."""
+    return run["state"] in FINISHED
+
+
+def once(look: Callable[[], Any], enough: Callable[[Any], Any]) -> Any:
+    """What a look shows, as soon as it is enough."""
+    started = monotonic()
+
+    @retry(
+        retry=retry_if_result(lambda found: not enough(found)),
+        wait=wait_fixed(1),
+        stop=stop_after_delay(LONGEST_RUN_S),
+        retry_error_callback=lambda state: state.outcome.result(),
+    )
+    def looked() -> Any:
+        return look()
+
+    found = looked()
+    assert enough(found), f"still {found} after {monotonic() - started:.0f} s"
+    return found

@@ -22,9 +22,10 @@ from settlement_airflow.operators.base import (
     in_this_process,
     work_of,
 )
+from settlement_airflow.retry import FIRST_DELAY
 
 DECISION_DAG = "settlement_decision"
-APPROVAL_POLL = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(minutes=1)
 UNFINISHED = ["queued", "running"]
 
 
@@ -83,7 +84,8 @@ class RequestApprovalOperator(AskPeopleOperator):
 class AwaitApprovalOperator(SettlementOperator):
     """Waits until a person has answered whether the date may be settled; no worker is occupied.
 
-    Skipped if nobody is asked. Red once `approval.wait` of the partner file is over. What was
+    Each pause is as long as the question has been open so far, at most a minute. Skipped if nobody
+    is asked. Red once `approval.wait` of the partner file is over. What was
     answered is not looked at here: sign_requests signs only what is approved.
     """
 
@@ -106,7 +108,8 @@ class AwaitApprovalOperator(SettlementOperator):
         if in_this_process(context) or now >= deadline:
             raise ApprovalMissingError(_unanswered(asked))
         self.log.info("No answer to question %s yet; waiting until %s", asked.digest, deadline)
-        moment = min(deadline, now + APPROVAL_POLL)
+        pause = min(max(now - asked.asked_at, FIRST_DELAY), LONGEST_PAUSE)
+        moment = min(deadline, now + pause)
         self.defer(trigger=DateTimeTrigger(moment=moment), method_name="resume")
 
 

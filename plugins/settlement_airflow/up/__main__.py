@@ -13,7 +13,14 @@ from rich.console import Console
 from partner_sandbox.server import DEFAULT_PORT
 from settlement.ledger.embedded import home
 from settlement_airflow.up.place import Place, free_port, prepare
-from settlement_airflow.up.stack import LOGIN, LocalStack, StackError, airflow_settings, settlement
+from settlement_airflow.up.stack import (
+    APPROVER,
+    LOGIN,
+    LocalStack,
+    StackError,
+    airflow_settings,
+    settlement,
+)
 
 UI_PORT = 8080
 DAYS = 3
@@ -69,7 +76,7 @@ def _welcome(console: Console, place: Place, ui_port: int, sandbox_port: int) ->
     newest = place.days[-1]
     console.print(
         f"\nAirflow    [bold]http://127.0.0.1:{ui_port}/dags/settle_demo[/]   "
-        f"login {LOGIN[0]}, password {LOGIN[1]}\n"
+        f"login {LOGIN[0]}, password {LOGIN[1]} (a second person: {APPROVER[0]}, {APPROVER[1]})\n"
         f"Sandbox    http://127.0.0.1:{sandbox_port}/_control/bookings\n\n"
         f"The scheduler settles {place.days[0]} to {newest} by itself now. In another terminal:\n\n"
         f"    export SETTLEMENT_HOME={place.home}\n"

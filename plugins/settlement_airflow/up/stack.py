@@ -25,6 +25,8 @@ from sqlalchemy import URL
 
 PROJECT = Path(__file__).parents[3]
 LOGIN = ("admin", "admin")
+APPROVER = ("approver", "approver")
+"""A second person: whoever starts a run cannot approve it."""
 STOP_TIMEOUT_S = 15
 START_TIMEOUT_S = 180
 POOL, POOL_SLOTS = "partner_api", 2
@@ -43,7 +45,7 @@ def airflow_settings(home: Path, metadata: URL, port: int) -> dict[str, str]:
     address = f"http://127.0.0.1:{port}"
     home.mkdir(parents=True, exist_ok=True)
     passwords = home / "passwords.json"
-    passwords.write_text(json.dumps(dict([LOGIN])))
+    passwords.write_text(json.dumps(dict([LOGIN, APPROVER])))
     return {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__API__BASE_URL": address,
@@ -57,7 +59,7 @@ def airflow_settings(home: Path, metadata: URL, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{LOGIN[0]}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{LOGIN[0]}:admin,{APPROVER[0]}:op",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _metadata_url(metadata),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
