@@ -22,10 +22,11 @@ from settlement_airflow.operators.watch import (
 
 LOOKS = "watch_partner"
 FIRST = 1000
+HOURLY = "40 * * * *"  # away from the full hours, at which cut-offs lie and loads begin
 
 with DAG(
     "settlement_watch",
-    schedule=CronTriggerTimetable("0 * * * *", timezone="UTC"),
+    schedule=CronTriggerTimetable(HOURLY, timezone="UTC"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     is_paused_upon_creation=False,

@@ -155,6 +155,15 @@ def test_one_partner_does_not_hide_another(today: AirflowDay) -> None:
     assert found[1].startswith("demo: late trades in the warehouse could not be looked at")
 
 
+def test_what_passes_by_itself_wakes_nobody(today: AirflowDay) -> None:
+    """The partner's list does not answer once: the scheduler lets the watch look again."""
+    today.run(DAY)
+    today.fault("unavailable", route="list")
+    run, found = watched(today)
+    assert run.state == "success"
+    assert found == []
+
+
 def test_the_sign_of_life_is_given_whatever_was_found(
     today: AirflowDay, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,7 +245,7 @@ def test_nobody_has_to_switch_the_watch_on(day: AirflowDay) -> None:
     """Hourly, one at a time, no missed hours made up for; red if any look is."""
     dag = day.dag("settlement_watch")
     assert dag.is_paused_upon_creation is False
-    assert dag.timetable.expression == "0 * * * *"
+    assert dag.timetable.expression == "40 * * * *"
     assert not dag.catchup
     assert dag.max_active_runs == 1
     looks = dag.get_task("watch_partner")

@@ -16,6 +16,7 @@ from partner_sandbox.faults import FaultKind, Route
 from settlement.business_calendar import BusinessCalendar
 from settlement.errors import (
     ConfigurationError,
+    LedgerUnavailableError,
     NotSettledError,
     OutcomeUnknownError,
     RefusedError,
@@ -451,21 +452,24 @@ def test_what_is_down_is_found_and_the_other_looks_go_on(world: World) -> None:
     """Warehouse and API are down; the date that nobody settled is found all the same."""
     openers = Openers(lambda _: opened(world), Down().warehouse, Down().api)
     findings = watch_partner("demo", world.partner, "settlement_ledger", openers)
-    down = [each.text for each in findings if each.kind is Kind.NOT_LOOKED]
-    assert len(down) == 2
-    assert "locked by its loader (section warehouse-busy" in down[0]
-    assert "partner_api is missing (section configuration-error" in down[1]
+    warehouse, api = (each for each in findings if each.kind is Kind.NOT_LOOKED)
+    assert "locked by its loader (section warehouse-busy" in warehouse.text
+    assert "partner_api is missing (section configuration-error" in api.text
+    assert (warehouse.may_pass, api.may_pass) == (True, False)
     found(findings, Kind.NEVER_TOUCHED)
 
 
 def test_a_ledger_that_is_down_is_one_finding(world: World) -> None:
-    """There is nothing to compare with."""
-    gone = Ledger.connect("postgresql://nobody@127.0.0.1:1/nowhere")
-    world.ledger = gone
+    """There is nothing to compare with: neither at the start nor once it is lost on the way."""
+    world.ledger = Ledger.connect("postgresql://nobody@127.0.0.1:1/nowhere")
     openers = Openers(lambda _: opened(world), Down().warehouse, Down().api)
     findings = watch_partner("demo", world.partner, "settlement_ledger", openers)
     assert "the ledger could not be looked at" in found(findings, Kind.NOT_LOOKED, "").text
     assert kinds(findings) == {Kind.NOT_LOOKED}
+    now = datetime.now(UTC)
+    eyes = Eyes(world.ledger, world.partner, lambda: world.warehouse, lambda: world.api, None, now)
+    with pytest.raises(LedgerUnavailableError):
+        look_at(eyes, daily=True)
 
 
 def test_a_partner_without_a_file_is_found_unless_it_was_stopped_first(world: World) -> None:

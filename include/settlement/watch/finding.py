@@ -42,8 +42,8 @@ class Finding:
     """One thing that is not as it should be; `text` is one sentence with the next step.
 
     `start` is what the DAG starts by itself because of it: a run for late trades, or the run that
-    puts a question before a person. A finding that needs no person is said,
-    but turns nothing red.
+    puts a question before a person. A finding that needs no person is said, but turns nothing red.
+    One that `may_pass` is worth another look in a minute.
     """
 
     kind: Kind
@@ -52,6 +52,7 @@ class Finding:
     business_date: date | None = None
     external_id: str | None = None
     needs_a_person: bool = True
+    may_pass: bool = False
     start: SettleAgain | Question | None = None
 
     @property

@@ -71,4 +71,4 @@ def look_at(eyes: Eyes, *, daily: bool) -> list[Finding]:
 def not_looked(partner: str, at: str, error: SettlementError) -> Finding:
     """A look that could not be made."""
     text = f"{at} could not be looked at: {error.message} (section {error.runbook} of settle_*)"
-    return Finding(Kind.NOT_LOOKED, partner, text)
+    return Finding(Kind.NOT_LOOKED, partner, text, may_pass=error.retryable)
