@@ -19,6 +19,7 @@ from settlement.errors import (
 )
 from settlement.ledger.chain import Event, read_events
 from settlement.ledger.database import Ledger
+from settlement.ledger.invariants import verify_ledger
 from settlement.ledger.questions import (
     Choice,
     Question,
@@ -132,6 +133,7 @@ def test_adopting_theirs_settles_the_rest(world: World) -> None:
     assert open_now(world) == []
     (event,) = events(world, "decided")
     assert (event.details["choice"], event.details["who"]) == ("adopt", "petra")
+    assert verify_ledger(world.ledger, "demo", world.partner.currencies)["questions"] == 1
 
 
 def test_leaving_it_changes_nothing_and_asks_nobody_again(world: World) -> None:
