@@ -25,20 +25,22 @@ def business_date_of(
 
     :param logical_date: instant of the cut-off that the run was started for
     :param chosen: the date from the form of a manual run, or from the task that started the run;
-        other runs must not have one
+        other runs must not have one, but for that of their cut-off: a backfill takes a manual run
+        over that has the same logical date, with its form
     :raises NoBusinessDate: if the calendar has no business date for the run
     :raises ConfigurationError: if the run names no date, or names one where it must not
     """
     calendar = BusinessCalendar(partner)
-    if chosen is not None and run_type not in STARTED_FOR_A_DATE:
+    by_cut_off = calendar.date_of_cut_off(logical_date) if logical_date is not None else None
+    if run_type not in STARTED_FOR_A_DATE and chosen not in (None, str(by_cut_off)):
         raise ConfigurationError(
             f"a {run_type} run settles the date of its cut-off: business_date must be empty, not "
             f"{chosen!r}. Trigger a manual run for that date instead"
         )
     if chosen is not None:
         day = parse_date(chosen)
-    elif logical_date is not None:
-        day = calendar.date_of_cut_off(logical_date)
+    elif by_cut_off is not None:
+        day = by_cut_off
     else:
         raise ConfigurationError(
             f"this {run_type} run has no logical date and names no business date: trigger it "

@@ -63,6 +63,13 @@ def test_a_run_that_was_started_for_a_date_settles_that_date(
     assert day == date(2026, 3, 3)
 
 
+def test_a_manual_run_that_a_backfill_took_over_still_settles_its_date() -> None:
+    """Airflow makes it a backfill run, and leaves the date in its form: cleared, it must work."""
+    cut_off = at("2026-03-03T22:00")
+    day = business_date_of(FIVE, run_type="backfill", logical_date=cut_off, chosen="2026-03-03")
+    assert day == date(2026, 3, 3)
+
+
 @pytest.mark.parametrize(
     ("run_type", "chosen", "says"),
     [
