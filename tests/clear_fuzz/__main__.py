@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -12,11 +13,11 @@ from rich.table import Table
 
 from clear_fuzz.books import NotEqual
 from clear_fuzz.site import running_site
-from clear_fuzz.story import Story
+from clear_fuzz.story import SCHEDULED_DAYS, Story
 from settlement.ledger.embedded import home
 
-DAYS = 13
-"""Ten that are backfilled, and three for the schedule."""
+DAYS = 10 + SCHEDULED_DAYS
+"""Ten are backfilled."""
 
 
 def main() -> int:
@@ -29,6 +30,7 @@ def main() -> int:
     log = home() / "clear_fuzz" / f"seed-{arguments.seed}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text(f"{' '.join(sys.argv[1:])}\n")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # through `finally`: nothing is left
     console = Console(highlight=False)
     console.print(f"Every action is written to {log}")
     folder = Path(tempfile.mkdtemp(prefix="fuzz"))

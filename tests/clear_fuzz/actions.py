@@ -88,11 +88,14 @@ class Actions:
         return f"{', '.join(ticked)} of {run.id}: {answer}"
 
     def _clear_mapped(self) -> str:
-        run = self._any_run()
-        mapped = [task for task in self._runs.tasks(run.id) if task.index >= 0]
-        if not mapped:
-            return f"no mapped task in {run.id}"
-        task, downstream = self._chance.choice(mapped), self._chance.random() < 0.5
+        for run in self._shuffled_runs():
+            mapped = [task for task in self._runs.tasks(run.id) if task.index >= 0]
+            if mapped:
+                return self._clear_index(run, self._chance.choice(mapped))
+        return "no mapped task in any run"
+
+    def _clear_index(self, run: Run, task: Task) -> str:
+        downstream = self._chance.random() < 0.5
         answer = self._runs.clear_tasks(run, [(task.id, task.index)], include_downstream=downstream)
         return f"{_name(task)} of {run.id}, downstream {downstream}: {answer}"
 
@@ -158,8 +161,12 @@ class Actions:
             return "it has just ended"
         return title
 
+    def _shuffled_runs(self) -> list[Run]:
+        runs = self._runs.all()
+        return self._chance.sample(runs, len(runs))
+
     def _any_run(self) -> Run:
-        return self._chance.choice(self._runs.all())
+        return self._shuffled_runs()[0]
 
     def _any_day(self) -> date:
         return self._chance.choice(self._site.days)

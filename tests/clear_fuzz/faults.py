@@ -56,7 +56,7 @@ class Partner:
         """Other faults by chance from now on."""
         chance = self._chance
         kinds = chance.sample(EVERYWHERE, 3) + chance.sample(ON_SUBMIT, 2)
-        rates = {kind: chance.choice([0.05, 0.2]) for kind in kinds}
+        rates = {kind: chance.choice([0.03, 0.1]) for kind in kinds}
         seed = chance.randrange(2**32)
         self._sandbox.faults.randomize(
             RandomFaults(seed=seed, rates=rates, seconds=LONGEST_ANSWER_S)

@@ -12,12 +12,15 @@ import requests
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from settlement.business_calendar import BusinessCalendar
+from settlement_airflow.up.stack import POOL
 from support.rest import DAG, FINISHED, AirflowRest
 
 PAGE = 100
 LONGEST_PARSE_S = 120
 LONGEST_QUIET_S = 1800
 BACKFILL_RUNS = 2
+CALLS_AT_A_TIME = 4
+"""Slots of the pool: as many as workers, since the sandbox can bear it and races are wanted."""
 EXPECTED_REFUSALS = {404, 409}
 """What Airflow answers if something is gone meanwhile, or is going on already."""
 
@@ -81,8 +84,10 @@ class Runs:
 
     # change; each returns what Airflow answered
 
-    def unpause(self) -> None:
-        """Let the scheduler have it."""
+    def begin(self) -> None:
+        """Let the scheduler have the DAG."""
+        pool = {"pool": POOL, "slots": CALLS_AT_A_TIME, "include_deferred": False}
+        self._rest.call("PATCH", f"pools/{POOL}", pool)
         self._rest.call("PATCH", f"dags/{DAG}", {"is_paused": False})
 
     def clear_run(self, run: Run, *, only_failed: bool) -> str:

@@ -23,11 +23,12 @@ from settlement.partner_file import PartnerFile, load_partner
 from settlement_airflow.cli.stand_ins import LEDGER
 from settlement_airflow.up.place import Place, free_port, prepare
 from settlement_airflow.up.stack import LocalStack, airflow_settings, settlement
-from support.rest import DAG, AirflowRest
+from support.one_airflow import only_airflow
+from support.rest import AirflowRest
 
 TRADES_A_DAY = 300
-CONNECTIONS_PER_REQUEST = 40
-"""The demo has a hundred clients: a date has three requests, and clears may pick one."""
+CONNECTIONS_PER_REQUEST = 60
+"""The demo has a hundred clients: a date has several requests, and a clear may pick one."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,11 @@ class Stack(LocalStack):
 def running_site(home: Path, seed: int, days: int) -> Iterator[Site]:
     """Start everything in an empty folder with a short path; leave no process behind.
 
-    The DAG is paused still: nothing runs before `Runs.unpause`.
+    The DAG is paused still: nothing runs before `Runs.begin`.
     """
     store = Store()
     sandbox = Sandbox(store, lambda: datetime.now(UTC), Settings(), demo_world())
-    with running(sandbox) as url:
+    with only_airflow(), running(sandbox) as url:
         place = prepare(
             home,
             int(url.rsplit(":", 1)[1]),
@@ -100,6 +101,3 @@ def _settings(place: Place, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
         "SETTLEMENT_RETRY_DELAY_S": "0.2",
     }
-
-
-__all__ = ["DAG", "Site", "running_site"]

@@ -14,8 +14,10 @@ from clear_fuzz.faults import Partner
 from clear_fuzz.runs import Run
 from clear_fuzz.site import Site
 
-MOST_RUNS_AT_WORK = 8
+MOST_RUNS_AT_WORK = 5
 LONGEST_PAUSE_S = 3
+SCHEDULED_DAYS = 2
+"""The newest dates are left to the schedule; all others are backfilled."""
 FIRST_TASK = "compute_net_positions"
 """What the runbook says to clear, with downstream, when a date is red and nothing helps."""
 
@@ -52,9 +54,9 @@ class Story:
         """Faults are on from the first request; the first runs are a backfill's."""
         site = self._site
         self._tell("faults", self._partner.fail())
-        first, last = site.days[0], site.days[-3]
+        first, last = site.days[0], site.days[-SCHEDULED_DAYS - 1]
         self._tell("backfill", f"{first} to {last}: {site.runs.backfill(first, last, 'none')}")
-        site.runs.unpause()
+        site.runs.begin()
 
     def _act(self) -> None:
         kind, done = self._actions.next()
