@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import getpass
+import json
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -29,6 +31,7 @@ from support.day import ALICE, BOB, CAROL, DAVE, DAY
 from support.required_actions import RequiredActions, meanwhile
 
 SLOT = "demo-2026-03-03-1"
+LEDGER_CONNECTION = "AIRFLOW_CONN_SETTLEMENT_LEDGER"
 ABOVE = "[approval]\ngross = { BTC = 1000 }\n"
 
 
@@ -347,18 +350,20 @@ def test_what_is_answered_on_the_command_line_waits_no_longer(
 
 @pytest.mark.usefixtures("impatient")
 def test_a_request_that_looked_again_can_still_be_answered(
-    day: AirflowDay, actions: RequiredActions
+    day: AirflowDay, actions: RequiredActions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It parks again, and the answer comes through."""
-    asked, looked = diverge(day), []
+    """It parks again, even if the ledger is away just then, and the answer comes through."""
+    asked, looks = diverge(day), []
+    connection = os.environ[LEDGER_CONNECTION]
+    nobody_there = json.dumps({**json.loads(connection), "host": str(day.folder)})
 
     def act() -> bool:
         for each in actions.waiting():
-            if len(looked) < 2:
-                scheduler_sweeps()
-                looked.append(each)
-            else:
+            looks.append(each)
+            monkeypatch.setenv(LEDGER_CONNECTION, nobody_there if len(looks) == 2 else connection)
+            if len(looks) == 3:
                 return actions.answer(each, "petra", "adopt", "looked into it") == 200
+            scheduler_sweeps()
         return False
 
     with meanwhile(act):

@@ -85,8 +85,8 @@ class AwaitApprovalOperator(SettlementOperator):
     """Waits until a person has answered whether the date may be settled; no worker is occupied.
 
     Each pause is as long as the question has been open so far, at most a minute. Skipped if nobody
-    is asked. Red once `approval.wait` of the partner file is over. What was
-    answered is not looked at here: sign_requests signs only what is approved.
+    is asked; red once `approval.wait` of the partner file is over. What the answer is does not
+    matter here: sign_requests signs only what is approved.
     """
 
     def step(self, work: Work, context: Context) -> None:
