@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from settlement.ledger.database import Ledger, clock
+from settlement.ledger.database import NOW, Ledger
 from settlement.ledger.schema import attempt
 from settlement.partner_api import Answer, TransportError
 from settlement.values import Actor
@@ -53,7 +53,7 @@ def start_attempt(
             external_id=external_id,
             body=body,
             request_digest=hashlib.sha256(request or b"").hexdigest(),
-            started_at=clock(tx),
+            started_at=NOW,
             who=actor.who,
             run_id=actor.run_id,
             task_id=actor.task_id,
@@ -64,15 +64,19 @@ def start_attempt(
     return inserted
 
 
-def finish_attempt(tx: Connection, attempt_id: int, outcome: Answer | TransportError) -> None:
-    """Complete the attempt's row with the answer, or with why there is none."""
+def finish_attempt(tx: Connection, attempt_id: int, outcome: Answer | TransportError) -> datetime:
+    """Complete the attempt's row with the answer, or with why there is none; the time of that."""
     if isinstance(outcome, Answer):
         values: dict[str, object] = {"status": outcome.status, "answer": outcome.body}
     else:
         values = {"error": str(outcome)}
-    tx.execute(
-        attempt.update().where(attempt.c.id == attempt_id).values(finished_at=clock(tx), **values)
-    )
+    finished_at: datetime = tx.execute(
+        attempt.update()
+        .where(attempt.c.id == attempt_id)
+        .values(finished_at=NOW, **values)
+        .returning(attempt.c.finished_at)
+    ).scalar_one()
+    return finished_at
 
 
 def recorded_exchange(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from settlement.errors import ConfigurationError
 from settlement.ledger.schema import body, line, slot
@@ -36,16 +36,25 @@ class StoredBody:
 
 def load_bodies(tx: Connection, external_id: str) -> list[StoredBody]:
     """All bodies of a slot, oldest first."""
+    return _load(tx, external_id)
+
+
+def _load(tx: Connection, external_id: str, *conditions: ColumnElement[bool]) -> list[StoredBody]:
+    rows = (
+        tx.execute(
+            select(body, slot.c.partner, slot.c.business_date)
+            .join(slot, slot.c.external_id == body.c.external_id)
+            .where(body.c.external_id == external_id, *conditions)
+            .order_by(body.c.number)
+        )
+        .mappings()
+        .all()
+    )
     lines: dict[int, list[Line]] = {}
-    held = tx.execute(select(line).where(line.c.external_id == external_id))
-    for row in held:
+    numbers = [row["number"] for row in rows]
+    query = select(line).where(line.c.external_id == external_id, line.c.body.in_(numbers))
+    for row in tx.execute(query):
         lines.setdefault(row.body, []).append(Line(row.connection_id, row.currency, row.amount))
-    rows = tx.execute(
-        select(body, slot.c.partner, slot.c.business_date)
-        .join(slot, slot.c.external_id == body.c.external_id)
-        .where(body.c.external_id == external_id)
-        .order_by(body.c.number)
-    ).mappings()
     fields = [name for name in StoredBody.__dataclass_fields__ if name != "lines"]
     return [
         StoredBody(
@@ -61,12 +70,9 @@ def load_current_body(tx: Connection, external_id: str) -> StoredBody:
 
     :raises ConfigurationError: if the slot is unknown or has none
     """
-    current = tx.execute(
-        select(slot.c.current_body).where(slot.c.external_id == external_id)
-    ).scalar_one_or_none()
-    for each in load_bodies(tx, external_id):
-        if each.number == current:
-            return each
-    raise ConfigurationError(
-        f"slot {external_id} has no current body: look at it with `settlement show`"
-    )
+    current = _load(tx, external_id, body.c.number == slot.c.current_body)
+    if not current:
+        raise ConfigurationError(
+            f"slot {external_id} has no current body: look at it with `settlement show`"
+        )
+    return current[0]

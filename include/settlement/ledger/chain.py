@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, select
 from sqlalchemy.dialects.postgresql import insert
 
 from settlement.errors import ChainBrokenError
-from settlement.ledger.database import clock
+from settlement.ledger.database import NOW
 from settlement.ledger.schema import chain_head, event
 from settlement.values import Actor
 
@@ -52,7 +52,7 @@ def append_event(
     row = {
         "partner": partner,
         "seq": head.seq + 1,
-        "at": clock(tx),
+        "at": head.now,
         "kind": kind,
         "business_date": business_date,
         "external_id": external_id,
@@ -60,24 +60,32 @@ def append_event(
         "previous_hash": head.hash,
     }
     row["hash"] = event_hash(row)
-    tx.execute(event.insert().values(row))
-    tx.execute(
+    moved = (
         chain_head.update()
         .where(chain_head.c.partner == partner)
         .values(seq=row["seq"], hash=row["hash"])
+        .returning(chain_head.c.seq)
+        .cte("moved")
     )
+    tx.execute(event.insert().values(row).add_cte(moved))
 
 
 def lock_chain(tx: Connection, partner: str) -> Row[Any]:
-    """The head of the partner's chain, locked to the transaction's end.
+    """The head of the partner's chain and the time, locked to the transaction's end.
 
     Whatever is locked after it in one place must be locked after it everywhere.
     """
-    first = insert(chain_head).values(partner=partner, seq=0, hash=GENESIS)
-    tx.execute(first.on_conflict_do_nothing())
-    return tx.execute(
-        select(chain_head).where(chain_head.c.partner == partner).with_for_update()
-    ).one()
+    query = (
+        select(chain_head.c.seq, chain_head.c.hash, NOW.label("now"))
+        .where(chain_head.c.partner == partner)
+        .with_for_update()
+    )
+    head = tx.execute(query).one_or_none()
+    if head is None:
+        first = insert(chain_head).values(partner=partner, seq=0, hash=GENESIS)
+        tx.execute(first.on_conflict_do_nothing())
+        head = tx.execute(query).one()
+    return head
 
 
 def event_hash(row: Mapping[str, Any]) -> str:

@@ -78,9 +78,13 @@ class Ledger:
             return clock(tx)
 
 
+NOW = func.clock_timestamp()
+"""The database's clock, inside a statement."""
+
+
 def clock(tx: Connection) -> datetime:
-    """The database's clock, as of this statement."""
-    now: datetime = tx.execute(select(func.clock_timestamp())).scalar_one()
+    """The database's clock, as of this statement; inside a statement use `NOW`."""
+    now: datetime = tx.execute(select(NOW)).scalar_one()
     return now
 
 

@@ -11,7 +11,7 @@ from settlement.difference import Fill, Plan
 from settlement.errors import OutcomeUnknownError
 from settlement.external_id import unused_identities
 from settlement.ledger.chain import append_event
-from settlement.ledger.database import clock
+from settlement.ledger.database import NOW
 from settlement.ledger.schema import body, slot
 from settlement.ledger.slots import add_body, open_slot, require_slot
 from settlement.settlement_request import digest
@@ -97,7 +97,7 @@ def _fill(
             reason=None,
             last_verdict=None,
             absences=0,
-            updated_at=clock(tx),
+            updated_at=NOW,
         )
     )
     append_event(
@@ -126,7 +126,7 @@ def _withdraw(tx: Connection, held: Slot, partner: str, business_date: date, act
             state=State.WITHDRAWN.value,
             current_body=None,
             reason="outdated before it was sent",
-            updated_at=clock(tx),
+            updated_at=NOW,
         )
     )
     append_event(

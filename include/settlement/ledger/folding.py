@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, func, select
 
 from settlement.errors import ConfigurationError
 from settlement.evidence import Absent, Answered, Evidence, Sent, Shown
 from settlement.ledger.chain import append_event
-from settlement.ledger.database import clock
+from settlement.ledger.database import NOW
 from settlement.ledger.divergence import Divergence, ask_about
 from settlement.ledger.schema import body, slot
 from settlement.ledger.slots import add_body, require_slot
@@ -28,8 +29,16 @@ def apply_evidence(
     :param answer_digest: sha256 of the answer's bytes, where there is one
     """
     before = require_slot(tx, external_id, lock=True)
+    return apply_to(tx, before, evidence, actor, answer_digest=answer_digest)
+
+
+def apply_to(
+    tx: Connection, before: Slot, evidence: Evidence, actor: Actor, *, answer_digest: str | None
+) -> Slot:
+    """The same for a slot that this transaction has loaded and locked already."""
+    external_id = before.external_id
     after = fold(before, evidence)
-    row = tx.execute(select(slot).where(slot.c.external_id == external_id)).one()
+    row = _save(tx, after, sent=isinstance(evidence, Sent))
     known = {held.number for held in before.bodies}
     for adopted in (held for held in after.bodies if held.number not in known):
         add_body(
@@ -43,7 +52,6 @@ def apply_evidence(
         )
     if isinstance(evidence, Sent):
         _mark_sent(tx, external_id, evidence.body)
-    _save(tx, after)
     append_event(
         tx,
         row.partner,
@@ -54,7 +62,7 @@ def apply_evidence(
         before=before.state.value,
         state=after.state.value,
         body=after.current_body,
-        body_digest=_current_digest(tx, after),
+        body_digest=_current_digest(after),
         settlement_id=after.settlement_id,
         answer_digest=answer_digest,
         why=_why(evidence),
@@ -70,22 +78,18 @@ def _has_diverged(before: Slot, after: Slot) -> bool:
 
 
 def _mark_sent(tx: Connection, external_id: str, number: int) -> None:
-    now = clock(tx)
     tx.execute(
         body.update()
         .where(body.c.external_id == external_id, body.c.number == number)
         .where(body.c.sent_at.is_(None))
-        .values(sent_at=now)
-    )
-    tx.execute(
-        slot.update()
-        .where(slot.c.external_id == external_id, slot.c.first_sent_at.is_(None))
-        .values(first_sent_at=now)
+        .values(sent_at=NOW)
     )
 
 
-def _save(tx: Connection, after: Slot) -> None:
-    tx.execute(
+def _save(tx: Connection, after: Slot, *, sent: bool = False) -> Row[Any]:
+    """Write a slot as it is now; its row. `sent`: its bytes are about to be sent."""
+    first_sent_at = func.coalesce(slot.c.first_sent_at, NOW) if sent else slot.c.first_sent_at
+    return tx.execute(
         slot.update()
         .where(slot.c.external_id == after.external_id)
         .values(
@@ -95,17 +99,15 @@ def _save(tx: Connection, after: Slot) -> None:
             reason=after.reason,
             last_verdict=after.last_verdict.value if after.last_verdict else None,
             absences=after.absences,
-            updated_at=clock(tx),
+            first_sent_at=first_sent_at,
+            updated_at=NOW,
         )
-    )
+        .returning(slot.c.partner, slot.c.business_date)
+    ).one()
 
 
-def _current_digest(tx: Connection, after: Slot) -> str | None:
-    return tx.execute(
-        select(body.c.digest).where(
-            body.c.external_id == after.external_id, body.c.number == after.current_body
-        )
-    ).scalar_one_or_none()
+def _current_digest(after: Slot) -> str | None:
+    return digest(as_lines(after.current.positions)) if after.current else None
 
 
 def _event_kind(evidence: Evidence) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from itertools import groupby
 
 from sqlalchemy import Connection, Row, Select, select
 from sqlalchemy.dialects.postgresql import insert
@@ -11,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from settlement.errors import ConfigurationError
 from settlement.evidence import Verdict
 from settlement.external_id import SlotIdentity
-from settlement.ledger.database import clock
+from settlement.ledger.database import NOW
 from settlement.ledger.schema import body, line, slot
 from settlement.settlement_request import digest, nonce_of, notes_of
 from settlement.slot_state import Body, Slot, State
@@ -69,20 +70,31 @@ def _as_slot(row: Row[tuple[object, ...]], bodies: Iterable[Body]) -> Slot:
 
 
 def _load_bodies(tx: Connection, external_ids: Sequence[str]) -> dict[str, list[Body]]:
-    positions: dict[tuple[str, int], dict[PositionKey, int]] = {}
-    for row in tx.execute(select(line).where(line.c.external_id.in_(external_ids))):
-        key = PositionKey(row.connection_id, row.currency)
-        positions.setdefault((row.external_id, row.body), {})[key] = row.amount
-    bodies: dict[str, list[Body]] = {}
+    if not external_ids:
+        return {}
     query = (
-        select(body.c.external_id, body.c.number, body.c.sent_at)
+        select(
+            body.c.external_id,
+            body.c.number,
+            body.c.sent_at,
+            line.c.connection_id,
+            line.c.currency,
+            line.c.amount,
+        )
+        .outerjoin(
+            line, (line.c.external_id == body.c.external_id) & (line.c.body == body.c.number)
+        )
         .where(body.c.external_id.in_(external_ids))
         .order_by(body.c.external_id, body.c.number)
     )
-    for row in tx.execute(query):
-        sent = row.sent_at is not None
-        held = positions.get((row.external_id, row.number), {})
-        bodies.setdefault(row.external_id, []).append(Body(row.number, held, sent))
+    bodies: dict[str, list[Body]] = {}
+    for (external_id, number, sent_at), rows in groupby(tx.execute(query), lambda row: row[:3]):
+        positions = {
+            PositionKey(row.connection_id, row.currency): row.amount
+            for row in rows
+            if row.amount is not None
+        }
+        bodies.setdefault(external_id, []).append(Body(number, positions, sent_at is not None))
     return bodies
 
 
@@ -104,7 +116,7 @@ def open_slot(
             n=None if external_id else identity.n,
             state=state.value,
             absences=0,
-            updated_at=clock(tx),
+            updated_at=NOW,
         )
         .on_conflict_do_nothing()
     )
@@ -123,7 +135,6 @@ def add_body(
 ) -> None:
     """Store a body and its lines under a slot; nonce and notes follow from externalId and lines."""
     nonce = nonce_of(external_id, lines)
-    now = clock(tx)
     tx.execute(
         body.insert().values(
             external_id=external_id,
@@ -133,8 +144,8 @@ def add_body(
             notes=notes_of(business_date, nonce),
             digest=digest(lines),
             origin=origin,
-            built_at=now,
-            sent_at=now if origin == "adopted" else None,
+            built_at=NOW,
+            sent_at=NOW if origin == "adopted" else None,
         )
     )
     tx.execute(

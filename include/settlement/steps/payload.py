@@ -9,7 +9,7 @@ from settlement.errors import CredentialsError, OutcomeUnknownError, RefusedErro
 from settlement.evidence import Answered, Verdict, classify
 from settlement.ledger.attempts import finish_attempt, start_attempt
 from settlement.ledger.bodies import StoredBody, load_current_body
-from settlement.ledger.database import Ledger, clock
+from settlement.ledger.database import Ledger
 from settlement.ledger.filling import store_payload
 from settlement.ledger.folding import apply_evidence
 from settlement.ledger.people import require_go
@@ -64,9 +64,8 @@ def fetch_payload(
         outcome = error
     payload = _payload_in(outcome)
     with ledger.transaction() as tx:
-        finish_attempt(tx, attempt_id, outcome)
+        now = finish_attempt(tx, attempt_id, outcome)
         if payload is None:
-            now = clock(tx)
             evidence = classify(
                 outcome, external_id=external_id, body=body.number, settlement_id=None, now=now
             )

@@ -12,8 +12,8 @@ from settlement.evidence import Sent
 from settlement.ledger.approvals import require_approved
 from settlement.ledger.attempts import start_attempt
 from settlement.ledger.bodies import StoredBody, load_current_body
-from settlement.ledger.database import clock
-from settlement.ledger.folding import apply_evidence
+from settlement.ledger.database import NOW
+from settlement.ledger.folding import apply_to
 from settlement.ledger.people import held_connections, require_go
 from settlement.ledger.schema import slot as slot_table
 from settlement.ledger.slots import load_slots, require_slot
@@ -69,7 +69,7 @@ def begin_attempt(
         body=body.number,
         request=body.request,
     )
-    apply_evidence(tx, external_id, Sent(body.number), actor, answer_digest=None)
+    apply_to(tx, slot, Sent(body.number), actor, answer_digest=None)
     return BegunAttempt(attempt_id, body.number, body.request)
 
 
@@ -125,7 +125,8 @@ def slots_before(tx: Connection, external_id: str) -> list[Slot]:
 
 def older_than_age_lock(tx: Connection, partner: PartnerFile, external_id: str) -> bool:
     """Whether an open slot is so old that it must be looked up before anything is sent again."""
-    row = tx.execute(select(slot_table).where(slot_table.c.external_id == external_id)).one()
+    query = select(slot_table.c.state, slot_table.c.first_sent_at, NOW.label("now"))
+    row = tx.execute(query.where(slot_table.c.external_id == external_id)).one()
     if State(row.state) not in OPEN or row.first_sent_at is None:
         return False
-    return bool(clock(tx) - row.first_sent_at >= partner.look_up_first_after)
+    return bool(row.now - row.first_sent_at >= partner.look_up_first_after)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from settlement.errors import OutcomeUnknownError, SettlementError
 from settlement.evidence import Answered, Verdict, classify
 from settlement.ledger.attempts import finish_attempt
-from settlement.ledger.database import Ledger, clock
-from settlement.ledger.folding import apply_evidence
+from settlement.ledger.database import Ledger
+from settlement.ledger.folding import apply_to
 from settlement.ledger.people import require_binding
 from settlement.ledger.slots import require_slot
 from settlement.partner_api import Answer, PartnerApi, TransportError
@@ -59,8 +59,8 @@ def submit_request(
     if _may_be_sent(slot):
         if slot.never_sent:
             _conclude_slots_before(ledger, api, partner, external_id, actor)
-        evidence = _send(ledger, api, partner, slot, actor)
-        slot = _after(ledger, reader, external_id, evidence, actor)
+        slot, evidence = _send(ledger, api, partner, slot, actor)
+        slot = _looked_up(ledger, reader, slot, evidence, actor)
         raise_unless_done(slot, evidence)
     else:
         raise_unless_done(slot, None)
@@ -109,7 +109,7 @@ def _load(ledger: Ledger, external_id: str) -> Slot:
 
 def _send(
     ledger: Ledger, api: PartnerApi, partner: PartnerFile, slot: Slot, actor: Actor
-) -> Answered:
+) -> tuple[Slot, Answered]:
     """One exchange: the attempt row before, the evidence after, no transaction in between."""
     with ledger.transaction() as tx:
         attempt = begin_attempt(tx, partner, slot.external_id, actor)
@@ -120,26 +120,25 @@ def _send(
     except TransportError as error:
         outcome = error
     with ledger.transaction() as tx:
-        finish_attempt(tx, attempt.id, outcome)
-        known = require_slot(tx, slot.external_id, lock=True).settlement_id
+        now = finish_attempt(tx, attempt.id, outcome)
+        before = require_slot(tx, slot.external_id, lock=True)
         evidence = classify(
             outcome,
             external_id=slot.external_id,
             body=attempt.body,
-            settlement_id=known,
-            now=clock(tx),
+            settlement_id=before.settlement_id,
+            now=now,
         )
-        apply_evidence(tx, slot.external_id, evidence, actor, answer_digest=digest_of(outcome))
-    return evidence
+        after = apply_to(tx, before, evidence, actor, answer_digest=digest_of(outcome))
+    return after, evidence
 
 
-def _after(
-    ledger: Ledger, reader: PartnerReader, external_id: str, evidence: Answered, actor: Actor
+def _looked_up(
+    ledger: Ledger, reader: PartnerReader, slot: Slot, evidence: Answered, actor: Actor
 ) -> Slot:
-    """The slot after the answer, and after the look-ups that some answers need."""
-    slot = _load(ledger, external_id)
+    """The slot after the look-ups that some answers need."""
     if evidence.verdict in CONCLUDED_BY_LOOK_UP:
         for _ in range(ABSENCES_TO_REFUSE.get(evidence.verdict, 1)):
             if slot.state is State.UNKNOWN:
-                slot = look_up(ledger, reader, external_id, actor)
+                slot = look_up(ledger, reader, slot.external_id, actor)
     return slot
