@@ -10,7 +10,7 @@ from airflow.sdk import DAG, Label, TriggerRule
 
 from settlement.partner_file import PartnerFile, load_partners
 from settlement_airflow import dag_parts
-from settlement_airflow.operators import ask
+from settlement_airflow.operators import ask, base
 from settlement_airflow.operators.conclude import (
     BranchOnResponseOperator,
     ReconcileConflictsOperator,
@@ -91,7 +91,7 @@ def settle_dag(partner: PartnerFile) -> DAG:
             doc_md=ask.AskPeopleOperator.__doc__,
         ).expand_kwargs(questions.output)
         verify = VerifySettledOperator(
-            task_id="verify_settled",
+            task_id=base.GATE,
             partner=name,
             asset=dag_parts.settled_asset(name),
             pool=pool,

@@ -13,10 +13,13 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from settlement.errors import SettlementError
+from settlement.errors import NotSettledError, SettlementError
 from settlement.partner_file import PartnerFile, load_partner
 from settlement.values import Actor
 from settlement_airflow.run_date import NoBusinessDate, business_date_of
+
+GATE = "verify_settled"
+"""Task that makes a run green or red."""
 
 IN_PROCESS = "dag_test"
 """What Airflow names as the user of a run by `dag.test()`, as `settlement run` makes it."""
@@ -91,6 +94,17 @@ def in_this_process(context: Context) -> bool:
     return bool(context["dag_run"].triggering_user_name == IN_PROCESS)
 
 
+def task_states(context: Context) -> dict[str, str]:
+    """Airflow's states of this run's tasks; a mapped one is `<task id>_<map index>`.
+
+    They prove nothing about money: they are only ever used to do less, or to stay red.
+    """
+    task_instance = context["ti"]
+    run_id = task_instance.run_id
+    states = task_instance.get_task_states(dag_id=task_instance.dag_id, run_ids=[run_id])
+    return {task: str(state) for task, state in states.get(run_id, {}).items()}
+
+
 class SettlementOperator(BaseOperator):
     """Base of the operators of a run.
 
@@ -110,3 +124,22 @@ class SettlementOperator(BaseOperator):
     @abstractmethod
     def step(self, work: Work, context: Context) -> Any:
         """What this operator does; errors of the domain are turned into Airflow's around it."""
+
+
+class GatedOperator(SettlementOperator):
+    """Base of the operators whose work the gate of the run must look at afterwards.
+
+    A clear whose list left the gate out would keep the run green, whatever this task leaves open.
+    """
+
+    def execute(self, context: Context) -> Any:
+        """Do the step, unless the gate has been green already and will not run again."""
+        with airflow_errors():
+            work = work_of(self.partner, context)
+            if task_states(context).get(GATE) == "success":
+                raise NotSettledError(
+                    f"{work.partner.name} {work.business_date}: {GATE} of this run was not cleared "
+                    "with this task, so nothing would look at what it does. Nothing was done: "
+                    "clear this task with its downstream tasks"
+                )
+            return self.step(work, context)

@@ -17,7 +17,13 @@ from settlement.steps.reconcile import look_up_pending, reconcile_conflicts
 from settlement.steps.verify import Settled, verify_settled
 from settlement_airflow.connections import opened_ledger
 from settlement_airflow.hooks.partner_api import PartnerApiHook
-from settlement_airflow.operators.base import SettlementOperator, Work, airflow_errors, work_of
+from settlement_airflow.operators.base import (
+    SettlementOperator,
+    Work,
+    airflow_errors,
+    task_states,
+    work_of,
+)
 
 NOT_DONE = ("failed", "upstream_failed")
 
@@ -117,17 +123,6 @@ class VerifySettledOperator(SettlementOperator):
         context["outlet_events"][self.asset].extra = summary
         self.log.info("%s %s is settled", work.partner.name, work.business_date)
         return summary
-
-
-def task_states(context: Context) -> dict[str, str]:
-    """Airflow's states of this run's tasks; a mapped one is `<task id>_<map index>`.
-
-    They prove nothing about money: they are only ever used to stay red.
-    """
-    task_instance = context["ti"]
-    run_id = task_instance.run_id
-    states = task_instance.get_task_states(dag_id=task_instance.dag_id, run_ids=[run_id])
-    return {task: str(state) for task, state in states.get(run_id, {}).items()}
 
 
 def _read_by_this_run(ledger: Ledger, work: Work) -> datetime | None:

@@ -13,14 +13,14 @@ from settlement.steps.compute import compute_net_positions
 from settlement.steps.sign import sign_requests
 from settlement_airflow.connections import open_warehouse, opened_ledger
 from settlement_airflow.hooks.partner_api import PartnerApiHook
-from settlement_airflow.operators.base import SettlementOperator, Work
+from settlement_airflow.operators.base import GatedOperator, Work
 from settlement_airflow.signers import open_signer
 from settlement_airflow.slices import slices_of
 
 SIGNER_QUEUE = "signer"
 
 
-class ComputeNetPositionsOperator(SettlementOperator):
+class ComputeNetPositionsOperator(GatedOperator):
     """Reads the date's trades in one snapshot, checks them, and freezes the net positions."""
 
     def step(self, work: Work, context: Context) -> dict[str, object]:  # noqa: ARG002
@@ -43,7 +43,7 @@ class ComputeNetPositionsOperator(SettlementOperator):
         }
 
 
-class BuildRequestsOperator(SettlementOperator):
+class BuildRequestsOperator(GatedOperator):
     """Builds the requests that settle the difference and fetches their signing payloads.
 
     :param computed: result of compute_net_positions of the same run (templated)
@@ -83,7 +83,7 @@ class BuildRequestsOperator(SettlementOperator):
         }
 
 
-class SignRequestsOperator(SettlementOperator):
+class SignRequestsOperator(GatedOperator):
     """Signs the payloads that the ledger holds as prepared. Needs neither token nor network.
 
     Runs on the queue `signer`, so that only workers of that queue need the signing key.

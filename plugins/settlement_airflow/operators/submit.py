@@ -18,12 +18,12 @@ from settlement.errors import (
 from settlement.steps.submit import submit_request
 from settlement_airflow.connections import opened_ledger
 from settlement_airflow.hooks.partner_api import PartnerApiHook
-from settlement_airflow.operators.base import SettlementOperator, Work
+from settlement_airflow.operators.base import GatedOperator, Work
 
 WORST_FIRST = (DivergedSlotError, RejectedError, RefusedError, CredentialsError)
 
 
-class SubmitRequestsOperator(SettlementOperator):
+class SubmitRequestsOperator(GatedOperator):
     """Sends the stored bytes of each request of its slice, in order.
 
     All of them are processed before the task fails: with a retryable error while there is one, so

@@ -1,0 +1,69 @@
+"""A clear whose list left the gate out: the run would stay green, whatever its tasks do now."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.utils.types import DagRunType
+
+from settlement_airflow.operators.base import GATE, SettlementOperator
+from settlement_airflow.operators.prepare import (
+    BuildRequestsOperator,
+    ComputeNetPositionsOperator,
+    SignRequestsOperator,
+)
+from settlement_airflow.operators.submit import SubmitRequestsOperator
+from support.airflow_day import AirflowDay
+from support.day import DAY
+
+WORKING = {
+    "compute_net_positions": (ComputeNetPositionsOperator, {}),
+    "build_requests": (BuildRequestsOperator, {"computed": {"generation": 1}}),
+    "sign_requests": (SignRequestsOperator, {}),
+    "submit_requests": (SubmitRequestsOperator, {"external_ids": [f"demo-{DAY}-1"]}),
+}
+
+
+def context(task_id: str, gate: str | None) -> Any:
+    """What a task of a run is given whose gate is in this state."""
+    task_instance = SimpleNamespace(
+        task_id=task_id,
+        map_index=-1,
+        try_number=2,
+        dag_id="settle_demo",
+        run_id="r1",
+        get_task_states=lambda **_: {"r1": {GATE: gate}},
+    )
+    run = SimpleNamespace(
+        run_id="r1",
+        run_type=DagRunType.MANUAL,
+        logical_date=None,
+        triggering_user_name="on-call",
+    )
+    return {"dag_run": run, "ti": task_instance, "params": {"business_date": str(DAY)}}
+
+
+def operator(task_id: str) -> SettlementOperator:
+    """The operator of a task."""
+    kind, arguments = WORKING[task_id]
+    return kind(task_id=task_id, partner="demo", **arguments)
+
+
+@pytest.mark.parametrize("task_id", WORKING)
+def test_no_task_works_behind_the_back_of_a_green_gate(task_id: str, day: AirflowDay) -> None:
+    """It fails at once, says what to clear, and has not touched the ledger."""
+    with pytest.raises(AirflowFailException, match=r"clear this task with its downstream"):
+        operator(task_id).execute(context(task_id, "success"))
+    assert day.states() == {}
+
+
+@pytest.mark.parametrize("gate", [None, "failed", "scheduled", "upstream_failed"])
+def test_a_gate_that_is_not_green_keeps_nobody_from_working(
+    gate: str | None, day: AirflowDay
+) -> None:
+    """A red gate keeps the run red, and one that was cleared looks again."""
+    computed = operator("compute_net_positions").execute(context("compute_net_positions", gate))
+    assert computed["generation"] == 1
