@@ -21,7 +21,7 @@ from settlement.watch.finding import Finding, Kind
 
 READ_AGAIN_FOR = timedelta(days=30)
 LISTED_WITHIN = timedelta(hours=1)
-"""How long the partner's list may lag behind what it has answered."""
+"""How long the partner's list may lag behind its answers, and its clock beside ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,8 @@ def changed_at_partner(eyes: Eyes, compared: Comparison) -> Iterator[Finding]:
     for external_id, known in compared.slots.items():
         if known.updated_at >= compared.started:
             continue  # changed while we were reading: both sides are compared an hour later
-        change = _change(eyes, compared, known)
-        if change:
-            text = (
-                f"{change}: stop the partner, ask it what happened, then run the date again, which "
-                "takes in what is shown"
-            )
+        text = _change(eyes, compared, known)
+        if text is not None:
             yield Finding(
                 Kind.STATE_CHANGED,
                 eyes.partner.name,
@@ -117,15 +113,23 @@ def _change(eyes: Eyes, compared: Comparison, known: KnownSlot) -> str | None:
         gone = (
             known.state is State.COMPLETED
             and known.first_sent_at is not None
-            and compared.since < known.first_sent_at < eyes.now - LISTED_WITHIN
+            and compared.since + LISTED_WITHIN < known.first_sent_at < eyes.now - LISTED_WITHIN
         )
-        return f"{held}, and the partner does not list it any more" if gone else None
+        said = f"{held}, and the partner does not list it any more: stop the partner and ask it"
+        return said if gone else None
     if known.state in {State.COMPLETED, State.REJECTED}:
         if (shown.id, shown.status) == (known.settlement_id, known.state.value):
             return None
-        return f"{held} as {known.settlement_id}, and the partner shows {shown.status} {shown.id}"
+        return (
+            f"{held} as {known.settlement_id}, and the partner shows {shown.status} {shown.id}: "
+            "stop the partner and ask it; no run changes what was proved once, `settlement record` "
+            "takes what is shown"
+        )
     if known.state in FREE:
-        return f"{held}, and the partner shows it {shown.status} as {shown.id}"
+        return (
+            f"{held}, and the partner shows it {shown.status} as {shown.id}: stop the partner and "
+            "ask it; then run the date, which takes in what is shown"
+        )
     return None
 
 
@@ -141,7 +145,8 @@ def unknown_at_partner(eyes: Eyes, compared: Comparison) -> Iterator[Finding]:
                 Kind.UNKNOWN_SETTLEMENT,
                 eyes.partner.name,
                 f"{said}the ledger does not know it: find out whether the ledger was restored or "
-                "somebody else settles under our name, then run the date, which adopts it",
+                "somebody else settles under our name, then run the date, which adopts it; what "
+                "no run adopts, `settlement record` does",
                 business_date=identity.business_date,
                 external_id=each.external_id,
             )
