@@ -20,6 +20,7 @@ from settlement_airflow.up.stack import (
     StackError,
     airflow_settings,
     settlement,
+    write_command,
 )
 
 UI_PORT = 8080
@@ -57,6 +58,7 @@ def _running(place: Place, sandbox_port: int, ui_port: int) -> Iterator[LocalSta
         **airflow_settings(place.home / "airflow", place.metadata, ui_port),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     }
+    write_command(place.home / "bin" / "airflow", settings)
     stack = LocalStack(place.home, settings, ui_port)
     try:
         store = str(place.home / "sandbox.sqlite")
@@ -81,7 +83,8 @@ def _welcome(console: Console, place: Place, ui_port: int, sandbox_port: int) ->
         f"The scheduler settles {place.days[0]} to {newest} by itself now. In another terminal:\n\n"
         f"    export SETTLEMENT_HOME={place.home}\n"
         f"    export SETTLEMENT_PARTNERS_DIR={place.home / 'partners'}\n"
-        f"    .venv/bin/settlement show demo {newest}\n\n"
+        f"    .venv/bin/settlement show demo {newest}\n"
+        f"    {place.home / 'bin' / 'airflow'} dags list-runs settle_demo\n\n"
         "Ctrl-C stops everything."
     )
 

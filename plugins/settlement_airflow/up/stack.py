@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import secrets
+import shlex
 import signal
 import subprocess
 import sys
@@ -167,6 +168,19 @@ class LocalStack:
         folder = self.home / "logs" / "components"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{name}.log"
+
+
+def write_command(path: Path, environment: Mapping[str, str]) -> None:
+    """Write an executable `airflow` that talks to this Airflow, for people in another terminal.
+
+    Only its owner may read it: the environment holds the secrets of the place.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    path.chmod(0o700)
+    settings = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    command = f'exec {shlex.join(_airflow())} "$@"'
+    path.write_text("\n".join(["#!/bin/sh", *settings, command, ""]))
 
 
 def settlement(*arguments: str) -> list[str]:
