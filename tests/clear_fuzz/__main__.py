@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import signal
 import sys
 import tempfile
@@ -39,13 +40,13 @@ def main() -> int:
         try:
             story.play(arguments.minutes * 60)
         except NotEqual as broken:
-            console.print(log.read_text(), markup=False)
-            console.print(f"seed {arguments.seed}: {broken}; {folder} is kept", markup=False)
+            console.print(f"{broken}\nseed {arguments.seed}; {folder} is kept", markup=False)
             return 1
         table = Table("what", "number", title=f"seed {arguments.seed}")
         for what, number in story.rows():
             table.add_row(what, f"{number:,}")
         console.print(table)
+    shutil.rmtree(folder)
     return 0
 
 

@@ -37,7 +37,7 @@ class Story:
     def play(self, seconds: float) -> None:
         """Act for so long, put everything right, and compare.
 
-        :raises NotEqual: if a promise does not hold; the log says what was done until then
+        :raises NotEqual: if a promise does not hold; its text has the log of all that was done
         """
         try:
             self._begin()
@@ -48,7 +48,7 @@ class Story:
             self._compare()
         except NotEqual as broken:
             self._tell("NOT EQUAL", str(broken))
-            raise
+            raise NotEqual(f"{self._log.read_text()}\n{broken}") from None
 
     def _begin(self) -> None:
         """Faults are on from the first request; the first runs are a backfill's."""

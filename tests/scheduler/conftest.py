@@ -1,4 +1,4 @@
-"""A real Airflow for the session: api-server, scheduler, dag-processor and triggerer."""
+"""A real Airflow for the whole story: api-server, scheduler, dag-processor and triggerer."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from settlement_airflow.cli.stand_ins import LEDGER
 from settlement_airflow.up.place import free_port, prepare
 from settlement_airflow.up.stack import LocalStack, airflow_settings
 from support.encrypted_key import ENCRYPTED_KEY
+from support.one_airflow import only_airflow
 from support.rest import AirflowRest
 
 SIGNING_KEY = {
@@ -56,14 +57,18 @@ def script(sandbox: Sandbox, day: date, fault: FaultKind, times: int | None) -> 
     sandbox.faults.script(FaultRule.model_validate(rule))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def airflow() -> Iterator[RunningAirflow]:
     """Start it, and leave nothing behind."""
     signer = LocalSigner.from_xprv(ENCRYPTED_KEY.xprv)
     partner = demo_world().partners[0].changed(public_key=signer.public_key.hex())
     world = World(partners=(partner,))
     sandbox = Sandbox(Store(), lambda: datetime.now(UTC), Settings(), world)
-    with tempfile.TemporaryDirectory(prefix="up") as folder, running(sandbox) as url:
+    with (
+        only_airflow(),
+        tempfile.TemporaryDirectory(prefix="up") as folder,
+        running(sandbox) as url,
+    ):
         home, port = Path(folder), free_port(0)
         sandbox_port = int(url.rsplit(":", 1)[1])
         place = prepare(home, sandbox_port, days=3, trades=500, max_connections=100)
