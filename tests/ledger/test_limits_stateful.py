@@ -42,16 +42,16 @@ from support.day import ACTOR, ALICE, BOB, DAY, demo_partner
 from support.limits_oracle import Known, Lines, Oracle
 
 DATES = [DAY, DAY + timedelta(days=1), DAY + timedelta(days=2)]
-AMOUNTS = (st.integers(-40, 40) | st.integers(-(10**20), 10**20)).filter(bool)
+AMOUNTS = st.sampled_from([20, -20, 40, -40, 10**20])  # few, so that sums often meet a cap
 KEYS = st.tuples(st.sampled_from([ALICE, BOB]), st.sampled_from(["BTC", "USD"]))
 LINES = st.dictionaries(KEYS, AMOUNTS, min_size=1).map(
     lambda amounts: tuple(sorted(Line(*key, amount) for key, amount in amounts.items()))
 )
-CAPS = st.fixed_dictionaries({}, optional={"BTC": st.integers(0, 200), "USD": st.just(2 * 10**20)})
+CAPS = st.fixed_dictionaries({"BTC": st.sampled_from([20, 40, 80, 120, 2 * 10**20])})
 LIMITS = st.builds(
     Limits,
-    requests_per_date=st.integers(1, 6),
-    requests_per_day=st.integers(1, 9),
+    requests_per_date=st.integers(2, 9),
+    requests_per_day=st.integers(3, 12),
     gross_per_date=CAPS,
     gross_per_day=CAPS,
 )
@@ -198,7 +198,7 @@ class LimitsOverTime(RuleBasedStateMachine):
         self.slots[name] = Known(day, current=booked, foreign=True)
         self.fold(name, "completed", self.shown(name, booked))
 
-    @rule(hours=st.integers(1, 30))
+    @rule(hours=st.sampled_from([1, 11, 12, 23, 24]))
     def let_pass(self, hours: int) -> None:
         """Everything becomes older."""
         self.oracle.now += hours
@@ -237,7 +237,7 @@ def test_limits_agree_with_an_oracle_over_any_life_of_a_ledger(ledger: Ledger) -
     run_machine(
         lambda: LimitsOverTime(ledger),
         settings=settings(
-            max_examples=15,
+            max_examples=20,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),
