@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export SETTLEMENT_HOME ?= $(CURDIR)/.local
 
-.PHONY: help install demo test check compose-check up bench simulate clear-fuzz mutation-check lock clean
+.PHONY: help install demo test check compose-check up bench simulate clear-fuzz crash-matrix mutation-check lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -43,6 +43,9 @@ simulate: install ## Simulate business days with crashes and faults: make simula
 
 clear-fuzz: install ## Clears, marks and kills in a real Airflow, by chance: make clear-fuzz MINUTES=30 SEED=1
 	@PYTHONPATH=tests $(BIN)/python -m clear_fuzz --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
+
+crash-matrix: install ## Kill a run at every step, for every answer; writes docs/crash-matrix.md
+	@PYTHONPATH=tests $(BIN)/python -m crash
 
 mutation-check: install ## Break the code on purpose, one break at a time: something must notice
 	@PYTHONPATH=tests $(BIN)/python -m mutation $(addprefix --only ,$(ONLY))
