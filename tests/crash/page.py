@@ -25,8 +25,8 @@ alone says what is booked.
 **1** is how often each line of the date's net positions was booked in the end, with exactly its
 amount. After it stands how the run after the kill ended: *exit 0* is green. *exit 1, then 0* is
 red, as the [table of answers](answers.md) wants it, and green after the next step that the first
-table names. *not reached*: a run that nobody kills never passes that moment. After every cell the ledger
-is checked as `settlement verify` checks it.
+table names. *not reached*: a run that nobody kills never passes that moment. After every cell the
+ledger is checked as `settlement verify` checks it.
 
 """
 
