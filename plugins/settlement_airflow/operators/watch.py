@@ -17,6 +17,7 @@ from settlement.question import Question
 from settlement.watch.finding import Finding, SettleAgain
 from settlement.watch.partners import Openers, ledgers_of, watch_partner, watched
 from settlement_airflow.connections import open_warehouse, opened_ledger
+from settlement_airflow.dag_parts import dag_id_of
 from settlement_airflow.hooks.partner_api import PartnerApiHook
 from settlement_airflow.operators.ask import conf_of, run_id_of
 from settlement_airflow.operators.base import airflow_errors
@@ -81,7 +82,7 @@ class WatchPartnerOperator(BaseOperator):
             file,
             self.ledger_conn_id,
             OPENERS,
-            runs=_RunsOfPartner(context["ti"], dag_id_of_settlement(self.partner)),
+            runs=_RunsOfPartner(context["ti"], dag_id_of(self.partner)),
             daily=_first_of_the_day(context),
         )
         self.log.info("%s", as_table(self.partner, findings))
@@ -142,13 +143,6 @@ def completed_looks(
     return list(context["ti"].xcom_pull(task_ids=looks, key=WATCHED, map_indexes=indexes))
 
 
-def dag_id_of_settlement(partner: str) -> str:
-    """DAG that settles the partner's dates."""
-    from settlement_airflow.dag_parts import dag_id_of  # noqa: PLC0415 - it imports operators
-
-    return dag_id_of(partner)
-
-
 def as_table(partner: str, findings: Sequence[Finding]) -> str:
     """Findings for the log, those that need a person marked."""
     rows = [f"{partner}: {len(findings)} finding(s)"]
@@ -179,7 +173,7 @@ def as_xcom(findings: Sequence[Finding]) -> dict[str, list[Any]]:
 def _late_run(partner: str, start: SettleAgain) -> dict[str, Any]:
     until = start.recorded_until.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     return {
-        "trigger_dag_id": dag_id_of_settlement(partner),
+        "trigger_dag_id": dag_id_of(partner),
         "trigger_run_id": f"late_trades-{start.business_date}-{until}",
         "conf": {"business_date": start.business_date.isoformat()},
     }
