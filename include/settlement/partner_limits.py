@@ -43,6 +43,11 @@ class Approval(BaseModel):
     gross: Gross = Field(default_factory=dict)
     wait: Annotated[timedelta, BeforeValidator(duration)] = timedelta(hours=4)
 
+    @property
+    def asks_nothing(self) -> bool:
+        """Whether no total at all needs an approval."""
+        return self.requests is None and not self.gross
+
 
 def unknown_currencies(
     limits: Limits, approval: Approval, currencies: Collection[str]

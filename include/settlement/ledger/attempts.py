@@ -7,12 +7,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from settlement.ledger.database import NOW, Ledger
 from settlement.ledger.schema import attempt
 from settlement.partner_api import Answer, TransportError
 from settlement.values import Actor
+
+_START = attempt.insert().values(started_at=NOW).returning(attempt.c.id)
+_FINISH = (
+    attempt.update()
+    .where(attempt.c.id == bindparam("attempt_id"))
+    .values(
+        finished_at=NOW,
+        status=bindparam("status"),
+        answer=bindparam("answer"),
+        error=bindparam("error"),
+    )
+    .returning(attempt.c.finished_at)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,37 +58,29 @@ def start_attempt(
     request: bytes | None = None,
 ) -> int:
     """Write the attempt's row; its id."""
-    inserted: int = tx.execute(
-        attempt.insert()
-        .values(
-            partner=partner,
-            kind=kind,
-            external_id=external_id,
-            body=body,
-            request_digest=hashlib.sha256(request or b"").hexdigest(),
-            started_at=NOW,
-            who=actor.who,
-            run_id=actor.run_id,
-            task_id=actor.task_id,
-            try_number=actor.try_number,
-        )
-        .returning(attempt.c.id)
-    ).scalar_one()
+    values = {
+        "partner": partner,
+        "kind": kind,
+        "external_id": external_id,
+        "body": body,
+        "request_digest": hashlib.sha256(request or b"").hexdigest(),
+        "who": actor.who,
+        "run_id": actor.run_id,
+        "task_id": actor.task_id,
+        "try_number": actor.try_number,
+    }
+    inserted: int = tx.execute(_START, values).scalar_one()
     return inserted
 
 
 def finish_attempt(tx: Connection, attempt_id: int, outcome: Answer | TransportError) -> datetime:
     """Complete the attempt's row with the answer, or with why there is none; the time of that."""
+    values: dict[str, object] = {"attempt_id": attempt_id}
     if isinstance(outcome, Answer):
-        values: dict[str, object] = {"status": outcome.status, "answer": outcome.body}
+        values |= {"status": outcome.status, "answer": outcome.body, "error": None}
     else:
-        values = {"error": str(outcome)}
-    finished_at: datetime = tx.execute(
-        attempt.update()
-        .where(attempt.c.id == attempt_id)
-        .values(finished_at=NOW, **values)
-        .returning(attempt.c.finished_at)
-    ).scalar_one()
+        values |= {"status": None, "answer": None, "error": str(outcome)}
+    finished_at: datetime = tx.execute(_FINISH, values).scalar_one()
     return finished_at
 
 

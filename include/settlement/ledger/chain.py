@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from settlement.errors import ChainBrokenError
@@ -18,6 +18,11 @@ from settlement.ledger.schema import chain_head, event
 from settlement.values import Actor
 
 GENESIS = "0" * 64
+_HEAD = (
+    select(chain_head.c.seq, chain_head.c.hash, NOW.label("now"))
+    .where(chain_head.c.partner == bindparam("partner"))
+    .with_for_update()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +80,11 @@ def lock_chain(tx: Connection, partner: str) -> Row[Any]:
 
     Whatever is locked after it in one place must be locked after it everywhere.
     """
-    query = (
-        select(chain_head.c.seq, chain_head.c.hash, NOW.label("now"))
-        .where(chain_head.c.partner == partner)
-        .with_for_update()
-    )
-    head = tx.execute(query).one_or_none()
+    head = tx.execute(_HEAD, {"partner": partner}).one_or_none()
     if head is None:
         first = insert(chain_head).values(partner=partner, seq=0, hash=GENESIS)
         tx.execute(first.on_conflict_do_nothing())
-        head = tx.execute(query).one()
+        head = tx.execute(_HEAD, {"partner": partner}).one()
     return head
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from settlement.errors import BindingConflictError, ConfigurationError, StoppedError
 from settlement.ledger.chain import append_event
-from settlement.ledger.database import clock
+from settlement.ledger.database import NOW, clock
 from settlement.ledger.schema import binding, hold, ignored_settlement, stop_flag
 from settlement.partner_file import PartnerFile
 from settlement.values import Actor
@@ -183,12 +183,12 @@ def lift_hold(tx: Connection, partner: str, connection_id: str, reason: str, act
 
 def holds_in_force(tx: Connection, partner: str) -> list[Hold]:
     """Holds that apply now."""
-    rows = tx.execute(select(hold).where(hold.c.partner == partner).order_by(hold.c.connection_id))
-    now = clock(tx)
+    query = select(hold).where(
+        hold.c.partner == partner, hold.c.until.is_(None) | (hold.c.until > NOW)
+    )
     return [
         Hold(row.connection_id, row.partner, row.reason, row.who, row.at, row.until)
-        for row in rows
-        if row.until is None or row.until > now
+        for row in tx.execute(query.order_by(hold.c.connection_id))
     ]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from itertools import groupby
+from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Row, Select, Text, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from settlement.errors import ConfigurationError
 from settlement.evidence import Verdict
@@ -18,22 +19,41 @@ from settlement.settlement_request import digest, nonce_of, notes_of
 from settlement.slot_state import Body, Slot, State
 from settlement.values import Line, PositionKey
 
+_BY_ID = select(slot).where(slot.c.external_id == bindparam("external_id"))
+_BY_DATE = (
+    select(slot)
+    .where(
+        slot.c.partner == bindparam("partner"), slot.c.business_date == bindparam("business_date")
+    )
+    .order_by(slot.c.n.nulls_last(), slot.c.external_id)
+)
+_BY_ID_LOCKED, _BY_DATE_LOCKED = _BY_ID.with_for_update(), _BY_DATE.with_for_update()
+_BODIES = (
+    select(
+        body.c.external_id,
+        body.c.number,
+        body.c.sent_at,
+        line.c.connection_id,
+        line.c.currency,
+        line.c.amount,
+    )
+    .outerjoin(line, (line.c.external_id == body.c.external_id) & (line.c.body == body.c.number))
+    .where(body.c.external_id == any_(bindparam("external_ids", type_=ARRAY(Text))))
+    .order_by(body.c.external_id, body.c.number)
+)
+
 
 def load_slots(
     tx: Connection, partner: str, business_date: date, *, lock: bool = False
 ) -> list[Slot]:
     """All slots of a date with their bodies, in order; locked to the transaction's end if asked."""
-    query = (
-        select(slot)
-        .where(slot.c.partner == partner, slot.c.business_date == business_date)
-        .order_by(slot.c.n.nulls_last(), slot.c.external_id)
-    )
-    return _load(tx, query, lock=lock)
+    named = {"partner": partner, "business_date": business_date}
+    return _load(tx, _BY_DATE_LOCKED if lock else _BY_DATE, named)
 
 
 def load_slot(tx: Connection, external_id: str, *, lock: bool = False) -> Slot | None:
     """One slot with its bodies, or None."""
-    found = _load(tx, select(slot).where(slot.c.external_id == external_id), lock=lock)
+    found = _load(tx, _BY_ID_LOCKED if lock else _BY_ID, {"external_id": external_id})
     return found[0] if found else None
 
 
@@ -50,8 +70,8 @@ def require_slot(tx: Connection, external_id: str, *, lock: bool = False) -> Slo
     return found
 
 
-def _load(tx: Connection, query: Select[tuple[object, ...]], *, lock: bool) -> list[Slot]:
-    rows = tx.execute(query.with_for_update() if lock else query).all()
+def _load(tx: Connection, query: Select[Any], named: Mapping[str, object]) -> list[Slot]:
+    rows = tx.execute(query, named).all()
     bodies = _load_bodies(tx, [row.external_id for row in rows])
     return [_as_slot(row, bodies.get(row.external_id, [])) for row in rows]
 
@@ -72,23 +92,9 @@ def _as_slot(row: Row[tuple[object, ...]], bodies: Iterable[Body]) -> Slot:
 def _load_bodies(tx: Connection, external_ids: Sequence[str]) -> dict[str, list[Body]]:
     if not external_ids:
         return {}
-    query = (
-        select(
-            body.c.external_id,
-            body.c.number,
-            body.c.sent_at,
-            line.c.connection_id,
-            line.c.currency,
-            line.c.amount,
-        )
-        .outerjoin(
-            line, (line.c.external_id == body.c.external_id) & (line.c.body == body.c.number)
-        )
-        .where(body.c.external_id.in_(external_ids))
-        .order_by(body.c.external_id, body.c.number)
-    )
+    found = tx.execute(_BODIES, {"external_ids": list(external_ids)})
     bodies: dict[str, list[Body]] = {}
-    for (external_id, number, sent_at), rows in groupby(tx.execute(query), lambda row: row[:3]):
+    for (external_id, number, sent_at), rows in groupby(found, lambda row: row[:3]):
         positions = {
             PositionKey(row.connection_id, row.currency): row.amount
             for row in rows
@@ -107,7 +113,7 @@ def open_slot(
 ) -> Slot:
     """A new, empty slot; `external_id` only for a foreign settlement that a person records."""
     name = external_id or identity.external_id
-    tx.execute(
+    opened = tx.execute(
         insert(slot)
         .values(
             external_id=name,
@@ -119,8 +125,9 @@ def open_slot(
             updated_at=NOW,
         )
         .on_conflict_do_nothing()
-    )
-    return require_slot(tx, name, lock=True)
+        .returning(slot.c.external_id)
+    ).one_or_none()
+    return Slot(name, state) if opened else require_slot(tx, name, lock=True)
 
 
 def add_body(

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Sequence, select
 
-from settlement.ledger.database import clock
+from settlement.ledger.database import NOW
 from settlement.ledger.dates import FrozenDate, lock_generation
 from settlement.ledger.schema import net_position, snapshot
 from settlement.values import Actor, Line, PositionKey, Window
@@ -110,10 +110,11 @@ def store_snapshot(
         "id": snapshot_id,
         "position_count": count,
         "positions_digest": positions_digest,
-        "taken_at": clock(tx),
+        "taken_at": NOW,
     }
-    tx.execute(snapshot.insert().values(values | taken))
-    return load_snapshot(tx, snapshot_id)
+    return _as_snapshot(
+        tx.execute(snapshot.insert().values(values | taken).returning(snapshot)).one()
+    )
 
 
 def _copy_positions(tx: Connection, snapshot_id: int, positions: Iterable[Line]) -> tuple[int, str]:

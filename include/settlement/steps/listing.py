@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from settlement.errors import ForeignSettlementError
 from settlement.external_id import parse_external_id
 from settlement.ledger.chain import append_event
-from settlement.ledger.database import Ledger, clock
+from settlement.ledger.database import NOW, Ledger, clock
 from settlement.ledger.folding import apply_evidence
 from settlement.ledger.people import ignored_among
 from settlement.ledger.schema import listing, slot
@@ -39,12 +39,9 @@ def adopt_unknown_settlements(
     :raises ForeignSettlementError: if a settlement can be placed nowhere and must not be ignored
     """
     with ledger.transaction() as tx:
-        started = clock(tx)
-        start = _listing_start(tx, partner.name, since)
+        start, started = _listing_start(tx, partner.name, since)
     shown = reader.settlements_created_since(start)
-    with ledger.transaction() as tx:
-        ignored = ignored_among(tx, partner.name, [each.id for each in shown])
-        news = _news(tx, [each for each in shown if each.id not in ignored])
+    news = _news(ledger, partner, shown) if shown else []
     ours = [each for each in news if _is_ours(ledger, partner, each)]
     foreign = [each for each in news if each not in ours]
     if foreign and partner.foreign_settlements == "stop":
@@ -56,12 +53,16 @@ def adopt_unknown_settlements(
     return [each.external_id for each in ours]
 
 
-def _listing_start(tx: Connection, partner: str, since: datetime) -> datetime:
-    row = tx.execute(select(listing).where(listing.c.partner == partner)).one_or_none()
-    if row is None or since < row.listed_from:
-        return since
-    until: datetime = row.listed_until
-    return max(since, until - OVERLAP)
+def _listing_start(tx: Connection, partner: str, since: datetime) -> tuple[datetime, datetime]:
+    """From when on to list, and the ledger's time now."""
+    query = select(listing, NOW.label("now")).where(listing.c.partner == partner)
+    row = tx.execute(query).one_or_none()
+    if row is None:
+        return since, clock(tx)
+    now: datetime = row.now
+    if since < row.listed_from:
+        return since, now
+    return max(since, row.listed_until - OVERLAP), now
 
 
 def _listing_done(tx: Connection, partner: str, start: datetime, until: datetime) -> None:
@@ -78,18 +79,23 @@ def _listing_done(tx: Connection, partner: str, start: datetime, until: datetime
     )
 
 
-def _news(tx: Connection, shown: Sequence[Settlement]) -> list[Settlement]:
-    """Those of which the ledger does not hold the shown state yet, diverged ones left out."""
-    rows = tx.execute(
-        select(slot.c.external_id, slot.c.settlement_id, slot.c.state).where(
-            slot.c.external_id.in_([each.external_id for each in shown])
-        )
+def _news(ledger: Ledger, partner: PartnerFile, shown: Sequence[Settlement]) -> list[Settlement]:
+    """Those of which the ledger does not hold the shown state yet.
+
+    What a person ignores is left out, and what is diverged: that one is asked about already.
+    """
+    query = select(slot.c.external_id, slot.c.settlement_id, slot.c.state).where(
+        slot.c.external_id.in_([each.external_id for each in shown])
     )
+    with ledger.transaction() as tx:
+        ignored = ignored_among(tx, partner.name, [each.id for each in shown])
+        rows = tx.execute(query).all()
     known = {row.external_id: (row.settlement_id, row.state) for row in rows}
     return [
         each
         for each in shown
-        if known.get(each.external_id) != (each.id, each.status)
+        if each.id not in ignored
+        and known.get(each.external_id) != (each.id, each.status)
         and known.get(each.external_id, (None, None))[1] != State.DIVERGED.value
     ]
 
