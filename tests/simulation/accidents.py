@@ -1,11 +1,11 @@
-"""What goes wrong: faults of the partner, and processes that die."""
+"""What goes wrong at the partner: faults of single requests, and storms over a whole date."""
 
 from __future__ import annotations
 
 from datetime import date
 
 from partner_sandbox.faults import FaultKind, FaultRule, RandomFaults, Route
-from simulation.moments import Moment
+from simulation.kinds import Accident
 from simulation.world import SimulatedWorld
 
 EVERYWHERE = (
@@ -32,6 +32,7 @@ EVERYWHERE = (
 ON_SUBMIT = (
     FaultKind.LATE,
     FaultKind.LATE,
+    FaultKind.FORBIDDEN,
     FaultKind.PENDING,
     FaultKind.FAILED,
     FaultKind.REJECTED,
@@ -41,44 +42,52 @@ ON_SUBMIT = (
     FaultKind.WRONG_EXTERNAL_ID,
     FaultKind.WRONG_PAYLOAD,
 )
-
-MOST_MOMENTS = {Moment.WRITE: 120, Moment.BEFORE_SEND: 10, Moment.AFTER_ANSWER: 10}
-"""How far ahead a crash is planned; 50 moments where nothing is said."""
+NO = (FaultKind.FORBIDDEN, FaultKind.FORBIDDEN, FaultKind.BAD_REQUEST, FaultKind.BAD_TOKEN)
+LATEST_CALLS = (2, 5, 10, 20, 40, 80, 200)
+SLOTS_IN_A_STORM = 3
 
 
 class Accidents:
-    """Draws accidents from the world's seed."""
+    """Draws the partner's faults from the world's seed."""
 
     def __init__(self, world: SimulatedWorld) -> None:
         self._world = world
         self._chance = world.chance
 
-    def plan_crash(self) -> None:
-        """Every other time, the process dies somewhere ahead."""
-        chance = self._chance
-        if chance.random() < 0.5:
-            moment = chance.choice(tuple(Moment))
-            self._world.moments.plan_crash(moment, chance.randint(1, MOST_MOMENTS.get(moment, 50)))
-
     def plan_faults(self, day: date) -> None:
         """Faults for the requests of a date, and now and then for any request."""
+        if not self._world.happens(Accident.FAULTS):
+            return
         chance = self._chance
-        for _ in range(chance.choice([0, 0, 1, 1, 2, 3])):
+        for _ in range(chance.choice([1, 1, 2, 3])):
             self._script(day)
-        if chance.random() < 0.25:
+        if chance.random() < 0.3:
             self._randomize()
 
     def plan_storm(self, day: date) -> None:
-        """Every request of the date seems lost; each arrives later, some first after a refusal."""
+        """Requests of a date seem lost and arrive later; meanwhile the partner says no.
+
+        Each slot has its own weather: one is late, another refused, the next goes through.
+        """
         chance = self._chance
-        calls = chance.choice([5, 20, 60, 200])
-        self._world.tell(f"a storm: requests of {day} arrive {calls} requests later")
-        ours = {"route": Route.SUBMIT, "external_id": f"demo-{day}-*"}
-        for _ in range(chance.randint(1, 4)):
-            times = chance.randint(1, 2)
-            late = FaultRule(fault=FaultKind.LATE, calls=calls, times=times, **ours)
-            refused = FaultRule(fault=FaultKind.FORBIDDEN, times=chance.randint(1, 3), **ours)
-            self._world.sandbox.faults.script(late, refused)
+        self._world.happened(Accident.STORM, f"over {day}")
+        for number in range(1, SLOTS_IN_A_STORM + 1):
+            ours = {"route": Route.SUBMIT, "external_id": f"demo-{day}-{number}"}
+            if chance.random() < 0.7:
+                calls = chance.choice(LATEST_CALLS)
+                times = chance.choice([1, 1, 2])
+                self._plan(FaultRule(fault=FaultKind.LATE, calls=calls, times=times, **ours))
+            if chance.random() < 0.7:
+                no = chance.choice(NO)
+                self._plan(FaultRule(fault=no, times=chance.choice([1, 1, 2, 4]), **ours))
+            if chance.random() < 0.2:
+                self._plan(FaultRule(fault=FaultKind.REJECTED, **ours))
+
+    def _plan(self, rule: FaultRule) -> None:
+        self._world.tell(
+            f"fault ahead: {rule.fault} on {rule.route}, {rule.external_id}, {rule.times} times"
+        )
+        self._world.sandbox.faults.script(rule)
 
     def _randomize(self) -> None:
         chance = self._chance
@@ -94,18 +103,18 @@ class Accidents:
         chance = self._chance
         kind, route = self._kind_and_route()
         number = chance.choice(["*", "*", "1", "2"])
-        rule = FaultRule(
-            fault=kind,
-            route=route,
-            external_id=None if route is Route.CONNECTIONS else f"demo-{day}-{number}",
-            times=chance.choice([1, 1, 2, 5]),
-            look_ups=chance.choice([None, 1, 3, 8]),
-            calls=chance.choice([1, 3, 10, 40]),
-            seconds=chance.choice([None, None, 60, 7200]),
-            page_size=chance.choice([1, 2]),
+        self._plan(
+            FaultRule(
+                fault=kind,
+                route=route,
+                external_id=None if route is Route.CONNECTIONS else f"demo-{day}-{number}",
+                times=chance.choice([1, 1, 2, 5]),
+                look_ups=chance.choice([None, 1, 3, 8]),
+                calls=chance.choice([1, 3, 10, 40]),
+                seconds=chance.choice([None, None, 60, 7200]),
+                page_size=chance.choice([1, 2]),
+            )
         )
-        self._world.tell(f"fault {kind} on {route}, {rule.external_id}, {rule.times} times")
-        self._world.sandbox.faults.script(rule)
 
     def _kind_and_route(self) -> tuple[FaultKind, Route]:
         chance = self._chance

@@ -1,26 +1,43 @@
-"""Ledgers of the simulation: real PostgreSQL databases whose clock is the simulated one."""
+"""The ledger of the simulation: a real PostgreSQL database whose clock is the simulated one.
+
+One database serves all worlds of a process, one after the other: emptying it takes a millisecond,
+creating one takes a hundred.
+"""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
-from sqlalchemy.pool import PoolProxiedConnection
+import psycopg
+from sqlalchemy import URL, Connection, create_engine, event, text
 
 from settlement.ledger.database import Ledger
 from settlement.ledger.embedded import EmbeddedServer
+from settlement.ledger.schema import metadata
 from settlement.ledger.upgrade import upgrade_ledger
 from simulation.clock import SimulatedClock
 from simulation.moments import Moment, Moments
 
-TEMPLATE = "simulated_ledger"
-SEARCH_PATH = "sim,pg_catalog,public"
+DATABASE = "simulated_ledger"
 LOCK_TIMEOUT_MS = 3_000
-FAST_AND_UNSAFE = ("fsync", "synchronous_commit", "full_page_writes", "autovacuum")
-WRITES = ("INSERT", "UPDATE", "DELETE")
+OPTIONS = (
+    f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT_MS} -c search_path=sim,pg_catalog,public "
+    "-c plan_cache_mode=force_generic_plan -c jit=off"
+)
+FAST_AND_UNSAFE = (
+    *("fsync", "synchronous_commit", "full_page_writes", "autovacuum"),
+    *("track_activities", "track_counts", "update_process_title"),
+)
+TABLES = tuple(table.name for table in metadata.sorted_tables)
+SEQUENCES = ("attempt_id_seq", "snapshot_id_seq")
+DELETES_TO_TRUNCATE = 50
+"""Deleting is cheap as long as not too many deleted rows lie about."""
+WRITES = ("INSERT", "UPDATE", "DELETE", "WITH")
 
 
 @contextmanager
@@ -34,20 +51,34 @@ def own_server() -> Iterator[EmbeddedServer]:
             server.stop()
 
 
-class Databases:
-    """Creates, copies and drops the databases of one server."""
+@dataclass(frozen=True)
+class Backup:
+    """The content of a ledger at one moment."""
 
-    def __init__(self, server: EmbeddedServer) -> None:
-        self._server = server
-        self._admin = create_engine(server.url("postgres"), isolation_level="AUTOCOMMIT")
-        self._names = 0
+    tables: Mapping[str, bytes]
+    sequences: Mapping[str, int]
+
+
+class Databases:
+    """The database that one world after the other lives in."""
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self._emptied = 0
+        self._ledger: SimulatedLedger | None = None
+        self._keeper: psycopg.Connection[tuple[Any, ...]]
+        self.watcher: psycopg.Connection[tuple[Any, ...]]
+        """Looks at the ledger's tables from outside: no moments, no locks, nothing of its code."""
 
     def prepare(self) -> None:
-        """Trade safety for speed, and make the template that every world starts from."""
-        for setting in FAST_AND_UNSAFE:
-            self._run(f"ALTER SYSTEM SET {setting} = off")
-        self._run("SELECT pg_reload_conf()")
-        ledger = Ledger.connect(self._server.url(TEMPLATE))
+        """Trade safety for speed, and give the empty database tables and the simulated clock."""
+        admin = create_engine(self._url, isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            for setting in FAST_AND_UNSAFE:
+                connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+            connection.execute(text("SELECT pg_reload_conf()"))
+        admin.dispose()
+        ledger = Ledger.connect(self._url)
         upgrade_ledger(ledger)
         with ledger.transaction() as tx:
             tx.execute(text("CREATE SCHEMA sim"))
@@ -58,47 +89,79 @@ class Databases:
                 )
             )
         ledger.engine.dispose()
+        self._keeper, self.watcher = self._connect(), self._connect()
+        self._keeper.execute("SET session_replication_role = replica")  # no triggers
 
-    def copy(self, name: str = TEMPLATE) -> str:
-        """Name of a new database with the content of another, which nobody may have open."""
-        self._names += 1
-        copied = f"world_{self._names}"
-        self._run(f"CREATE DATABASE {copied} TEMPLATE {name}")
-        return copied
+    def ledger(self, clock: SimulatedClock, moments: Moments) -> SimulatedLedger:
+        """The ledger, for a world that lives in it from now on."""
+        if self._ledger is None:
+            self._ledger = SimulatedLedger(self._url, clock, moments)
+        self._ledger.live_in(clock, moments)
+        return self._ledger
 
-    def drop(self, name: str) -> None:
-        """Drop a database."""
-        self._run(f"DROP DATABASE {name} WITH (FORCE)")
+    def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        plain = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
+        return psycopg.connect(plain, autocommit=True, options=OPTIONS, prepare_threshold=0)
 
-    def url(self, name: str) -> URL:
-        """URL of a database."""
-        return self._admin.url.set(database=name)
+    def empty(self) -> None:
+        """Forget everything."""
+        self._emptied += 1
+        if self._emptied % DELETES_TO_TRUNCATE == 0:
+            self._keeper.execute(f"TRUNCATE {', '.join(TABLES)}".encode())
+        else:
+            deletes = ";".join(f"DELETE FROM {name}" for name in TABLES)
+            self._keeper.execute(deletes.encode(), prepare=False)
+        self._set_sequences(dict.fromkeys(SEQUENCES, 0))
+
+    def back_up(self) -> Backup:
+        """What the database holds now."""
+        tables: dict[str, bytes] = {}
+        for name in TABLES:
+            with self._keeper.cursor().copy(f"COPY {name} TO STDOUT".encode()) as copy:
+                tables[name] = b"".join(bytes(block) for block in copy)
+        sequences: dict[str, int] = {}
+        for name in SEQUENCES:
+            query = f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {name}"
+            row = self._keeper.execute(query.encode()).fetchone()
+            sequences[name] = int(row[0]) if row else 0
+        return Backup(tables, sequences)
+
+    def restore(self, backup: Backup) -> None:
+        """Hold again what it held then, and nothing else."""
+        self.empty()
+        for name, content in backup.tables.items():
+            with self._keeper.cursor().copy(f"COPY {name} FROM STDIN".encode()) as copy:
+                copy.write(content)
+        self._set_sequences(backup.sequences)
 
     def close(self) -> None:
         """Close the connections of this object."""
-        self._admin.dispose()
+        self._keeper.close()
+        self.watcher.close()
+        if self._ledger is not None:
+            self._ledger.engine.dispose()
 
-    def _run(self, statement: str) -> None:
-        with self._admin.connect() as connection:
-            connection.execute(text(statement))
+    def _set_sequences(self, values: Mapping[str, int]) -> None:
+        for name, value in values.items():
+            self._keeper.execute("SELECT setval(%s, %s, %s)", (name, max(1, value), value > 0))
 
 
 class SimulatedLedger(Ledger):
-    """The real ledger on a database with the simulated clock; can be killed at any moment."""
+    """The real ledger with the simulated clock; its process can be killed at any moment."""
 
     def __init__(self, url: URL, clock: SimulatedClock, moments: Moments) -> None:
         engine = create_engine(
             url,
             pool_size=2,
-            connect_args={
-                "options": f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT_MS} "
-                f"-c search_path={SEARCH_PATH}"
-            },
+            connect_args={"options": OPTIONS, "autocommit": True, "prepare_threshold": 0},
         )
         super().__init__(engine)
+        self.writes = 0
+        self._clock = clock
         self._moments = moments
         self._open = 0
-        _follow(engine, clock)
+        event.listen(engine, "connect", _keep_all_prepared)
+        event.listen(engine, "begin", self._begin)
         event.listen(engine, "before_cursor_execute", self._before_statement)
 
     @contextmanager
@@ -114,50 +177,24 @@ class SimulatedLedger(Ledger):
             self._open -= 1
         self._moments.reach(Moment.AFTER_COMMIT)
 
+    def live_in(self, clock: SimulatedClock, moments: Moments) -> None:
+        """Serve another world from now on."""
+        self._clock, self._moments = clock, moments
+
+    def _begin(self, connection: Connection) -> None:
+        """One round trip begins the transaction and tells the database what time it is."""
+        driver = connection.connection.dbapi_connection
+        assert isinstance(driver, psycopg.Connection)
+        now = self._clock().isoformat()
+        driver.execute(f"BEGIN; SET LOCAL sim.now = '{now}'".encode(), prepare=False)
+
     def _before_statement(
         self, connection: Connection, cursor: object, statement: str, *others: object
     ) -> None:
         if statement.startswith(WRITES):
+            self.writes += 1
             self._moments.reach(Moment.WRITE)
 
 
-class Watcher:
-    """Looks at a ledger's tables from outside: no moments, no locks, nothing of its code."""
-
-    def __init__(self, url: URL, clock: SimulatedClock) -> None:
-        options = f"-c timezone=UTC -c search_path={SEARCH_PATH}"
-        self._engine = create_engine(url, pool_size=1, connect_args={"options": options})
-        _follow(self._engine, clock)
-        self._connection = self._engine.connect()
-
-    def rows(self, statement: str, **parameters: object) -> list[tuple[object, ...]]:
-        """All rows of a query."""
-        with self.reading() as tx:
-            return [tuple(row) for row in tx.execute(text(statement), parameters)]
-
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A transaction that changes nothing, for the ledger's own reading functions."""
-        with self._connection.begin() as transaction:
-            yield self._connection
-            transaction.rollback()
-
-    def close(self) -> None:
-        """Let go of the database."""
-        self._connection.close()
-        self._engine.dispose()
-
-
-def _follow(engine: Engine, clock: SimulatedClock) -> None:
-    """Tell the database what time it is, whenever a connection is taken and time has passed."""
-
-    def set_clock(dbapi_connection: object, record: object, proxy: PoolProxiedConnection) -> None:
-        now = clock().isoformat()
-        info = proxy.info
-        if info.get("now") == now:
-            return
-        proxy.execute("SELECT set_config('sim.now', %s, false)", (now,))
-        proxy.commit()
-        info["now"] = now
-
-    event.listen(engine, "checkout", set_clock)
+def _keep_all_prepared(driver: psycopg.Connection[Any], record: object) -> None:
+    driver.prepared_max = None

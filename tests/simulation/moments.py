@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -17,32 +18,53 @@ class Moment(StrEnum):
     AFTER_ANSWER = "after a request was handled, before its answer is stored"
 
 
-BETWEEN_TRANSACTIONS = frozenset(
-    {Moment.BEFORE_TRANSACTION, Moment.BEFORE_SEND, Moment.AFTER_ANSWER}
-)
+BETWEEN_TRANSACTIONS = (Moment.BEFORE_TRANSACTION, Moment.BEFORE_SEND, Moment.AFTER_ANSWER)
 """Moments at which another process can run: nothing is locked."""
+
+AROUND_EXCHANGES = (Moment.BEFORE_SEND, Moment.AFTER_ANSWER)
 
 
 class Crash(BaseException):
     """The process dies here."""
 
 
+@dataclass
+class _Plan:
+    moments: Collection[Moment]
+    count: int
+
+    def is_due(self, moment: Moment) -> bool:
+        """Count one moment; whether it is the planned one."""
+        if moment not in self.moments:
+            return False
+        self.count -= 1
+        return self.count <= 0
+
+
 class Moments:
     """Counts moments down to a planned crash or intrusion."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, tell: Callable[[str], None], count: Callable[[str], None]) -> None:
         self._tell = tell
-        self._crash: tuple[Moment, int] | None = None
-        self._intrusion: tuple[int, Callable[[], None]] | None = None
+        self._count = count
+        self._crash: _Plan | None = None
+        self._intrusion: tuple[_Plan, str, Callable[[], None]] | None = None
         self._intruding = False
 
     def plan_crash(self, moment: Moment, count: int) -> None:
         """Die at the `count`-th such moment from now."""
-        self._crash = (moment, count)
+        self._crash = _Plan({moment}, count)
 
-    def plan_intrusion(self, count: int, intrude: Callable[[], None]) -> None:
-        """Let `intrude` run at the `count`-th moment between transactions from now."""
-        self._intrusion = (count, intrude)
+    def plan_intrusion(
+        self, moments: Collection[Moment], count: int, who: str, intrude: Callable[[], None]
+    ) -> None:
+        """Let `intrude` run at the `count`-th of these moments between transactions from now."""
+        self._intrusion = (_Plan(moments, count), who, intrude)
+
+    @property
+    def may_intrude(self) -> bool:
+        """Whether nobody steps in now, or is going to."""
+        return self._intrusion is None and not self._intruding
 
     def cancel_intrusion(self) -> None:
         """Let nobody step in any more."""
@@ -54,33 +76,24 @@ class Moments:
 
     def reach(self, moment: Moment, *, quiet: bool = True) -> None:
         """A process is at this moment; `quiet`: it holds no transaction open."""
-        if moment in BETWEEN_TRANSACTIONS and quiet and not self._intruding:
+        if quiet and self._intrusion is not None and not self._intruding:
             self._maybe_intrude(moment)
-        self._maybe_crash(moment)
+        if self._crash is not None and self._crash.is_due(moment):
+            self._crash = None
+            self._tell(f"  killed {moment}")
+            self._count(f"worker killed {moment}")
+            raise Crash(moment)
 
     def _maybe_intrude(self, moment: Moment) -> None:
-        if self._intrusion is None:
-            return
-        count, intrude = self._intrusion
-        if count > 1:
-            self._intrusion = (count - 1, intrude)
+        assert self._intrusion is not None
+        plan, who, intrude = self._intrusion
+        if not plan.is_due(moment):
             return
         self._intrusion = None
         self._intruding = True
-        self._tell(f"  {{ another run steps in {moment}")
+        self._tell(f"  {{ {who} steps in {moment}")
         try:
             intrude()
         finally:
             self._intruding = False
             self._tell("  }")
-
-    def _maybe_crash(self, moment: Moment) -> None:
-        if self._crash is None or self._crash[0] is not moment:
-            return
-        count = self._crash[1]
-        if count > 1:
-            self._crash = (moment, count - 1)
-            return
-        self._crash = None
-        self._tell(f"  crash {moment}")
-        raise Crash(moment)

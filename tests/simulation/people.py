@@ -12,8 +12,13 @@ from settlement.ledger.people import (
     put_on_hold,
     raise_stop,
 )
+from settlement.ledger.questions import open_questions
+from settlement.question import Choice, Question, Subject
+from settlement.steps.decide import decide
 from settlement.steps.placing import ignore_named, record_settlement
 from settlement.values import Actor
+from simulation.kinds import Accident
+from simulation.run import Ended
 from simulation.world import SimulatedWorld
 
 PERSON = Actor("a person")
@@ -30,15 +35,15 @@ class People:
 
     def before_the_run(self, day: date) -> None:
         """Clients are held, the partner is stopped, funds run out, somebody settles by hand."""
-        chance = self._chance
-        if self._maybe(0.08):
-            self._hold(chance.choice(self._world.clients))
-        if self._maybe(0.05):
+        world, chance = self._world, self._chance
+        if world.happens(Accident.HOLD):
+            self._hold(chance.choice(world.clients))
+        if world.happens(Accident.STOP):
             self._stop()
-        if self._maybe(0.1):
-            account = chance.choice([None, *self._world.clients])
-            self._drain(chance.choice(["BTC", "ETH", "USD"]), account)
-        if self._maybe(0.04):
+        if world.happens(Accident.FUNDS):
+            account = chance.choice([None, *world.clients])
+            self._drain(chance.choice(["BTC", "BTC", "ETH", "USD"]), account)
+        if world.happens(Accident.BY_HAND):
             self._settle_by_hand(day)
 
     def after_the_run(self) -> None:
@@ -59,7 +64,9 @@ class People:
                 world.tell(f"{client} is released")
                 with world.ledger.transaction() as tx:
                     lift_hold(tx, world.partner.name, client, WHY, PERSON)
-        if world.watcher.rows("SELECT 1 FROM stop_flag") and self._maybe(probability):
+        if world.watch.rows("SELECT 1 FROM stop_flag WHERE partner = 'demo'") and self._maybe(
+            probability
+        ):
             world.tell("the stop flag goes down")
             with world.ledger.transaction() as tx:
                 lower_stop(tx, world.partner.name, WHY, PERSON)
@@ -74,25 +81,42 @@ class People:
     def decide(self) -> None:
         """Take diverged slots as booked; record for a date, or ignore, what was settled by hand."""
         world = self._world
-        query = "SELECT external_id FROM slot WHERE state = 'diverged' ORDER BY external_id"
-        for (name,) in world.watcher.rows(query):
-            external_id = str(name)
-            day = world.date_of(external_id)
-            if day is not None:
-                self._record(external_id, day)
-        known = {str(row[0]) for row in world.watcher.rows("SELECT external_id FROM slot")}
+        with world.ledger.transaction() as tx:
+            questions = open_questions(tx, world.name)
+        for question in questions:
+            self._answer(question)
+        known = {row[0] for row in world.watch.rows("SELECT external_id FROM slot")}
         for name, day in world.by_hand.items():
             if day is None:
                 self._ignore(name)
             elif name not in known:
                 self._record(name, day)
 
+    def _answer(self, question: Question) -> None:
+        """What is shown under a diverged slot is booked; trades that changed are settled."""
+        world = self._world
+        if question.subject is Subject.DIVERGED and self._maybe(0.5):
+            self._record(str(question.external_id), question.business_date)
+            return
+        choice = Choice.ADOPT if question.subject is Subject.DIVERGED else Choice.SETTLE
+
+        def answer() -> None:
+            arguments = (world.ledger, world.partner_side, world.partner)
+            decide(*arguments, question.digest, choice, WHY, PERSON)
+
+        about = question.external_id or question.business_date
+        ended = world.attempt(f"a person decides about {about}: {choice}", answer)
+        if ended is Ended.DONE and question.subject is Subject.HISTORY:
+            world.settled_by_decision.add(question.business_date)
+
     def _record(self, external_id: str, day: date) -> None:
         world = self._world
 
         def record() -> None:
-            record_settlement(world.ledger, world.api, world.partner, external_id, day, WHY, PERSON)
-            world.promises.recorded(external_id)
+            record_settlement(
+                world.ledger, world.partner_side, world.partner, external_id, day, WHY, PERSON
+            )
+            world.books.recorded(external_id)
 
         world.attempt(f"record {external_id} for {day}", record)
 
@@ -100,18 +124,20 @@ class People:
         world = self._world
         world.attempt(
             f"ignore {external_id}",
-            lambda: ignore_named(world.ledger, world.api, world.partner, external_id, WHY, PERSON),
+            lambda: ignore_named(
+                world.ledger, world.partner_side, world.partner, external_id, WHY, PERSON
+            ),
         )
 
     def _hold(self, client: str) -> None:
         world = self._world
-        world.tell(f"{client} is put on hold")
+        world.happened(Accident.HOLD, client)
         with world.ledger.transaction() as tx:
             put_on_hold(tx, world.partner.name, client, WHY, None, PERSON)
 
     def _stop(self) -> None:
         world = self._world
-        world.tell("the stop flag goes up")
+        world.happened(Accident.STOP)
         with world.ledger.transaction() as tx:
             raise_stop(tx, world.partner.name, WHY, PERSON)
 
@@ -120,7 +146,7 @@ class People:
         accounts = Accounts(world.store, world.sandbox.world.partner())
         amount = accounts.available(account or accounts.own, currency)
         if amount > 0:
-            world.tell(f"no {currency} is left in {account or 'the partner account'}")
+            world.happened(Accident.FUNDS, f"{currency} of {account or 'the partner account'}")
             world.sandbox.fund(currency, -amount, account)
             self._drained.append((currency, account, amount))
 
@@ -130,7 +156,7 @@ class People:
         lines = [(chance.choice(world.clients), "USD", chance.choice([5, -5]))]
         world.sandbox.book_foreign(name, lines)
         world.by_hand[name] = chance.choice([day, None])
-        world.tell(f"somebody settles {name}: {lines}, for {world.by_hand[name]}")
+        world.happened(Accident.BY_HAND, f"{name}: {lines}, for {world.by_hand[name]}")
 
     def _maybe(self, probability: float) -> bool:
         return self._chance.random() < probability

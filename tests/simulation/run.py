@@ -14,8 +14,9 @@ from settlement.steps.compute import Computed, compute_net_positions
 from settlement.steps.reconcile import look_up_pending, reconcile_conflicts
 from settlement.steps.sign import sign_requests
 from settlement.steps.submit import submit_request
-from settlement.steps.verify import Settled, verify_settled
+from settlement.steps.verify import verify_settled
 from settlement.values import Actor
+from simulation.kinds import Accident
 
 if TYPE_CHECKING:
     from simulation.world import SimulatedWorld
@@ -43,16 +44,23 @@ class Task(StrEnum):
 
 
 ALL_TASKS = tuple(Task)
+Worker = Callable[[str, Callable[[], object]], Ended]
 
 
 class Run:
-    """One DAG run; what its tasks handed on (XCom) survives clears and crashes, as in Airflow."""
+    """One DAG run; what its tasks handed on (XCom) survives clears and crashes, as in Airflow.
 
-    def __init__(self, world: SimulatedWorld, day: date, name: str, tries: int = 2) -> None:
+    `work` executes one try of a task: usually once, now and then twice, or by two workers.
+    """
+
+    def __init__(
+        self, world: SimulatedWorld, day: date, name: str, work: Worker, tries: int = 2
+    ) -> None:
         self.day = day
         self.name = name
         self.green = False
         self._world = world
+        self._work = work
         self._tries = tries
         self._actor = Actor("scheduler", run_id=name)
         self._started = world.clock()
@@ -60,8 +68,13 @@ class Run:
         self._built = False
         self._to_submit: list[str] | None = None
 
-    def tasks(self, selected: tuple[Task, ...] = ALL_TASKS) -> Iterator[None]:
-        """Work through the selected tasks; yields after every try of a task."""
+    def tasks(
+        self, selected: tuple[Task, ...] = ALL_TASKS, marked: Task | None = None
+    ) -> Iterator[None]:
+        """Work through the selected tasks; yields after every try of a task.
+
+        :param marked: a person marks this one success: it counts as done and does nothing
+        """
         self.green = False
         steps: dict[Task, Callable[[], Iterator[None]]] = {
             Task.COMPUTE: self._compute,
@@ -72,7 +85,7 @@ class Run:
             Task.VERIFY: self._verify,
         }
         for task, step in steps.items():
-            if task in selected:
+            if task in selected and task is not marked:
                 yield from step()
 
     def _compute(self) -> Iterator[None]:
@@ -125,10 +138,15 @@ class Run:
         yield from self._task("sign", sign)
 
     def _submit(self) -> Iterator[None]:
-        for external_id in self._to_submit or []:
+        """One mapped task per request; Airflow starts them in any order."""
+        world = self._world
+        external_ids = list(self._to_submit or [])
+        if len(external_ids) > 1 and world.happens(Accident.SHUFFLED):
+            world.chance.shuffle(external_ids)
+            world.count(Accident.SHUFFLED)
+        for external_id in external_ids:
 
             def submit(external_id: str = external_id) -> None:
-                world = self._world
                 submit_request(world.ledger, world.api, world.partner, external_id, self._actor)
 
             yield from self._task(f"submit {external_id}", submit)
@@ -143,15 +161,18 @@ class Run:
             steps.update(next_steps(world.ledger, world.partner.name, self.day, submitted))
 
         yield from self._task("branch", branch)
-        arguments = (world.ledger, world.api, world.partner, self.day, self._actor)
+
+        def reconcile() -> None:
+            reconcile_conflicts(world.ledger, world.api, world.partner, self.day, self._actor)
 
         def await_settlement() -> None:
+            arguments = (world.ledger, world.api, world.partner, self.day, self._actor)
             pending = look_up_pending(*arguments)
             if pending:
                 raise OutcomeUnknownError(f"{', '.join(pending)} still pending")
 
         if NextStep.RECONCILE_CONFLICTS in steps:
-            yield from self._task("reconcile", lambda: reconcile_conflicts(*arguments))
+            yield from self._task("reconcile", reconcile)
         if NextStep.AWAIT_SETTLEMENT in steps:
             yield from self._task("await", await_settlement)
 
@@ -162,20 +183,17 @@ class Run:
             settled = verify_settled(
                 world.ledger, world.partner, self.day, self._actor, since=self._started
             )
-            self._be_green(settled)
+            world.promises.green(settled)
+            self.green = True
 
         yield from self._task("verify", verify, tries=1)
-
-    def _be_green(self, settled: Settled) -> None:
-        self._world.promises.green(settled)
-        self.green = True
 
     def _task(
         self, name: str, action: Callable[[], object], tries: int | None = None
     ) -> Iterator[None]:
         delay = FIRST_DELAY
         for _ in range(tries or self._tries):
-            ended = self._world.attempt(f"{self.name} {name}", action)
+            ended = self._work(f"{self.name} {name}", action)
             yield
             if ended is not Ended.RETRY:
                 return

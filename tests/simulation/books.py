@@ -1,0 +1,163 @@
+"""What is owed and what is booked: plain sums over the trades, and the sandbox's own books."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import TYPE_CHECKING
+
+from partner_sandbox.records import Booking
+from settlement.external_id import parse_external_id
+from settlement.values import PositionKey
+from simulation.broken import require
+
+if TYPE_CHECKING:
+    from simulation.world import SimulatedWorld
+
+Net = dict[PositionKey, int]
+FOREIGN_NONCE = "foreign "
+"""How the sandbox marks what somebody else has booked."""
+
+
+class Books:
+    """Readings of the trades, requests built from them, and what the partner has booked."""
+
+    def __init__(self, world: SimulatedWorld) -> None:
+        self._world = world
+        self._nets: dict[date, list[Net]] = defaultdict(list)
+        self._booked: dict[date, Net] = defaultdict(dict)
+        self._built_from: dict[tuple[str, str], int] = {}
+        self.by_id: dict[str, Net] = {}
+        """What is booked under each externalId."""
+        self.settlement_ids: dict[str, str] = {}
+        self.foreign: set[str] = set()
+        """ExternalIds under which somebody else has booked."""
+        self._recorded: set[str] = set()
+        self._bookings_seen = 0
+
+    def trades_read(self, day: date, net: Net) -> None:
+        """A computation has read the trades of a date; `net` is what they come to."""
+        nets = self._nets[day]
+        if not nets or nets[-1] != net:
+            nets.append(net)
+
+    def is_a_reading(self, day: date, net: Net) -> bool:
+        """Whether the trades of a date came to this in one of its readings."""
+        return net in self._nets[day]
+
+    def built_from(self, external_id: str, nonce: str, net: Net) -> None:
+        """A request is about to be sent; remember its reading: the oldest, if it was built twice.
+
+        Of several readings that came to the same, it is the newest.
+        """
+        day = self._world.date_of(external_id)
+        nets = self._nets[day] if day else []
+        require(net in nets, f"{external_id} was built from positions that are not exact")
+        newest = max(number for number, each in enumerate(nets) if each == net)
+        before = self._built_from.setdefault((external_id, nonce), newest)
+        self._built_from[external_id, nonce] = min(before, newest)
+
+    def recorded(self, external_id: str) -> None:
+        """A person recorded a foreign settlement: from now on it counts for its date."""
+        if external_id not in self._recorded and parse_external_id(external_id) is None:
+            self._recorded.add(external_id)
+            self._add(external_id)
+
+    def booked(self, day: date) -> Net:
+        """What is booked for a date, zeros left out."""
+        self.look()
+        return self._booked[day]
+
+    def look(self) -> None:
+        """Read what is new in the sandbox's books."""
+        sandbox = self._world.sandbox
+        new = sandbox.bookings(self._bookings_seen)
+        self._bookings_seen += len(new)
+        if not new:
+            return
+        nonces: dict[str, str] = {}
+        for each in sandbox.settlements():
+            nonces[each.external_id] = each.nonce
+            self.settlement_ids[each.external_id] = each.id
+        for external_id, bookings in _grouped(new, lambda each: each.external_id):
+            require(external_id not in self.by_id, f"{external_id} is booked twice")
+            lines = _sums(bookings)
+            self.by_id[external_id] = lines
+            self._world.tell(f"  booked {external_id}: {shown(lines)}")
+            if nonces[external_id].startswith(FOREIGN_NONCE):
+                self.foreign.add(external_id)
+            else:
+                self._look_at_booking(external_id, nonces[external_id], lines)
+            if parse_external_id(external_id) is not None:
+                self._add(external_id)
+
+    def _look_at_booking(self, external_id: str, nonce: str, lines: Net) -> None:
+        """No request takes what is booked past the snapshot it was built from, or a newer one.
+
+        A newer one counts, since a request built from it took this one for booked already.
+        """
+        day = self._world.date_of(external_id)
+        built_from = self._built_from.get((external_id, nonce))
+        require(
+            day is not None and built_from is not None,
+            f"{external_id} is booked without a request built from trades",
+        )
+        assert day is not None
+        before = self._booked[day]
+        foreign = self._foreign_keys(day)
+        for key, amount in sorted(lines.items()):
+            nets = [net.get(key, 0) for net in self._nets[day][built_from:]]
+            held = before.get(key, 0)
+            justified = any(_between(amount, net - held) for net in nets)
+            require(
+                justified or key in foreign,
+                f"{external_id} takes {key} from {held} by {amount}, past each of {nets}",
+            )
+
+    def _foreign_keys(self, day: date) -> set[PositionKey]:
+        """Amounts of a date that somebody else has moved too."""
+        return {
+            key
+            for external_id in self.foreign
+            if self._world.date_of(external_id) == day
+            for key in self.by_id[external_id]
+        }
+
+    def _add(self, external_id: str) -> None:
+        day = self._world.date_of(external_id)
+        assert day is not None
+        booked = self._booked[day]
+        for key, amount in self.by_id[external_id].items():
+            booked[key] = booked.get(key, 0) + amount
+            if booked[key] == 0:
+                del booked[key]
+
+
+def _between(amount: int, rest: int) -> bool:
+    return min(0, rest) <= amount <= max(0, rest)
+
+
+def _sums(bookings: Iterable[Booking]) -> Net:
+    sums: Net = {}
+    for each in bookings:
+        key = PositionKey(each.connection_id, each.currency)
+        sums[key] = sums.get(key, 0) + each.amount
+    return {key: amount for key, amount in sums.items() if amount}
+
+
+def _grouped(
+    bookings: Iterable[Booking], key: Callable[[Booking], str]
+) -> list[tuple[str, list[Booking]]]:
+    groups: dict[str, list[Booking]] = {}
+    for each in bookings:
+        groups.setdefault(key(each), []).append(each)
+    return list(groups.items())
+
+
+def shown(lines: Net) -> str:
+    """Amounts, short."""
+    return ", ".join(
+        f"{key.connection_id[:4]} {amount:+} {key.currency}"
+        for key, amount in sorted(lines.items())
+    )

@@ -1,0 +1,58 @@
+"""Who executes a try of a task: one worker, the same one twice, two at once; and who dies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from simulation.kinds import Accident
+from simulation.moments import AROUND_EXCHANGES, BETWEEN_TRANSACTIONS, Moment
+from simulation.run import Ended
+from simulation.world import SimulatedWorld
+
+MOST_MOMENTS = {Moment.WRITE: 40, Moment.BEFORE_SEND: 8, Moment.AFTER_ANSWER: 8}
+"""How far ahead a crash is planned; 25 moments where nothing is said."""
+COPY_LATEST = 30
+"""Exchanges after which the network's copy of a request arrives at the latest."""
+
+
+class Workers:
+    """Executes tasks, with the accidents that the scheduler, the machine and the network add."""
+
+    def __init__(self, world: SimulatedWorld) -> None:
+        self._world = world
+
+    def work(self, name: str, action: Callable[[], object]) -> Ended:
+        """One try of a task, as the scheduler sees it."""
+        world = self._world
+        self._maybe_plan_accidents()
+        if world.moments.may_intrude and world.happens(Accident.TWO_WORKERS):
+            return self._by_two(name, action)
+        ended = world.attempt(name, action)
+        if world.happens(Accident.REDELIVERED):
+            world.happened(Accident.REDELIVERED)
+            world.attempt(name, action)
+        return ended
+
+    def _by_two(self, name: str, action: Callable[[], object]) -> Ended:
+        world, chance = self._world, self._world.chance
+        world.count(Accident.TWO_WORKERS)
+        moments = chance.choice([BETWEEN_TRANSACTIONS, AROUND_EXCHANGES, (Moment.AFTER_ANSWER,)])
+        count = chance.choice([1, 1, 2, 3, 5, 8])
+        world.moments.plan_intrusion(
+            moments, count, "another worker", lambda: self._other_worker(name, action)
+        )
+        ended = world.attempt(name, action)
+        world.moments.cancel_intrusion()
+        return ended
+
+    def _other_worker(self, name: str, action: Callable[[], object]) -> None:
+        self._world.attempt(f"{name} (another worker)", action)
+
+    def _maybe_plan_accidents(self) -> None:
+        world, chance = self._world, self._world.chance
+        if world.happens(Accident.KILLED):
+            moment = chance.choice(tuple(Moment))
+            world.moments.plan_crash(moment, chance.randint(1, MOST_MOMENTS.get(moment, 25)))
+        if world.happens(Accident.DUPLICATED):
+            world.count(Accident.DUPLICATED)
+            world.partner_side.plan_copy(chance.choice([0, 0, 1, 5, COPY_LATEST]))
