@@ -31,7 +31,8 @@ import importlib.util, sys
 for name in sys.argv[1:]:
     print(importlib.util.find_spec(name).origin)
 """
-FAILED_TEST = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
+FAILED_TEST = re.compile(r"^(?:FAILED|ERROR) ([^\[\s]+)", re.MULTILINE)
+"""The parameters of a test are left out: they may hold anything."""
 DAYS_LIVED = re.compile(r"after (\d+) days?")
 
 
@@ -80,8 +81,7 @@ class Copy:
             return NOT_FOUND
         if failed is None:
             raise _unusable("pytest", ended)
-        name = failed[1].replace("|", "\\|")
-        return f"`{name}`"
+        return f"`{failed[1]}`"
 
     def require_own_code(self) -> None:
         """Make sure that the copy's packages are imported, not those of an installed project.
