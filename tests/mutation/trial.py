@@ -33,7 +33,7 @@ for name in sys.argv[1:]:
 """
 FAILED_TEST = re.compile(r"^(?:FAILED|ERROR) ([^\[\s]+)", re.MULTILINE)
 """The parameters of a test are left out: they may hold anything."""
-DAYS_LIVED = re.compile(r"after (\d+) days?")
+DAYS_LIVED = re.compile(r"broke a promise after (\d+) days")
 
 
 class TrialError(Exception):
