@@ -61,6 +61,7 @@ def private_metadata(conn_ids: Iterable[str]) -> Iterator[None]:
     template = _folder() / f"metadata-{importlib.metadata.version('apache-airflow-core')}.db"
     os.environ.update(_settings(theirs, f"sqlite:///{database}"))
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+    _forget(database)  # a killed process had our id: SQLite would replay its journal into ours
     try:
         if not template.exists():
             _create(template)
@@ -70,8 +71,12 @@ def private_metadata(conn_ids: Iterable[str]) -> Iterator[None]:
         _import_airflow()
         yield
     finally:
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            Path(f"{database}{suffix}").unlink(missing_ok=True)
+        _forget(database)
+
+
+def _forget(database: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        Path(f"{database}{suffix}").unlink(missing_ok=True)
 
 
 def log_of(what: str) -> Path:
