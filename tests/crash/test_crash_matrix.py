@@ -56,4 +56,3 @@ def test_what_was_played_is_what_is_shown() -> None:
     played[0].killed[POINTS[0]] = Cell("1 to 2", (0,))
     shown = tables_in(text_of(played))[POINTS[0].step][1][1]
     assert shown == "**1 to 2**, exit 0"
-    assert not ONCE.fullmatch(shown)
