@@ -21,6 +21,7 @@ from settlement.steps.payload import digest_of
 from settlement.steps.sending import SENDABLE, begin_attempt, older_than_age_lock, slots_before
 from settlement.values import Actor
 
+NOT_CONCLUDED = {State.UNKNOWN, State.PREPARED}
 CONCLUDED_BY_LOOK_UP = {
     Verdict.REFUSAL,
     Verdict.UNAUTHORISED,
@@ -82,29 +83,33 @@ def _conclude_slots_before(
 
     :raises OutcomeUnknownError: naming the slot that is still not concluded
     """
-    reader = PartnerReader(ledger, api, partner, actor)
     with ledger.transaction() as tx:
-        before = [each.external_id for each in slots_before(tx, external_id)]
+        before = slots_before(tx, external_id)
     for lower in before:
-        slot, why = _load(ledger, lower), ""
-        if slot.state is State.UNKNOWN and not slot.never_sent:
-            slot = look_up(ledger, reader, lower, actor)
-        elif slot.state in {State.UNKNOWN, State.PREPARED}:
-            try:
-                submit_request(ledger, api, partner, lower, actor)
-            except SettlementError as error:
-                why = f" ({error.message})"
-            slot = _load(ledger, lower)
-        if slot.state in {State.UNKNOWN, State.PREPARED}:
+        if lower.state not in NOT_CONCLUDED:
+            continue
+        concluded, why = _conclude(ledger, api, partner, lower, actor)
+        if concluded.state in NOT_CONCLUDED:
             raise OutcomeUnknownError(
-                f"{external_id} waits: {lower} is {slot.state.value}{why}, and a request is first "
-                "sent only when every lower slot of its date is concluded"
+                f"{external_id} waits: {lower.external_id} is {concluded.state.value}{why}, and a "
+                "request is first sent only when every lower slot of its date is concluded"
             )
 
 
-def _load(ledger: Ledger, external_id: str) -> Slot:
+def _conclude(
+    ledger: Ledger, api: PartnerApi, partner: PartnerFile, slot: Slot, actor: Actor
+) -> tuple[Slot, str]:
+    """Look up, or send, one slot that is not concluded; the slot then, and what went wrong."""
+    if slot.state is State.UNKNOWN and not slot.never_sent:
+        reader = PartnerReader(ledger, api, partner, actor)
+        return look_up(ledger, reader, slot.external_id, actor), ""
+    why = ""
+    try:
+        submit_request(ledger, api, partner, slot.external_id, actor)
+    except SettlementError as error:
+        why = f" ({error.message})"
     with ledger.transaction() as tx:
-        return require_slot(tx, external_id)
+        return require_slot(tx, slot.external_id), why
 
 
 def _send(
