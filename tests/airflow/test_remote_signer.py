@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -207,11 +208,13 @@ def test_an_error_of_express_says_what_to_do(
 
 
 def test_a_signer_that_is_not_there_is_tried_again(
-    httpserver: HTTPServer, define: Callable[..., str]
+    define: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The scheduler retries; the test button says it in one sentence."""
     conn_id = define()
-    httpserver.stop()
+    connection = json.loads(os.environ["AIRFLOW_CONN_SIGNING_KEY"])
+    nowhere = connection | {"host": "http://127.0.0.1:9"}
+    monkeypatch.setenv("AIRFLOW_CONN_SIGNING_KEY", json.dumps(nowhere))
     with pytest.raises(SignerUnavailableError, match="gives no answer") as caught:
         open_signer(conn_id).sign(PAYLOAD)
     assert caught.value.retryable
