@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from sqlalchemy import text
@@ -19,6 +19,7 @@ from partner_sandbox.records import Booking
 from settlement.external_id import parse_external_id
 from settlement.ledger.database import Ledger
 from settlement.values import PositionKey
+from support.bookings import by_external_id, goes_towards, sums_of
 
 OPEN_SLOTS = """
     SELECT external_id, state FROM slot
@@ -70,7 +71,7 @@ class Books:
         self._look_at_snapshots()
         self._seen_bookings += len(new)
         nonces = {each.external_id: each.nonce for each in self._sandbox.settlements()}
-        for external_id, bookings in _by_external_id(new).items():
+        for external_id, bookings in by_external_id(new).items():
             self._look_at_booking(external_id, nonces[external_id], bookings)
         for seq, at, day, details in proofs:
             self._seen_proofs = seq
@@ -111,10 +112,10 @@ class Books:
         _require(built_from is not None, f"{external_id} is booked as no body says")
         booked = self._booked[day]
         nets = [self._nets[each] for each in self._snapshots[day] if each >= built_from]
-        for key, amount in _sums(bookings).items():
+        for key, amount in sums_of(bookings).items():
             held = booked.get(key, 0)
             _require(
-                any(_between(amount, net.get(key, 0) - held) for net in nets),
+                any(goes_towards(amount, net.get(key, 0) - held) for net in nets),
                 f"{external_id} takes {key} from {held} by {amount}, past every snapshot",
             )
             booked[key] = held + amount
@@ -147,22 +148,3 @@ def _difference(owed: Net, booked: Net) -> dict[PositionKey, tuple[int, int]]:
         for key in sorted(owed.keys() | booked.keys())
         if owed.get(key, 0) != booked.get(key, 0)
     }
-
-
-def _between(amount: int, rest: int) -> bool:
-    return min(0, rest) <= amount <= max(0, rest)
-
-
-def _sums(bookings: Iterable[Booking]) -> Net:
-    sums: Net = {}
-    for each in bookings:
-        key = PositionKey(each.connection_id, each.currency)
-        sums[key] = sums.get(key, 0) + each.amount
-    return {key: amount for key, amount in sums.items() if amount}
-
-
-def _by_external_id(bookings: Iterable[Booking]) -> dict[str, list[Booking]]:
-    groups: dict[str, list[Booking]] = {}
-    for each in bookings:
-        groups.setdefault(each.external_id, []).append(each)
-    return groups

@@ -9,27 +9,9 @@ from partner_sandbox.core import Sandbox
 from partner_sandbox.demo_world import DEMO_CURRENCIES, demo_connections
 from partner_sandbox.faults import FaultKind, RandomFaults
 from partner_sandbox.store import Store
+from support.fault_kinds import EVERYWHERE
 
-EVERYWHERE = (
-    FaultKind.DROP_BEFORE,
-    FaultKind.DROP_AFTER,
-    FaultKind.ERROR_BEFORE,
-    FaultKind.ERROR_AFTER,
-    FaultKind.RATE_LIMITED,
-    FaultKind.BAD_GATEWAY,
-    FaultKind.UNAVAILABLE,
-    FaultKind.GATEWAY_TIMEOUT,
-    FaultKind.REDIRECT,
-    FaultKind.TRUNCATED,
-    FaultKind.HTML,
-    FaultKind.EMPTY,
-    FaultKind.BAD_TOKEN,
-    FaultKind.FORBIDDEN,
-    FaultKind.BAD_REQUEST,
-    FaultKind.TOO_LARGE,
-    FaultKind.DELAY,
-    FaultKind.CAPPED_PAGES,
-)
+NO_DRIP = tuple(kind for kind in EVERYWHERE if kind is not FaultKind.DRIP)
 ON_SUBMIT = (
     FaultKind.LATE,
     FaultKind.PENDING,
@@ -55,7 +37,7 @@ class Partner:
     def fail(self) -> str:
         """Other faults by chance from now on."""
         chance = self._chance
-        kinds = chance.sample(EVERYWHERE, 3) + chance.sample(ON_SUBMIT, 2)
+        kinds = chance.sample(NO_DRIP, 3) + chance.sample(ON_SUBMIT, 2)
         rates = {kind: chance.choice([0.03, 0.1]) for kind in kinds}
         seed = chance.randrange(2**32)
         self._sandbox.faults.randomize(

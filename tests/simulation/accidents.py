@@ -7,28 +7,8 @@ from datetime import date
 from partner_sandbox.faults import FaultKind, FaultRule, RandomFaults, Route
 from simulation.kinds import Accident
 from simulation.world import SimulatedWorld
+from support.fault_kinds import EVERYWHERE
 
-EVERYWHERE = (
-    FaultKind.DROP_BEFORE,
-    FaultKind.DROP_AFTER,
-    FaultKind.ERROR_BEFORE,
-    FaultKind.ERROR_AFTER,
-    FaultKind.RATE_LIMITED,
-    FaultKind.BAD_GATEWAY,
-    FaultKind.UNAVAILABLE,
-    FaultKind.GATEWAY_TIMEOUT,
-    FaultKind.REDIRECT,
-    FaultKind.TRUNCATED,
-    FaultKind.HTML,
-    FaultKind.EMPTY,
-    FaultKind.BAD_TOKEN,
-    FaultKind.FORBIDDEN,
-    FaultKind.BAD_REQUEST,
-    FaultKind.TOO_LARGE,
-    FaultKind.DELAY,
-    FaultKind.DRIP,
-    FaultKind.CAPPED_PAGES,
-)
 ON_SUBMIT = (
     FaultKind.LATE,
     FaultKind.LATE,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
 from datetime import date
 from typing import TYPE_CHECKING
 
-from partner_sandbox.records import Booking
 from settlement.external_id import parse_external_id
 from settlement.values import PositionKey
 from simulation.broken import require
+from support.bookings import by_external_id, goes_towards, sums_of
 
 if TYPE_CHECKING:
     from simulation.world import SimulatedWorld
@@ -80,9 +79,9 @@ class Books:
         for each in sandbox.settlements():
             nonces[each.external_id] = each.nonce
             self.settlement_ids[each.external_id] = each.id
-        for external_id, bookings in _grouped(new, lambda each: each.external_id):
+        for external_id, bookings in by_external_id(new).items():
             require(external_id not in self.by_id, f"{external_id} is booked twice")
-            lines = _sums(bookings)
+            lines = sums_of(bookings)
             self.by_id[external_id] = lines
             self._world.tell(f"  booked {external_id}: {shown(lines)}")
             if nonces[external_id].startswith(FOREIGN_NONCE):
@@ -109,7 +108,7 @@ class Books:
         for key, amount in sorted(lines.items()):
             nets = [net.get(key, 0) for net in self._nets[day][built_from:]]
             held = before.get(key, 0)
-            justified = any(_between(amount, net - held) for net in nets)
+            justified = any(goes_towards(amount, net - held) for net in nets)
             require(
                 justified or key in foreign,
                 f"{external_id} takes {key} from {held} by {amount}, past each of {nets}",
@@ -132,27 +131,6 @@ class Books:
             booked[key] = booked.get(key, 0) + amount
             if booked[key] == 0:
                 del booked[key]
-
-
-def _between(amount: int, rest: int) -> bool:
-    return min(0, rest) <= amount <= max(0, rest)
-
-
-def _sums(bookings: Iterable[Booking]) -> Net:
-    sums: Net = {}
-    for each in bookings:
-        key = PositionKey(each.connection_id, each.currency)
-        sums[key] = sums.get(key, 0) + each.amount
-    return {key: amount for key, amount in sums.items() if amount}
-
-
-def _grouped(
-    bookings: Iterable[Booking], key: Callable[[Booking], str]
-) -> list[tuple[str, list[Booking]]]:
-    groups: dict[str, list[Booking]] = {}
-    for each in bookings:
-        groups.setdefault(key(each), []).append(each)
-    return list(groups.items())
 
 
 def shown(lines: Net) -> str:

@@ -89,17 +89,14 @@ class Store:
             if self._depth == 0:
                 self._database.execute("BEGIN IMMEDIATE")
             self._depth += 1
+            done = False
             try:
                 yield
-            except BaseException:
-                if self._depth == 1:
-                    self._database.execute("ROLLBACK")
-                raise
-            else:
-                if self._depth == 1:
-                    self._database.execute("COMMIT")
+                done = True
             finally:
                 self._depth -= 1
+                if self._depth == 0:
+                    self._database.execute("COMMIT" if done else "ROLLBACK")
 
     # settlements
 
