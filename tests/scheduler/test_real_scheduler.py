@@ -144,9 +144,9 @@ def test_a_date_above_the_limits_parks_until_another_person_approves(airflow) ->
     once(lambda: airflow.rest.task_states(run_id)["await_approval"], "deferred".__eq__)
     assert slot_states(airflow, airflow.completed) == ["completed", "prepared"]
     airflow.rest.another(APPROVER).answer(action, "approve", "a late trade, explained")
-    assert airflow.rest.run_ended(run_id)["state"] == "success"
     decision = action["task_instance"]["dag_run_id"]
     assert airflow.rest.run_ended(decision, "settlement_decision")["state"] == "success"
+    assert airflow.rest.run_ended(run_id)["state"] == "success"
     with airflow.ledger.transaction() as tx:
         asked = load_question(tx, "demo", decision.rsplit("-", 1)[1])
     assert (asked.choice, asked.asked_by, asked.decided_by) == ("approve", "admin", "approver")

@@ -63,12 +63,16 @@ class AirflowRest:
     def run_ended(self, run_id: str, dag_id: str = DAG) -> dict[str, Any]:
         """A run of any DAG, once it has ended."""
         path = f"dags/{dag_id}/dagRuns/{quote(run_id)}"
-        found: dict[str, Any] = once(lambda: self.call("GET", path), ended)
+
+        def run_and_tasks() -> dict[str, Any]:
+            return {**self.call("GET", path), "tasks": self.task_states(run_id, dag_id)}
+
+        found: dict[str, Any] = once(run_and_tasks, ended)
         return found
 
     def required_action(self) -> dict[str, Any]:
-        """The one thing that waits for a person, once there is one."""
-        path = "dags/~/dagRuns/~/hitlDetails?response_received=false"
+        """The one thing that waits for a person, once there is one and its task is parked."""
+        path = "dags/~/dagRuns/~/hitlDetails?response_received=false&state=awaiting_input"
         found: list[dict[str, Any]] = once(lambda: self.call("GET", path)["hitl_details"], bool)
         (action,) = found
         return action
@@ -81,9 +85,9 @@ class AirflowRest:
         content = {"chosen_options": [choice], "params_input": {"reason": reason}}
         self.call("PATCH", path, content)
 
-    def task_states(self, run_id: str) -> dict[str, str]:
+    def task_states(self, run_id: str, dag_id: str = DAG) -> dict[str, str]:
         """State per task; mapped ones are `task[index]`."""
-        path = f"dags/{DAG}/dagRuns/{quote(run_id)}/taskInstances"
+        path = f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances"
         return {
             f"{each['task_id']}[{each['map_index']}]"
             if each["map_index"] >= 0
