@@ -199,7 +199,7 @@ def _shorter_pauses_of_dag_test(sleep: Callable[[float], None]) -> Callable[[flo
     """`dag.test()` looks again after a second, the retries of these tests are due much sooner."""
 
     def pause(seconds: float) -> None:
-        caller = sys._getframe(1).f_globals["__name__"]  # noqa: SLF001
+        caller = sys._getframe(1).f_globals["__name__"]
         sleep(0.1 if caller == "airflow.sdk.definitions.dag" else seconds)
 
     return pause
