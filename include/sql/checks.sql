@@ -31,12 +31,12 @@ FROM (
         UNION ALL
         SELECT 'recorded_at is null or infinite', trade_id
         FROM trades
-        WHERE recorded_at IS NULL OR NOT ISFINITE(recorded_at)
+        WHERE recorded_at IS NULL OR recorded_at < :first_instant OR recorded_at >= :last_instant
         UNION ALL
         -- more than clocks can differ by: a time zone was lost on the way
         SELECT 'recorded_at is over 5 minutes before executed_at', trade_id
         FROM trades
-        WHERE ISFINITE(recorded_at) AND recorded_at < executed_at - INTERVAL '5 minutes'
+        WHERE recorded_at >= :first_instant AND recorded_at < executed_at - INTERVAL '5 minutes'
         UNION ALL
         SELECT 'buyer_connection_id is null', trade_id
         FROM trades
@@ -46,17 +46,17 @@ FROM (
         FROM trades
         WHERE seller_connection_id IS NULL AND NOT :null_is_house
         UNION ALL
-        SELECT 'buyer_connection_id is neither ''house'' nor a UUID in lower case', trade_id
+        SELECT 'buyer_connection_id is neither house nor a UUID in lower case', trade_id
         FROM trades
         WHERE buyer_connection_id <> 'house'
-          AND NOT buyer_connection_id
-              ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+          AND TRANSLATE(buyer_connection_id, '123456789abcdef', '000000000000000')
+              <> '00000000-0000-0000-0000-000000000000'
         UNION ALL
-        SELECT 'seller_connection_id is neither ''house'' nor a UUID in lower case', trade_id
+        SELECT 'seller_connection_id is neither house nor a UUID in lower case', trade_id
         FROM trades
         WHERE seller_connection_id <> 'house'
-          AND NOT seller_connection_id
-              ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+          AND TRANSLATE(seller_connection_id, '123456789abcdef', '000000000000000')
+              <> '00000000-0000-0000-0000-000000000000'
         UNION ALL
         SELECT 'buyer and seller are both the house', trade_id
         FROM trades

@@ -3,9 +3,9 @@
 -- mistake in one of the two is found. A fee of the house itself is paid to itself: no movement.
 SELECT
     currency,
-    CAST(SUM(amount) AS VARCHAR) AS amount
+    CAST(SUM(moved) AS VARCHAR) AS amount
 FROM (
-    SELECT base_currency AS currency, SUM(base_quantity) AS amount
+    SELECT base_currency AS currency, SUM(base_quantity) AS moved
     FROM trades
     WHERE COALESCE(buyer_connection_id, 'house') = 'house'
     GROUP BY base_currency
@@ -36,5 +36,5 @@ FROM (
     GROUP BY quote_currency
 ) AS house
 GROUP BY currency
-HAVING SUM(amount) <> 0
+HAVING SUM(moved) <> 0
 ORDER BY currency COLLATE "C"

@@ -5,9 +5,9 @@
 SELECT
     connection_id,
     currency,
-    CAST(SUM(amount) AS VARCHAR) AS amount
+    CAST(SUM(moved) AS VARCHAR) AS amount
 FROM (
-    SELECT buyer_connection_id AS connection_id, base_currency AS currency, base_quantity AS amount
+    SELECT buyer_connection_id AS connection_id, base_currency AS currency, base_quantity AS moved
     FROM trades
     UNION ALL
     SELECT buyer_connection_id, quote_currency, -quote_quantity - buyer_fee
@@ -21,5 +21,5 @@ FROM (
 ) AS legs
 WHERE connection_id <> 'house'
 GROUP BY connection_id, currency
-HAVING SUM(amount) <> 0
+HAVING SUM(moved) <> 0
 ORDER BY connection_id COLLATE "C", currency COLLATE "C"

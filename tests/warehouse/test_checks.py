@@ -11,7 +11,19 @@ import pytest
 
 from settlement.errors import WarehouseDataError
 
-from .conftest import ALICE, DAY, HOUSE, NOON, SQL_FOLDER, Backend, partner, trade
+from .conftest import (
+    ALICE,
+    CLOUDS,
+    DAY,
+    DRIVERS,
+    HOUSE,
+    NOON,
+    SQL_FOLDER,
+    Backend,
+    chosen_backend,
+    partner,
+    trade,
+)
 
 AMOUNTS = ("base_quantity", "quote_quantity", "buyer_fee", "seller_fee")
 
@@ -26,11 +38,11 @@ BAD_TRADES: dict[str, tuple[str, dict[str, Any]]] = {
     "no buyer": ("buyer_connection_id is null: trade BAD", {"buyer_connection_id": None}),
     "no seller": ("seller_connection_id is null: trade BAD", {"seller_connection_id": None}),
     "buyer in upper case": (
-        "buyer_connection_id is neither 'house' nor a UUID in lower case: trade BAD",
+        "buyer_connection_id is neither house nor a UUID in lower case: trade BAD",
         {"buyer_connection_id": "AAAAAAAA-3333-4333-8333-333333333333"},
     ),
     "seller with a line end": (
-        "seller_connection_id is neither 'house' nor a UUID in lower case: trade BAD",
+        "seller_connection_id is neither house nor a UUID in lower case: trade BAD",
         {"seller_connection_id": ALICE + "\n"},
     ),
     "both are the house": (
@@ -64,6 +76,12 @@ BAD_TRADES: dict[str, tuple[str, dict[str, Any]]] = {
     "no buyer fee": ("buyer_fee is null: trade BAD", {"buyer_fee": None}),
     "no seller fee": ("seller_fee is null: trade BAD", {"seller_fee": None}),
 }
+
+
+@pytest.fixture(params=[*DRIVERS, *CLOUDS])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Each database and driver, and the stand-ins of the clouds."""
+    return chosen_backend(request)
 
 
 def refusal(backend: Backend, sql_folder: Path = SQL_FOLDER, **settings: Any) -> str:
@@ -143,6 +161,16 @@ def test_five_examples_are_named_and_the_rest_counted(backend: Backend) -> None:
     backend.insert(*[trade(f"T{number}", base_quantity=0) for number in range(1, 9)])
     message = "base_quantity is null or not positive: trade T1, T2, T3, T4, T5 and 3 more"
     assert message in refusal(backend)
+
+
+@pytest.mark.parametrize("recorded_at", ["infinity", "-infinity"])
+def test_an_infinite_load_time_is_refused(backend: Backend, recorded_at: str) -> None:
+    """It is past every watermark, or before each: no later reading would find it late."""
+    backend.insert(trade("GOOD"), trade("BAD"))
+    backend.run(f"UPDATE trades SET recorded_at = '{recorded_at}' WHERE trade_id = 'BAD'")
+    refused = refusal(backend)
+    assert "recorded_at is null or infinite: trade BAD" in refused
+    assert refused.count(": trade ") == 1, "one check for one fault"
 
 
 def test_all_failed_checks_are_named_at_once(backend: Backend) -> None:

@@ -15,9 +15,28 @@ from settlement.errors import WarehouseError, WarehouseUnbalancedError
 from settlement.values import Line
 from settlement.warehouse import require_balanced
 
-from .conftest import ALICE, BOB, CAROL, DAY, HOUSE, SQL_FOLDER, Backend, partner, trade
+from .conftest import (
+    ALICE,
+    BOB,
+    CAROL,
+    CLOUDS,
+    DAY,
+    DRIVERS,
+    HOUSE,
+    SQL_FOLDER,
+    Backend,
+    chosen_backend,
+    partner,
+    trade,
+)
 
 TEN_TO_30 = 10**30
+
+
+@pytest.fixture(params=[*DRIVERS, *CLOUDS])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Each database and driver, and the stand-ins of the clouds."""
+    return chosen_backend(request)
 
 
 def positions_by_hand(trades: Iterable[dict[str, Any]]) -> dict[tuple[str, str], int]:
@@ -120,7 +139,7 @@ WRONG_QUERIES = [
     ("net_positions.sql", "quote_quantity - seller_fee", "quote_quantity + seller_fee"),
     ("net_positions.sql", "-quote_quantity - buyer_fee", "-quote_quantity"),
     ("net_positions.sql", "-base_quantity", "base_quantity"),
-    ("net_positions.sql", "HAVING SUM(amount) <> 0", "HAVING SUM(amount) > 0"),
+    ("net_positions.sql", "HAVING SUM(moved) <> 0", "HAVING SUM(moved) > 0"),
     ("house_positions.sql", "SUM(buyer_fee)", "SUM(seller_fee)"),
     ("house_positions.sql", "-SUM(base_quantity)", "SUM(base_quantity)"),
 ]
@@ -176,7 +195,8 @@ def test_the_kept_query_is_the_one_that_ran(backend: Backend) -> None:
     with backend.warehouse().snapshot(partner(), DAY) as snapshot:
         text = snapshot.query_text
     assert (SQL_FOLDER / "trades.sql").read_text().strip() in text
-    assert (SQL_FOLDER / "net_positions.sql").read_text().strip() in text
+    arithmetic, _ = (SQL_FOLDER / "net_positions.sql").read_text().split("ORDER BY")
+    assert arithmetic in text
     assert ":window_start" in text
 
 

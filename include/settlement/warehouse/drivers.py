@@ -1,4 +1,4 @@
-"""What differs between DuckDB and PostgreSQL: the snapshot's transaction, cursors, errors."""
+"""What differs between the databases: how a snapshot is started, cursors, errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from settlement.errors import WarehouseBusyError, WarehouseError
 
-Dialect: TypeAlias = Literal["duckdb", "postgres"]
+Dialect: TypeAlias = Literal["duckdb", "postgres", "snowflake", "bigquery"]
+
+# No transaction there makes two statements read the same rows, only a copy does.
+READ_FROM_A_COPY: frozenset[Dialect] = frozenset({"snowflake", "bigquery"})
 
 
 class DbApiConnection(Protocol):
@@ -44,34 +47,61 @@ class DbApiCursor(Protocol):
 
 Connect: TypeAlias = Callable[[], DbApiConnection]
 
-_MODULES = ("duckdb", "psycopg", "psycopg2")
+_MODULES = (
+    "duckdb",
+    "psycopg",
+    "psycopg2",
+    "snowflake.connector",
+    "google.cloud.bigquery.dbapi",
+)
 _SECRETS = re.compile(r"(?<=://)[^\s/@]*@|(?i:(?:password|passwd|pwd|token)\s*=\s*)(?:'[^']*'|\S+)")
 
 
 def begin_snapshot(connection: Any, dialect: Dialect) -> None:
-    """Start the read-only transaction in which all reads see the same rows, in UTC."""
+    """Start the session in UTC, and the read-only transaction in which all reads see the same rows.
+
+    Where there is no such transaction (`READ_FROM_A_COPY`), the trades must be copied instead.
+    """
     if dialect == "duckdb":
         # a cursor of DuckDB is a connection of its own, outside of this transaction
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("BEGIN TRANSACTION READ ONLY")
-        return
+    elif dialect == "postgres":
+        _begin_in_postgres(connection)
+    elif dialect == "snowflake":
+        _run_all(connection, "ALTER SESSION SET TIMEZONE = 'UTC'")
+    # BigQuery knows instants only, and no session starts in another zone than UTC
+
+
+def _begin_in_postgres(connection: Any) -> None:
     if connection.autocommit:  # there, SET TRANSACTION would only warn and do nothing
         connection.autocommit = False
+    _run_all(
+        connection,
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+        "SET LOCAL TIME ZONE 'UTC'",
+    )
+
+
+def _run_all(connection: Any, *statements: str) -> None:
     cursor = connection.cursor()
-    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-    cursor.execute("SET LOCAL TIME ZONE 'UTC'")
+    for statement in statements:
+        cursor.execute(statement)
     cursor.close()
 
 
 def open_cursor(connection: Any, dialect: Dialect, name: str) -> DbApiCursor:
     """Open a cursor inside the snapshot whose rows stay in the database until they are fetched."""
-    cursor: DbApiCursor = connection if dialect == "duckdb" else connection.cursor(name)
+    if dialect == "duckdb":
+        duckdb: DbApiCursor = connection
+        return duckdb
+    cursor: DbApiCursor = connection.cursor(name) if dialect == "postgres" else connection.cursor()
     return cursor
 
 
 def close_cursor(cursor: Any, dialect: Dialect) -> None:
     """Give up the rest of a result; DuckDB's cursor is its connection and stays open."""
-    if dialect == "postgres":
+    if dialect != "duckdb":
         cursor.close()
 
 

@@ -44,6 +44,10 @@ class Session:
         cursor = self._executed(doing, sql, values)
         return self._rows(doing, cursor, self._statements)
 
+    def run(self, doing: str, sql: str, values: Mapping[str, object]) -> None:
+        """Run a statement that returns no rows."""
+        self._executed(doing, sql, values)
+
     def first_row(
         self, doing: str, sql: str, values: Mapping[str, object]
     ) -> tuple[list[str], Row | None]:
@@ -51,7 +55,8 @@ class Session:
         cursor = self._executed(doing, sql, values)
         with our_errors(doing):
             rows = cursor.fetchmany(1)
-            names = [column[0] for column in cursor.description or ()]
+            # Snowflake answers in capitals
+            names = [column[0].lower() for column in cursor.description or ()]
         return names, rows[0] if rows else None
 
     def close(self) -> None:

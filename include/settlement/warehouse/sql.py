@@ -5,28 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 from settlement.amounts import require_int
-from settlement.errors import WarehouseDataError, WarehouseError, WarehouseTypeError
+from settlement.errors import WarehouseDataError, WarehouseError
 from settlement.partner_file import PartnerFile
 from settlement.values import Line, Window
-from settlement.warehouse import cells
-from settlement.warehouse.drivers import Connect, Dialect
+from settlement.warehouse import cells, rows
+from settlement.warehouse.drivers import READ_FROM_A_COPY, Connect, Dialect
 from settlement.warehouse.parameters import Placeholder
 from settlement.warehouse.reader import TradeRow
-from settlement.warehouse.session import Row, Session, opened
+from settlement.warehouse.session import Session, opened
 from settlement.warehouse.statements import Statements
 
-_ALL_OF_TIME = Window(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
-_TIMES = ("executed_at", "recorded_at")
-_TEXTS = ("buyer_connection_id", "seller_connection_id", "base_currency", "quote_currency")
-_AMOUNTS = ("base_quantity", "quote_quantity", "buyer_fee", "seller_fee")
-_COLUMNS = ("trade_id", *_TIMES, *_TEXTS, *_AMOUNTS)
+# years of four digits: not every driver writes the zeros before others
+_ALL_OF_TIME = Window(datetime(1000, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 
 
 class _Summary(NamedTuple):
@@ -39,7 +35,9 @@ class SqlWarehouse:
     """Reads trades with the queries of a SQL folder.
 
     :param connect: opens a new connection of the driver; it is closed after use
-    :param dialect: how a snapshot is started and read
+    :param dialect: how a snapshot is started and read. On Snowflake and BigQuery the trades are
+        copied by one statement, and everything is read from the copy: its `connect` must open
+        connections that keep temporary tables
     :param placeholder: how the driver marks bound values
     :param sql_folder: trades.sql and the queries over it
     """
@@ -50,7 +48,7 @@ class SqlWarehouse:
         self._connect = connect
         self._dialect = dialect
         self._placeholder = placeholder
-        self._statements = Statements(sql_folder)
+        self._statements = Statements(sql_folder, dialect)
 
     @contextmanager
     def snapshot(self, partner: PartnerFile, window: Window) -> Iterator[SqlSnapshot]:
@@ -61,9 +59,17 @@ class SqlWarehouse:
         :raises WarehouseTypeError: if a column has a type that is not exact
         """
         with opened(self._connect, self._dialect, self._placeholder) as session:
-            snapshot = SqlSnapshot(session, self._statements, partner, window)
+            snapshot = SqlSnapshot(session, self._frozen(session, partner, window), partner, window)
             snapshot.require_columns()
             yield snapshot
+
+    def _frozen(self, session: Session, partner: PartnerFile, window: Window) -> Statements:
+        """The statements that all read the same rows, which are copied first where need be."""
+        if self._dialect not in READ_FROM_A_COPY:
+            return self._statements
+        doing = f"copying the trades of {partner.name} in {window}"
+        session.run(doing, self._statements.copy_of_trades(), _window_values(partner, window))
+        return self._statements.over_copy()
 
     def loaded_until(self, partner: PartnerFile) -> datetime | None:
         """Newest `recorded_at` over all the partner's trades; None without trades."""
@@ -89,7 +95,7 @@ class SqlSnapshot:
     @property
     def query_text(self) -> str:
         """The statement that computes the net positions, with named parameters."""
-        return self._statements.over_trades("net_positions")
+        return self._statements.in_full("net_positions")
 
     def require_columns(self) -> None:
         """Refuse a trades.sql whose columns are missing or of a type that is not exact.
@@ -100,14 +106,14 @@ class SqlSnapshot:
         doing = self._doing("reading one trade")
         sql = self._statements.over_trades("columns")
         names, row = self._session.first_row(doing, sql, self._values)
-        missing = [column for column in _COLUMNS if column not in names]
+        missing = [column for column in rows.COLUMNS if column not in names]
         if missing:
             raise WarehouseError(
                 f"{doing}: trades.sql does not return {', '.join(missing)}. "
                 "Next step: add them, under these names"
             )
         if row is not None:
-            _require_exact_types(dict(zip(names, row, strict=True)))
+            rows.require_exact_types(dict(zip(names, row, strict=True)))
 
     def check(self) -> None:
         """Refuse trades that are unfit to be settled.
@@ -116,12 +122,15 @@ class SqlSnapshot:
         """
         values = {
             **self._values,
+            "first_instant": _ALL_OF_TIME.start,
+            "last_instant": _ALL_OF_TIME.end,
             "null_is_house": self._partner.null_is_house,
             "currencies": tuple(self._partner.currencies),
         }
         sql = self._statements.over_trades("checks")
-        rows = self._session.stream(self._doing("checking the trades"), sql, values)
-        failed = [_finding(name, list(found)) for name, found in groupby(rows, lambda row: row[0])]
+        found = self._session.stream(self._doing("checking the trades"), sql, values)
+        by_check = groupby(found, lambda row: row[0])
+        failed = [rows.finding(name, list(examples)) for name, examples in by_check]
         if failed:
             raise WarehouseDataError(
                 f"trades of {self._partner.name} in {self._window} are unfit to be settled: "
@@ -148,7 +157,7 @@ class SqlSnapshot:
 
     def net_positions(self) -> Iterator[Line]:
         """Clients' net positions, sorted by connection and currency, zeros left out."""
-        return self._lines(self.query_text, self._values)
+        return self._lines(self._statements.over_trades("net_positions"), self._values)
 
     def net_positions_until(self, watermark: datetime) -> Iterator[Line]:
         """Net positions over the trades recorded at or before the watermark."""
@@ -158,10 +167,10 @@ class SqlSnapshot:
     def house_positions(self) -> dict[str, int]:
         """Compute the house's own side per currency, from a second, independent statement."""
         sql = self._statements.over_trades("house_positions")
-        rows = self._session.stream(self._doing("computing the house's side"), sql, self._values)
+        sums = self._session.stream(self._doing("computing the house's side"), sql, self._values)
         return {
             cells.text(currency, "currency"): cells.amount(amount, "amount")
-            for currency, amount in rows
+            for currency, amount in sums
         }
 
     def trades_behind(self, connection_id: str, currency: str) -> Iterator[TradeRow]:
@@ -210,7 +219,7 @@ class SqlSnapshot:
     def _trades(self, query: str, values: Mapping[str, object]) -> Iterator[TradeRow]:
         sql = self._statements.over_trades(query)
         for row in self._session.stream(self._doing("reading trades"), sql, values):
-            yield _trade(row)
+            yield rows.trade(row)
 
     def _until(self, watermark: datetime) -> dict[str, object]:
         return {**self._values, "recorded_until": watermark}
@@ -225,53 +234,3 @@ def _window_values(partner: PartnerFile, window: Window) -> dict[str, object]:
         "window_start": window.start,
         "window_end": window.end,
     }
-
-
-def _require_exact_types(trade: Mapping[str, object]) -> None:
-    """Types of one raw trade: a column of a database has the same type in every row."""
-    for column in _TIMES:
-        cells.instant_or_none(trade[column], column)
-    for column in _TEXTS:
-        cells.text_or_none(trade[column], column)
-    for column in _AMOUNTS:
-        value = trade[column]
-        if isinstance(value, float):
-            raise WarehouseTypeError(
-                f"column {column}: {value!r} is a floating-point number, which cannot hold "
-                "every amount. Next step: store it as DECIMAL(38,0), NUMERIC or BIGINT base units; "
-                "a cast in trades.sql comes too late, the digits are already lost"
-            )
-        if isinstance(value, Decimal) and not _has_no_decimals(value):
-            raise WarehouseTypeError(
-                f"column {column}: {value} has decimals, base units have none. Next step: if they "
-                "are full units, multiply in trades.sql; then cast to DECIMAL(38,0)"
-            )
-
-
-def _has_no_decimals(value: Decimal) -> bool:
-    exponent = value.as_tuple().exponent  # a letter for NaN and infinity
-    return isinstance(exponent, int) and exponent >= 0
-
-
-def _finding(name: object, rows: list[Row]) -> str:
-    """One failed check, from the rows (name, number found, example) of checks.sql."""
-    examples = ", ".join(str(example) for _, _, example in rows)
-    found = require_int(rows[0][1], "found")
-    more = f" and {found - len(rows)} more" if found > len(rows) else ""
-    return f"{name}: trade {examples}{more}"
-
-
-def _trade(row: Row) -> TradeRow:
-    return TradeRow(
-        trade_id=cells.text(row[0], "trade_id"),
-        executed_at=cells.instant(row[1], "executed_at"),
-        recorded_at=cells.instant(row[2], "recorded_at"),
-        buyer_connection_id=cells.text_or_none(row[3], "buyer_connection_id"),
-        seller_connection_id=cells.text_or_none(row[4], "seller_connection_id"),
-        base_currency=cells.text(row[5], "base_currency"),
-        quote_currency=cells.text(row[6], "quote_currency"),
-        base_quantity=cells.amount(row[7], "base_quantity"),
-        quote_quantity=cells.amount(row[8], "quote_quantity"),
-        buyer_fee=cells.amount(row[9], "buyer_fee"),
-        seller_fee=cells.amount(row[10], "seller_fee"),
-    )

@@ -1,34 +1,79 @@
-"""The SQL files, put together: every query reads from `trades`, which is trades.sql."""
+"""The SQL files, put together: every query reads from `trades`, which is trades.sql.
+
+The queries are written once, as DuckDB and PostgreSQL take them; what Snowflake and BigQuery say
+otherwise is put in here, word by word. trades.sql is the user's, in the dialect of the warehouse.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from settlement.errors import ConfigurationError
+from settlement.warehouse.drivers import Dialect
 from settlement.warehouse.parameters import names_in
 
 _REQUIRED = ("partner", "window_start", "window_end")
+_COPY = "CREATE TEMPORARY TABLE settlement_trades AS\n"
+_THE_COPY = "SELECT * FROM settlement_trades"
+# Both clouds order text by code points when nothing is said.
+_OTHER_WORDS: dict[Dialect, dict[str, str]] = {
+    "duckdb": {},
+    "postgres": {},
+    "snowflake": {' COLLATE "C"': ""},
+    "bigquery": {
+        ' COLLATE "C"': "",
+        "AS VARCHAR)": "AS STRING)",
+        "INTERVAL '5 minutes'": "INTERVAL 5 MINUTE",
+    },
+}
 
 
 class Statements:
-    """The queries of one SQL folder, with named parameters.
+    """The queries of one SQL folder in one dialect, with named parameters.
+
+    :param folder: trades.sql and the queries over it
+    :param dialect: of the warehouse
+    :param from_copy: read the session's copy of the trades instead of running trades.sql again
 
     :raises ConfigurationError: on use, if a file is missing or trades.sql ignores a parameter
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, dialect: Dialect, *, from_copy: bool = False) -> None:
         self._folder = folder
+        self._dialect = dialect
+        self._from_copy = from_copy
+
+    def copy_of_trades(self) -> str:
+        """The statement that copies the trades of the window into a table of the session."""
+        return _COPY + self._trades()
+
+    def over_copy(self) -> Statements:
+        """The same queries, over that copy."""
+        return Statements(self._folder, self._dialect, from_copy=True)
+
+    def in_full(self, query: str) -> str:
+        """A query over all trades of the window with trades.sql in it, copy or not."""
+        return f"WITH trades AS (\n{self._trades()}\n)\n{self._query(query)}"
 
     def over_trades(self, query: str) -> str:
         """Put a query over all trades of the window."""
-        return f"WITH trades AS (\n{self._trades()}\n)\n{self._text(query)}"
+        return f"WITH trades AS (\n{self._source()}\n)\n{self._query(query)}"
 
     def over_trades_until(self, query: str) -> str:
         """Put the same query over the trades recorded at or before `:recorded_until`."""
         return (
-            f"WITH window_trades AS (\n{self._trades()}\n),\n"
-            f"trades AS (\n{self._text('recorded_until')}\n)\n{self._text(query)}"
+            f"WITH window_trades AS (\n{self._source()}\n),\n"
+            f"trades AS (\n{self._query('recorded_until')}\n)\n{self._query(query)}"
         )
+
+    def _source(self) -> str:
+        return _THE_COPY if self._from_copy else self._trades()
+
+    def _query(self, name: str) -> str:
+        sql = self._text(name)
+        for word, other in _OTHER_WORDS[self._dialect].items():
+            sql = sql.replace(word, other)
+        return sql
 
     def _trades(self) -> str:
         sql = self._text("trades")
