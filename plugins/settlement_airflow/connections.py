@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from airflow.sdk.exceptions import AirflowException
 from sqlalchemy import URL
 
 import settlement
@@ -20,6 +21,7 @@ from settlement.warehouse.sql import SqlWarehouse
 from settlement_airflow.airflow_connection import connection_named, wrong_connection
 
 POSTGRES_TYPES = ("postgres", "postgresql")
+BIGQUERY_TYPES = ("gcpbigquery", "google_cloud_platform")
 POSTGRES_EXTRA = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 SQL_FOLDER = Path(settlement.__file__).resolve().parent.parent / "sql"
 
@@ -82,9 +84,31 @@ def open_warehouse(conn_id: str) -> Warehouse:
         return SqlWarehouse(hook.get_conn, "duckdb", "?", SQL_FOLDER)
     if connection.conn_type in POSTGRES_TYPES:
         return SqlWarehouse(_hook(connection, {}).get_conn, "postgres", "%s", SQL_FOLDER)
+    if connection.conn_type == "snowflake":
+        return SqlWarehouse(_snowflake_hook(connection).get_conn, "snowflake", "%s", SQL_FOLDER)
+    if connection.conn_type in BIGQUERY_TYPES:
+        raise wrong_connection(
+            conn_id,
+            "BigQuery cannot be read through Airflow's hook, which returns timestamps as "
+            "floating-point numbers and keeps no session. Next step: copy the trades to "
+            "PostgreSQL or a DuckDB file (docs/warehouses.md)",
+        )
     raise wrong_connection(
-        conn_id, f"a warehouse of type {connection.conn_type} is not supported: duckdb and postgres"
+        conn_id,
+        f"a warehouse of type {connection.conn_type} is not supported: "
+        "duckdb, postgres and snowflake",
     )
+
+
+def _snowflake_hook(connection: Any) -> Any:
+    try:
+        return _hook(connection, {})
+    except AirflowException:  # "Unknown hook type"
+        raise wrong_connection(
+            connection.conn_id,
+            "its type snowflake is unknown here. Next step: install the extra snowflake of this "
+            "project on every worker",
+        ) from None
 
 
 def _hook(connection: Any, parameters: dict[str, object]) -> Any:

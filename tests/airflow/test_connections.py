@@ -106,8 +106,21 @@ def test_duckdb_is_opened_for_reading_only(define: Define, tmp_path: Path) -> No
 
 def test_another_warehouse_is_refused_by_name(define: Define) -> None:
     """Types that cannot be read yet are named, with those that can."""
-    with pytest.raises(ConfigurationError, match="mysql is not supported: duckdb and postgres"):
+    with pytest.raises(ConfigurationError, match="mysql is not supported: duckdb, postgres"):
         open_warehouse(define("mysql", host="h"))
+
+
+@pytest.mark.parametrize("conn_type", ["gcpbigquery", "google_cloud_platform"])
+def test_bigquery_is_refused_with_what_to_do_instead(define: Define, conn_type: str) -> None:
+    """Its timestamps would arrive as floats; better to hear so before the first date."""
+    with pytest.raises(ConfigurationError, match="copy the trades to PostgreSQL or a DuckDB file"):
+        open_warehouse(define(conn_type, extra={"project": "p"}))
+
+
+def test_snowflake_without_its_provider_is_refused(define: Define) -> None:
+    """The lock has no Snowflake, and so has a worker that was set up from it."""
+    with pytest.raises(ConfigurationError, match="install the extra snowflake"):
+        open_warehouse(define("snowflake", host="account"))
 
 
 def test_a_plain_key(define: Define) -> None:
