@@ -10,11 +10,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import URL, Connection, create_engine, event, text
+from psycopg.pq import ExecStatus, TransactionStatus
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from settlement.ledger.database import Ledger
 from settlement.ledger.embedded import EmbeddedServer
@@ -38,6 +40,7 @@ SEQUENCES = ("attempt_id_seq", "snapshot_id_seq")
 DELETES_TO_TRUNCATE = 50
 """Deleting is cheap as long as not too many deleted rows lie about."""
 WRITES = ("INSERT", "UPDATE", "DELETE", "WITH")
+Driver = TypeVar("Driver", bound=psycopg.Connection[Any])
 
 
 @contextmanager
@@ -89,7 +92,8 @@ class Databases:
                 )
             )
         ledger.engine.dispose()
-        self._keeper, self.watcher = self._connect(), self._connect()
+        self._keeper = _connect(psycopg.Connection, self._url)
+        self.watcher = _connect(psycopg.Connection, self._url)
         self._keeper.execute("SET session_replication_role = replica")  # no triggers
 
     def ledger(self, clock: SimulatedClock, moments: Moments) -> SimulatedLedger:
@@ -98,10 +102,6 @@ class Databases:
             self._ledger = SimulatedLedger(self._url, clock, moments)
         self._ledger.live_in(clock, moments)
         return self._ledger
-
-    def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
-        plain = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return psycopg.connect(plain, autocommit=True, options=OPTIONS, prepare_threshold=0)
 
     def empty(self) -> None:
         """Forget everything."""
@@ -146,21 +146,63 @@ class Databases:
             self._keeper.execute("SELECT setval(%s, %s, %s)", (name, max(1, value), value > 0))
 
 
+class _QuickConnection(psycopg.Connection[Any]):
+    """Transactions begin and end in one round trip each; what is prepared outlives a rollback."""
+
+    def begin(self, now: datetime) -> None:
+        """Begin a transaction, and tell the database what time it is."""
+        self._command(f"BEGIN; SET LOCAL sim.now = '{now.isoformat()}'")
+
+    def commit(self) -> None:
+        """Commit."""
+        self._command("COMMIT")
+
+    def rollback(self) -> None:
+        """Roll back, if there is anything."""
+        if self.pgconn.transaction_status != TransactionStatus.IDLE:
+            self._command("ROLLBACK")
+
+    def _command(self, command: str) -> None:
+        result = self.pgconn.exec_(command.encode())
+        if result.status != ExecStatus.COMMAND_OK:
+            raise psycopg.errors.error_from_result(result)
+
+
+class _WarmEngine:
+    """An engine whose connections stay at hand: opening one thousands of times a second adds up."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.url = engine.url
+        self._engine = engine
+        self._idle: list[Connection] = []
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction, as the engine gives it."""
+        connection = self._idle.pop() if self._idle else self._engine.connect()
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            self._idle.append(connection)
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        for connection in self._idle:
+            connection.close()
+        self._engine.dispose()
+
+
 class SimulatedLedger(Ledger):
     """The real ledger with the simulated clock; its process can be killed at any moment."""
 
     def __init__(self, url: URL, clock: SimulatedClock, moments: Moments) -> None:
-        engine = create_engine(
-            url,
-            pool_size=2,
-            connect_args={"options": OPTIONS, "autocommit": True, "prepare_threshold": 0},
-        )
-        super().__init__(engine)
+        engine = create_engine(url, creator=lambda: _connect(_QuickConnection, url))
+        super().__init__(_WarmEngine(engine))  # type: ignore[arg-type]
         self.writes = 0
         self._clock = clock
         self._moments = moments
         self._open = 0
-        event.listen(engine, "connect", _keep_all_prepared)
         event.listen(engine, "begin", self._begin)
         event.listen(engine, "before_cursor_execute", self._before_statement)
 
@@ -182,11 +224,9 @@ class SimulatedLedger(Ledger):
         self._clock, self._moments = clock, moments
 
     def _begin(self, connection: Connection) -> None:
-        """One round trip begins the transaction and tells the database what time it is."""
         driver = connection.connection.dbapi_connection
-        assert isinstance(driver, psycopg.Connection)
-        now = self._clock().isoformat()
-        driver.execute(f"BEGIN; SET LOCAL sim.now = '{now}'".encode(), prepare=False)
+        assert isinstance(driver, _QuickConnection)
+        driver.begin(self._clock())
 
     def _before_statement(
         self, connection: Connection, cursor: object, statement: str, *others: object
@@ -196,5 +236,9 @@ class SimulatedLedger(Ledger):
             self._moments.reach(Moment.WRITE)
 
 
-def _keep_all_prepared(driver: psycopg.Connection[Any], record: object) -> None:
-    driver.prepared_max = None
+def _connect(kind: type[Driver], url: URL) -> Driver:
+    """Every statement is prepared at its first use, and stays so."""
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    connection = kind.connect(plain, autocommit=True, options=OPTIONS, prepare_threshold=0)
+    connection.prepared_max = None
+    return connection

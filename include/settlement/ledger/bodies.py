@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import Connection, Integer, Select, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from settlement.errors import ConfigurationError
 from settlement.ledger.schema import body, line, slot
 from settlement.values import Line
+
+_OF_SLOT = (
+    select(body, slot.c.partner, slot.c.business_date)
+    .join(slot, slot.c.external_id == body.c.external_id)
+    .where(body.c.external_id == bindparam("external_id"))
+    .order_by(body.c.number)
+)
+_CURRENT = _OF_SLOT.where(body.c.number == slot.c.current_body)
+_LINES = select(line.c.body, line.c.connection_id, line.c.currency, line.c.amount).where(
+    line.c.external_id == bindparam("external_id"),
+    line.c.body == any_(bindparam("numbers", type_=ARRAY(Integer))),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +50,15 @@ class StoredBody:
 
 def load_bodies(tx: Connection, external_id: str) -> list[StoredBody]:
     """All bodies of a slot, oldest first."""
-    return _load(tx, external_id)
+    return _load(tx, _OF_SLOT, external_id)
 
 
-def _load(tx: Connection, external_id: str, *conditions: ColumnElement[bool]) -> list[StoredBody]:
-    rows = (
-        tx.execute(
-            select(body, slot.c.partner, slot.c.business_date)
-            .join(slot, slot.c.external_id == body.c.external_id)
-            .where(body.c.external_id == external_id, *conditions)
-            .order_by(body.c.number)
-        )
-        .mappings()
-        .all()
-    )
+def _load(tx: Connection, query: Select[Any], external_id: str) -> list[StoredBody]:
+    rows = tx.execute(query, {"external_id": external_id}).mappings().all()
     lines: dict[int, list[Line]] = {}
     numbers = [row["number"] for row in rows]
-    query = select(line).where(line.c.external_id == external_id, line.c.body.in_(numbers))
-    for row in tx.execute(query):
-        lines.setdefault(row.body, []).append(Line(row.connection_id, row.currency, row.amount))
+    for number, *held in tx.execute(_LINES, {"external_id": external_id, "numbers": numbers}):
+        lines.setdefault(number, []).append(Line(*held))
     fields = [name for name in StoredBody.__dataclass_fields__ if name != "lines"]
     return [
         StoredBody(
@@ -70,7 +74,7 @@ def load_current_body(tx: Connection, external_id: str) -> StoredBody:
 
     :raises ConfigurationError: if the slot is unknown or has none
     """
-    current = _load(tx, external_id, body.c.number == slot.c.current_body)
+    current = _load(tx, _CURRENT, external_id)
     if not current:
         raise ConfigurationError(
             f"slot {external_id} has no current body: look at it with `settlement show`"

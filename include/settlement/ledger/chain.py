@@ -23,6 +23,18 @@ _HEAD = (
     .where(chain_head.c.partner == bindparam("partner"))
     .with_for_update()
 )
+_MOVED = (
+    chain_head.update()
+    .where(chain_head.c.partner == bindparam("new_partner"))
+    .values(seq=bindparam("new_seq"), hash=bindparam("new_hash"))
+    .returning(chain_head.c.seq)
+    .cte("moved")
+)
+_APPEND = (
+    event.insert()
+    .values({column: bindparam(f"new_{column.name}") for column in event.c})
+    .add_cte(_MOVED)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +77,7 @@ def append_event(
         "previous_hash": head.hash,
     }
     row["hash"] = event_hash(row)
-    moved = (
-        chain_head.update()
-        .where(chain_head.c.partner == partner)
-        .values(seq=row["seq"], hash=row["hash"])
-        .returning(chain_head.c.seq)
-        .cte("moved")
-    )
-    tx.execute(event.insert().values(row).add_cte(moved))
+    tx.execute(_APPEND, {f"new_{name}": value for name, value in row.items()})
 
 
 def lock_chain(tx: Connection, partner: str) -> Row[Any]:

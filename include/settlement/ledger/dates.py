@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, bindparam, select, text
 
 from settlement.business_calendar import BusinessCalendar
 from settlement.errors import SupersededError, WindowConflictError
@@ -13,6 +13,14 @@ from settlement.ledger.chain import append_event
 from settlement.ledger.schema import business_date as table
 from settlement.partner_file import PartnerFile
 from settlement.values import Actor, Window
+
+_DATE = select(table).where(
+    table.c.partner == bindparam("partner"), table.c.business_date == bindparam("business_date")
+)
+_DATE_LOCKED = _DATE.with_for_update()
+_TAKE_GENERATION = table.update().where(
+    table.c.partner == bindparam("of_partner"), table.c.business_date == bindparam("of_date")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +37,8 @@ def load_date(
     tx: Connection, partner: str, business_date: date, *, lock: bool = False
 ) -> FrozenDate | None:
     """The frozen date, or None if it was never computed; locked until the end if asked."""
-    query = select(table).where(table.c.partner == partner, table.c.business_date == business_date)
-    row = tx.execute(query.with_for_update() if lock else query).one_or_none()
+    named = {"partner": partner, "business_date": business_date}
+    row = tx.execute(_DATE_LOCKED if lock else _DATE, named).one_or_none()
     if row is None:
         return None
     window = Window(row.window_start, row.window_end)
@@ -118,11 +126,8 @@ def next_generation(
         )
         frozen = FrozenDate(partner, business_date, window, 0)
     generation = frozen.generation + 1
-    tx.execute(
-        table.update()
-        .where(table.c.partner == partner, table.c.business_date == business_date)
-        .values(generation=generation)
-    )
+    named = {"of_partner": partner, "of_date": business_date}
+    tx.execute(_TAKE_GENERATION, {**named, "generation": generation})
     return FrozenDate(partner, business_date, frozen.window, generation)
 
 

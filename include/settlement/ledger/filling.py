@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Text, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from settlement.difference import Fill, Plan
 from settlement.errors import OutcomeUnknownError
@@ -17,6 +18,37 @@ from settlement.ledger.slots import add_body, open_slot, require_slot
 from settlement.settlement_request import digest
 from settlement.slot_state import FREE, Slot, State
 from settlement.values import Actor, as_positions
+
+_IDS_OF_DATE = select(slot.c.external_id).where(
+    slot.c.partner == bindparam("partner"), slot.c.business_date == bindparam("business_date")
+)
+_PREPARE = (
+    slot.update()
+    .where(slot.c.external_id == bindparam("of_slot"))
+    .values(state=State.PREPARED.value, reason=None, last_verdict=None, absences=0, updated_at=NOW)
+)
+_STORE_PAYLOAD = (
+    body.update()
+    .where(body.c.external_id == bindparam("of_slot"), body.c.number == bindparam("of_number"))
+    .where(body.c.payload.is_(None))
+)
+_STORE_SIGNATURE = (
+    body.update()
+    .where(body.c.external_id == bindparam("of_slot"), body.c.number == bindparam("of_number"))
+    .where(body.c.sent_at.is_(None) | body.c.request.is_(None))
+    .returning(body.c.number)
+)
+_WITHOUT_PAYLOAD = (
+    select(slot.c.external_id)
+    .join(
+        body,
+        (body.c.external_id == slot.c.external_id) & (body.c.number == slot.c.current_body),
+    )
+    .where(
+        slot.c.external_id == any_(bindparam("external_ids", type_=ARRAY(Text))),
+        body.c.payload.is_(None),
+    )
+)
 
 
 def carry_out(
@@ -47,13 +79,8 @@ def carry_out(
 
 
 def _taken(tx: Connection, partner: str, business_date: date) -> set[str]:
-    return set(
-        tx.execute(
-            select(slot.c.external_id).where(
-                slot.c.partner == partner, slot.c.business_date == business_date
-            )
-        ).scalars()
-    )
+    named = {"partner": partner, "business_date": business_date}
+    return set(tx.execute(_IDS_OF_DATE, named).scalars())
 
 
 def _fill(
@@ -88,18 +115,7 @@ def _fill(
         snapshot_id=snapshot_id,
         origin="built",
     )
-    tx.execute(
-        slot.update()
-        .where(slot.c.external_id == held.external_id)
-        .values(
-            state=State.PREPARED.value,
-            current_body=number,
-            reason=None,
-            last_verdict=None,
-            absences=0,
-            updated_at=NOW,
-        )
-    )
+    tx.execute(_PREPARE, {"of_slot": held.external_id, "current_body": number})
     append_event(
         tx,
         partner,
@@ -143,12 +159,8 @@ def _withdraw(tx: Connection, held: Slot, partner: str, business_date: date, act
 
 def store_payload(tx: Connection, external_id: str, number: int, payload: str) -> None:
     """Keep the checked signing payload of a body; the first one stays."""
-    tx.execute(
-        body.update()
-        .where(body.c.external_id == external_id, body.c.number == number)
-        .where(body.c.payload.is_(None))
-        .values(payload=payload)
-    )
+    named = {"of_slot": external_id, "of_number": number}
+    tx.execute(_STORE_PAYLOAD, {**named, "payload": payload})
 
 
 def store_signature(
@@ -164,13 +176,9 @@ def store_signature(
     request_digest: str,
 ) -> None:
     """Keep signature, key id and the exact request bytes of a body that was never sent."""
-    signed = tx.execute(
-        body.update()
-        .where(body.c.external_id == external_id, body.c.number == number)
-        .where(body.c.sent_at.is_(None) | body.c.request.is_(None))
-        .values(signature=signature, key_id=key_id, request=request)
-        .returning(body.c.number)
-    ).one_or_none()
+    named = {"of_slot": external_id, "of_number": number}
+    values = {"signature": signature, "key_id": key_id, "request": request}
+    signed = tx.execute(_STORE_SIGNATURE, named | values).one_or_none()
     if signed is None:
         return
     partner, business_date = identity
@@ -189,13 +197,6 @@ def store_signature(
 
 def bodies_without_payload(tx: Connection, external_ids: Sequence[str]) -> list[str]:
     """Those of the slots whose current body has no signing payload yet, in the order given."""
-    rows = tx.execute(
-        select(slot.c.external_id)
-        .join(
-            body,
-            (body.c.external_id == slot.c.external_id) & (body.c.number == slot.c.current_body),
-        )
-        .where(slot.c.external_id.in_(external_ids), body.c.payload.is_(None))
-    ).scalars()
-    missing = set(rows)
+    named = {"external_ids": list(external_ids)}
+    missing = set(tx.execute(_WITHOUT_PAYLOAD, named).scalars())
     return [each for each in external_ids if each in missing]

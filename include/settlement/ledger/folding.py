@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from settlement.errors import ConfigurationError
 from settlement.evidence import Absent, Answered, Evidence, Sent, Shown
@@ -17,6 +17,20 @@ from settlement.ledger.slots import add_body, require_slot
 from settlement.settlement_request import digest
 from settlement.slot_state import Slot, State, fold
 from settlement.values import Actor, as_lines
+
+_SAVE = (
+    slot.update()
+    .where(slot.c.external_id == bindparam("of_slot"))
+    .values(updated_at=NOW)
+    .returning(slot.c.partner, slot.c.business_date)
+)
+_SAVE_SENT = _SAVE.values(first_sent_at=func.coalesce(slot.c.first_sent_at, NOW))
+_MARK_SENT = (
+    body.update()
+    .where(body.c.external_id == bindparam("of_slot"), body.c.number == bindparam("of_number"))
+    .where(body.c.sent_at.is_(None))
+    .values(sent_at=NOW)
+)
 
 
 def apply_evidence(
@@ -78,32 +92,21 @@ def _has_diverged(before: Slot, after: Slot) -> bool:
 
 
 def _mark_sent(tx: Connection, external_id: str, number: int) -> None:
-    tx.execute(
-        body.update()
-        .where(body.c.external_id == external_id, body.c.number == number)
-        .where(body.c.sent_at.is_(None))
-        .values(sent_at=NOW)
-    )
+    tx.execute(_MARK_SENT, {"of_slot": external_id, "of_number": number})
 
 
 def _save(tx: Connection, after: Slot, *, sent: bool = False) -> Row[Any]:
     """Write a slot as it is now; its row. `sent`: its bytes are about to be sent."""
-    first_sent_at = func.coalesce(slot.c.first_sent_at, NOW) if sent else slot.c.first_sent_at
-    return tx.execute(
-        slot.update()
-        .where(slot.c.external_id == after.external_id)
-        .values(
-            state=after.state.value,
-            current_body=after.current_body,
-            settlement_id=after.settlement_id,
-            reason=after.reason,
-            last_verdict=after.last_verdict.value if after.last_verdict else None,
-            absences=after.absences,
-            first_sent_at=first_sent_at,
-            updated_at=NOW,
-        )
-        .returning(slot.c.partner, slot.c.business_date)
-    ).one()
+    values = {
+        "of_slot": after.external_id,
+        "state": after.state.value,
+        "current_body": after.current_body,
+        "settlement_id": after.settlement_id,
+        "reason": after.reason,
+        "last_verdict": after.last_verdict.value if after.last_verdict else None,
+        "absences": after.absences,
+    }
+    return tx.execute(_SAVE_SENT if sent else _SAVE, values).one()
 
 
 def _current_digest(after: Slot) -> str | None:

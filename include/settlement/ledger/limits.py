@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Subquery, func, select, text
+from sqlalchemy import ColumnElement, Connection, Subquery, bindparam, func, select, text
 
 from settlement.amounts import display
 from settlement.difference import Fill
 from settlement.errors import LimitExceededError
-from settlement.ledger.database import clock
+from settlement.ledger.database import NOW
 from settlement.ledger.schema import BaseUnits, body, line, slot
 from settlement.partner_file import PartnerFile
 from settlement.slot_state import IN_EFFECT, OPEN, State
@@ -119,25 +119,16 @@ def _described(key: str, span: str, numbers: tuple[int, int, int], unit: str, de
 
 def _taken(tx: Connection, partner: str, business_date: date) -> tuple[Total, Total]:
     """What is taken of the limits of the date, and of those of the rolling day."""
-    counted = _counted(tx, partner, business_date)
-    of_date, of_day = counted.c.of_date, counted.c.of_day
-    requests = tx.execute(select(func.count().filter(of_date), func.count().filter(of_day))).one()
-    gross = func.sum(func.abs(line.c.amount), type_=BaseUnits())
-    rows = tx.execute(
-        select(line.c.currency, gross.filter(of_date), gross.filter(of_day))
-        .join(
-            counted,
-            (line.c.external_id == counted.c.external_id) & (line.c.body == counted.c.number),
-        )
-        .group_by(line.c.currency)
-    ).all()
+    named = {"partner": partner, "business_date": business_date}
+    requests = tx.execute(_REQUESTS, named).one()
+    rows = tx.execute(_GROSS, named).all()
     return (
         Total(requests[0], {currency: amount or 0 for currency, amount, _ in rows}),
         Total(requests[1], {currency: amount or 0 for currency, _, amount in rows}),
     )
 
 
-def _counted(tx: Connection, partner: str, business_date: date) -> Subquery:
+def _counted() -> Subquery:
     """Current bodies that count, for the date or for the rolling day.
 
     What the date has prepared is left out: the plan fills or withdraws each such slot again.
@@ -145,8 +136,8 @@ def _counted(tx: Connection, partner: str, business_date: date) -> Subquery:
     of ours is in the rolling day as long as it may still move, however long ago it was built, and
     for a day after that.
     """
-    ours = slot.c.business_date == business_date
-    recent = slot.c.updated_at > clock(tx) - ROLLING_DAY
+    ours = slot.c.business_date == bindparam("business_date")
+    recent = slot.c.updated_at > NOW - ROLLING_DAY
     built = (body.c.origin == "built") & (_in_state(MAY_STILL_MOVE) | recent)
     return (
         select(slot.c.external_id, body.c.number, ours.label("of_date"), built.label("of_day"))
@@ -154,11 +145,24 @@ def _counted(tx: Connection, partner: str, business_date: date) -> Subquery:
             body,
             (body.c.external_id == slot.c.external_id) & (body.c.number == slot.c.current_body),
         )
-        .where(slot.c.partner == partner, _in_state(TAKING), ours | built)
+        .where(slot.c.partner == bindparam("partner"), _in_state(TAKING), ours | built)
         .where(~(ours & (slot.c.state == State.PREPARED.value)))
         .subquery()
     )
 
 
 def _in_state(states: frozenset[State]) -> ColumnElement[bool]:
-    return slot.c.state.in_([each.value for each in states])
+    return slot.c.state.in_(sorted(each.value for each in states))
+
+
+_COUNTED = _counted()
+_REQUESTS = select(func.count().filter(_COUNTED.c.of_date), func.count().filter(_COUNTED.c.of_day))
+_SUM = func.sum(func.abs(line.c.amount), type_=BaseUnits())
+_GROSS = (
+    select(line.c.currency, _SUM.filter(_COUNTED.c.of_date), _SUM.filter(_COUNTED.c.of_day))
+    .join(
+        _COUNTED,
+        (line.c.external_id == _COUNTED.c.external_id) & (line.c.body == _COUNTED.c.number),
+    )
+    .group_by(line.c.currency)
+)

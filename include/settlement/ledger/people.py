@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
@@ -18,6 +18,13 @@ from settlement.partner_file import PartnerFile
 from settlement.values import Actor
 
 BOUND_FIELDS = ("api_base_url", "enterprise_id", "amounts", "api_version")
+_BINDING = select(binding).where(binding.c.partner == bindparam("partner"))
+_STOP = select(stop_flag).where(stop_flag.c.partner == bindparam("partner"))
+_HOLDS = (
+    select(hold)
+    .where(hold.c.partner == bindparam("partner"), hold.c.until.is_(None) | (hold.c.until > NOW))
+    .order_by(hold.c.connection_id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ def bound_values(partner: PartnerFile, base_url: str) -> dict[str, str]:
 
 def binding_of(tx: Connection, name: str) -> dict[str, str] | None:
     """What the partner's name is bound to, or None before its first use."""
-    row = tx.execute(select(binding).where(binding.c.partner == name)).one_or_none()
+    row = tx.execute(_BINDING, {"partner": name}).one_or_none()
     return {field: getattr(row, field) for field in BOUND_FIELDS} if row else None
 
 
@@ -124,7 +131,7 @@ def require_go(tx: Connection, partner: str) -> None:
 
     :raises StoppedError: if the stop flag is up
     """
-    row = tx.execute(select(stop_flag).where(stop_flag.c.partner == partner)).one_or_none()
+    row = tx.execute(_STOP, {"partner": partner}).one_or_none()
     if row is not None:
         raise StoppedError(
             f"partner {partner} is stopped by {row.who} since {row.at.isoformat()} "
@@ -183,12 +190,9 @@ def lift_hold(tx: Connection, partner: str, connection_id: str, reason: str, act
 
 def holds_in_force(tx: Connection, partner: str) -> list[Hold]:
     """Holds that apply now."""
-    query = select(hold).where(
-        hold.c.partner == partner, hold.c.until.is_(None) | (hold.c.until > NOW)
-    )
     return [
         Hold(row.connection_id, row.partner, row.reason, row.who, row.at, row.until)
-        for row in tx.execute(query.order_by(hold.c.connection_id))
+        for row in tx.execute(_HOLDS, {"partner": partner})
     ]
 
 

@@ -41,6 +41,15 @@ _BODIES = (
     .where(body.c.external_id == any_(bindparam("external_ids", type_=ARRAY(Text))))
     .order_by(body.c.external_id, body.c.number)
 )
+_OPEN = (
+    insert(slot)
+    .values(absences=0, updated_at=NOW)
+    .on_conflict_do_nothing()
+    .returning(slot.c.external_id)
+)
+_ADD_BODY = body.insert().values(built_at=NOW)
+_ADOPT_BODY = _ADD_BODY.values(sent_at=NOW)
+_ADD_LINES = line.insert()
 
 
 def load_slots(
@@ -113,20 +122,14 @@ def open_slot(
 ) -> Slot:
     """A new, empty slot; `external_id` only for a foreign settlement that a person records."""
     name = external_id or identity.external_id
-    opened = tx.execute(
-        insert(slot)
-        .values(
-            external_id=name,
-            partner=identity.partner,
-            business_date=identity.business_date,
-            n=None if external_id else identity.n,
-            state=state.value,
-            absences=0,
-            updated_at=NOW,
-        )
-        .on_conflict_do_nothing()
-        .returning(slot.c.external_id)
-    ).one_or_none()
+    values = {
+        "external_id": name,
+        "partner": identity.partner,
+        "business_date": identity.business_date,
+        "n": None if external_id else identity.n,
+        "state": state.value,
+    }
+    opened = tx.execute(_OPEN, values).one_or_none()
     return Slot(name, state) if opened else require_slot(tx, name, lock=True)
 
 
@@ -142,21 +145,18 @@ def add_body(
 ) -> None:
     """Store a body and its lines under a slot; nonce and notes follow from externalId and lines."""
     nonce = nonce_of(external_id, lines)
+    values = {
+        "external_id": external_id,
+        "number": number,
+        "snapshot_id": snapshot_id,
+        "nonce": nonce,
+        "notes": notes_of(business_date, nonce),
+        "digest": digest(lines),
+        "origin": origin,
+    }
+    tx.execute(_ADOPT_BODY if origin == "adopted" else _ADD_BODY, values)
     tx.execute(
-        body.insert().values(
-            external_id=external_id,
-            number=number,
-            snapshot_id=snapshot_id,
-            nonce=nonce,
-            notes=notes_of(business_date, nonce),
-            digest=digest(lines),
-            origin=origin,
-            built_at=NOW,
-            sent_at=NOW if origin == "adopted" else None,
-        )
-    )
-    tx.execute(
-        line.insert(),
+        _ADD_LINES,
         [
             {
                 "external_id": external_id,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Sequence, select
+from sqlalchemy import Connection, Row, Sequence, bindparam, select
 
 from settlement.ledger.database import NOW
 from settlement.ledger.dates import FrozenDate, lock_generation
@@ -17,6 +17,22 @@ from settlement.values import Actor, Line, PositionKey, Window
 
 BATCH_ROWS = 10_000
 SNAPSHOT_IDS = Sequence("snapshot_id_seq")
+_NEXT_ID = select(SNAPSHOT_IDS.next_value())
+_NEWEST = (
+    select(snapshot)
+    .where(
+        snapshot.c.partner == bindparam("partner"),
+        snapshot.c.business_date == bindparam("business_date"),
+    )
+    .order_by(snapshot.c.generation.desc())
+    .limit(1)
+)
+_STORE = snapshot.insert().values(taken_at=NOW).returning(snapshot)
+_POSITIONS = (
+    select(net_position.c.connection_id, net_position.c.currency, net_position.c.amount)
+    .where(net_position.c.snapshot_id == bindparam("snapshot_id"))
+    .order_by(net_position.c.connection_id.collate("C"), net_position.c.currency.collate("C"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +60,8 @@ class Snapshot:
 
 def newest_snapshot(tx: Connection, partner: str, business_date: date) -> Snapshot | None:
     """The newest complete snapshot of a date, or None."""
-    row = tx.execute(
-        select(snapshot)
-        .where(snapshot.c.partner == partner, snapshot.c.business_date == business_date)
-        .order_by(snapshot.c.generation.desc())
-        .limit(1)
-    ).one_or_none()
+    named = {"partner": partner, "business_date": business_date}
+    row = tx.execute(_NEWEST, named).one_or_none()
     return _as_snapshot(row) if row else None
 
 
@@ -60,18 +72,15 @@ def load_snapshot(tx: Connection, snapshot_id: int) -> Snapshot:
 
 def stream_positions(tx: Connection, snapshot_id: int) -> Iterator[Line]:
     """Net positions of a snapshot, sorted by connection and currency, streamed."""
-    query = (
-        select(net_position.c.connection_id, net_position.c.currency, net_position.c.amount)
-        .where(net_position.c.snapshot_id == snapshot_id)
-        .order_by(net_position.c.connection_id.collate("C"), net_position.c.currency.collate("C"))
-    )
-    for row in tx.execute(query, execution_options={"yield_per": BATCH_ROWS}):
-        yield Line(row.connection_id, row.currency, row.amount)
+    options = {"yield_per": BATCH_ROWS}
+    for row in tx.execute(_POSITIONS, {"snapshot_id": snapshot_id}, execution_options=options):
+        yield Line(*row)
 
 
 def load_positions(tx: Connection, snapshot_id: int) -> dict[PositionKey, int]:
     """Net positions of a snapshot."""
-    return {each.key: each.amount for each in stream_positions(tx, snapshot_id)}
+    rows = tx.execute(_POSITIONS, {"snapshot_id": snapshot_id})
+    return {PositionKey(connection, currency): amount for connection, currency, amount in rows}
 
 
 def store_snapshot(
@@ -103,18 +112,15 @@ def store_snapshot(
         "run_id": actor.run_id,
         "decision": decision,
     }
-    snapshot_id = tx.execute(select(SNAPSHOT_IDS.next_value())).scalar_one()
+    snapshot_id = tx.execute(_NEXT_ID).scalar_one()
     count, positions_digest = _copy_positions(tx, snapshot_id, positions)
     lock_generation(tx, frozen.partner, frozen.business_date, frozen.generation)
     taken = {
         "id": snapshot_id,
         "position_count": count,
         "positions_digest": positions_digest,
-        "taken_at": NOW,
     }
-    return _as_snapshot(
-        tx.execute(snapshot.insert().values(values | taken).returning(snapshot)).one()
-    )
+    return _as_snapshot(tx.execute(_STORE, values | taken).one())
 
 
 def _copy_positions(tx: Connection, snapshot_id: int, positions: Iterable[Line]) -> tuple[int, str]:

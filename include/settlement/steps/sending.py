@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from settlement.difference import in_effect, runs_against_open
 from settlement.errors import HeldConnectionError, SupersededError
@@ -25,6 +25,13 @@ from settlement.values import Actor
 
 SENDABLE = frozenset({State.PREPARED, State.UNKNOWN, State.PENDING, State.FAILED})
 """A pending settlement too: the partner may have stopped half-way, and the same bytes go on."""
+
+_DATE_OF = select(slot_table.c.partner, slot_table.c.business_date).where(
+    slot_table.c.external_id == bindparam("external_id")
+)
+_FIRST_SENT = select(slot_table.c.state, slot_table.c.first_sent_at, NOW.label("now")).where(
+    slot_table.c.external_id == bindparam("external_id")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +121,9 @@ def _require_plan_holds(tx: Connection, body: StoredBody) -> None:
 
 def slots_before(tx: Connection, external_id: str) -> list[Slot]:
     """The lower-numbered slots of the same date, in order."""
-    row = tx.execute(select(slot_table).where(slot_table.c.external_id == external_id)).one()
+    partner, business_date = tx.execute(_DATE_OF, {"external_id": external_id}).one()
     before: list[Slot] = []
-    for each in load_slots(tx, row.partner, row.business_date):
+    for each in load_slots(tx, partner, business_date):
         if each.external_id == external_id:
             break
         before.append(each)
@@ -125,8 +132,7 @@ def slots_before(tx: Connection, external_id: str) -> list[Slot]:
 
 def older_than_age_lock(tx: Connection, partner: PartnerFile, external_id: str) -> bool:
     """Whether an open slot is so old that it must be looked up before anything is sent again."""
-    query = select(slot_table.c.state, slot_table.c.first_sent_at, NOW.label("now"))
-    row = tx.execute(query.where(slot_table.c.external_id == external_id)).one()
+    row = tx.execute(_FIRST_SENT, {"external_id": external_id}).one()
     if State(row.state) not in OPEN or row.first_sent_at is None:
         return False
     return bool(row.now - row.first_sent_at >= partner.look_up_first_after)
