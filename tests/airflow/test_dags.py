@@ -11,6 +11,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import BaseHook
 from airflow.serialization.serialized_objects import DagSerialization
 
+from settlement_airflow.hooks.pacer import POOL_SLOTS
 from support.airflow_day import PARTNER_FILE, AirflowDay, ended
 
 DAGS = Path(__file__).parents[2] / "dags"
@@ -101,6 +102,9 @@ def test_what_talks_to_the_partner_is_in_its_pool(settle: Any) -> None:
         "await_settlement",
         "verify_settled",
     }
+    slots = {task.task_id: task.pool_slots for task in settle.tasks}
+    assert slots.pop("submit_requests") == POOL_SLOTS
+    assert set(slots.values()) == {1}
 
 
 def test_every_task_is_retried_by_the_scheduler_and_documented(settle: Any) -> None:

@@ -17,7 +17,7 @@ from werkzeug import Request, Response
 from settlement.errors import ConfigurationError
 from settlement.partner_api import TransportError
 from settlement_airflow.hooks import wire
-from settlement_airflow.hooks.pacer import Pacer
+from settlement_airflow.hooks.pacer import POOL_SLOTS, REQUESTS_PER_MINUTE, Pacer, pacer_for
 from settlement_airflow.hooks.partner_api import PartnerApiHook
 
 TOKEN = "secret-token-0123456789"
@@ -291,3 +291,12 @@ def test_the_pacer_keeps_its_interval():
     for _ in range(3):
         pacer.wait()
     assert time.monotonic() - started >= 0.1
+
+
+def test_a_task_is_paced_at_the_share_of_the_pool_that_it_occupies():
+    """All slots together send as many requests a minute as the partner allows."""
+    url = "https://partner.invalid"
+    for slots in range(1, POOL_SLOTS + 1):
+        share = 60 / pacer_for(url, slots).interval_s
+        assert share == pytest.approx(REQUESTS_PER_MINUTE * slots / POOL_SLOTS)
+    assert pacer_for(url, 1) is pacer_for(url, 1)

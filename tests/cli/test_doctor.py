@@ -204,7 +204,8 @@ def test_without_an_expected_key_it_is_a_note(
     ("statement", "subject", "says"),
     [
         ("DELETE FROM slot_pool", "pool", "airflow pools set partner_api 2"),
-        ("UPDATE slot_pool SET slots = 16", "pool", "pass the partner's limit"),
+        ("UPDATE slot_pool SET slots = 16", "pool", "the partner's limit of requests is passed"),
+        ("UPDATE slot_pool SET slots = 1", "pool", "submit_requests never starts"),
         ("DELETE FROM dag", "DAG", "does not know settle_demo"),
         ("UPDATE dag SET is_paused = 1", "DAG", "is paused"),
         ("DROP TABLE dag", "Airflow", "cannot be read"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +16,7 @@ from settlement_airflow.up.stack import LOGIN
 DAG = "settle_demo"
 FINISHED = {"success", "failed"}
 LONGEST_RUN_S = 240
+READING_S = 5
 
 
 class AirflowRest:
@@ -71,10 +72,15 @@ class AirflowRest:
         return found
 
     def required_action(self) -> dict[str, Any]:
-        """The one thing that waits for a person, once there is one and its task is parked."""
+        """The one thing that waits for a person, once there is one and a person has read it.
+
+        An answer within the second in which the task is parked is lost: the scheduler takes the end
+        of the parked process for the end of the next one, and tries the task again, which asks again.
+        """
         path = "dags/~/dagRuns/~/hitlDetails?response_received=false&state=awaiting_input"
         found: list[dict[str, Any]] = once(lambda: self.call("GET", path)["hitl_details"], bool)
         (action,) = found
+        sleep(READING_S)
         return action
 
     def answer(self, action: dict[str, Any], choice: str, reason: str) -> None:

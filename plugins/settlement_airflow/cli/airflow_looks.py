@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from settlement.doctor.diagnosis import Diagnosis, note, ok, wrong
-from settlement_airflow.hooks.pacer import POOL_SLOTS
+from settlement_airflow.hooks.pacer import POOL_SLOTS, REQUESTS_PER_MINUTE
 
 POOL = "partner_api"
 SET_POOL = f'airflow pools set {POOL} {POOL_SLOTS} "Calls of the partner API"'
@@ -59,13 +59,13 @@ def _read(metadata_url: str, dag_id: str) -> _Found:
 def _of_pool(slots: int | None) -> Diagnosis:
     if slots is None:
         return wrong("pool", f"{POOL} is missing, so tasks that need it never start: {SET_POOL}")
-    if slots > POOL_SLOTS:
+    if slots != POOL_SLOTS:
         return wrong(
             "pool",
-            f"{POOL} has {slots} slots: each may send 180 requests a minute, so more than "
-            f"{POOL_SLOTS} pass the partner's limit of 360: {SET_POOL}",
+            f"{POOL} has {slots} slots instead of {POOL_SLOTS}: with fewer, submit_requests never "
+            f"starts; with more, the partner's limit of requests is passed: {SET_POOL}",
         )
-    return ok("pool", f"{POOL} has {slots} slots: at most {180 * slots} requests a minute")
+    return ok("pool", f"{POOL} has {slots} slots: at most {REQUESTS_PER_MINUTE} requests a minute")
 
 
 def _of_dag(paused: bool | None, dag_id: str) -> Diagnosis:

@@ -9,7 +9,7 @@ from functools import lru_cache
 REQUESTS_PER_MINUTE = 360
 """What the partner allows per minute and access token, with a margin (partner API, section 1)."""
 POOL_SLOTS = 2
-"""Slots of the Airflow pool `partner_api`. Each task of the pool paces itself at its share."""
+"""Slots of the Airflow pool `partner_api`. A task paces itself at the share that it occupies."""
 
 
 class Pacer:
@@ -28,7 +28,7 @@ class Pacer:
 
 
 @lru_cache
-def pacer_for(base_url: str) -> Pacer:
-    """The one pacer of this process for that address."""
-    del base_url  # the key of the cache
-    return Pacer(60 * POOL_SLOTS / REQUESTS_PER_MINUTE)
+def pacer_for(base_url: str, pool_slots: int) -> Pacer:
+    """The one pacer of this process for that address, for a task that occupies so many slots."""
+    del base_url  # a key of the cache
+    return Pacer(60 * POOL_SLOTS / (REQUESTS_PER_MINUTE * pool_slots))

@@ -33,6 +33,8 @@ class PartnerApiHook(HttpHook):
 
     :param partner_api_conn_id: id of the Airflow connection
     :param deadline_s: most seconds that one exchange may take, from opening to the last byte
+    :param pool_slots: slots of the pool `partner_api` that the task occupies; its share of the
+        requests that the partner allows
     """
 
     conn_name_attr = "partner_api_conn_id"
@@ -41,11 +43,16 @@ class PartnerApiHook(HttpHook):
     hook_name = "BitGo Network"
 
     def __init__(
-        self, partner_api_conn_id: str = default_conn_name, *, deadline_s: float | None = None
+        self,
+        partner_api_conn_id: str = default_conn_name,
+        *,
+        deadline_s: float | None = None,
+        pool_slots: int = 1,
     ) -> None:
         super().__init__(http_conn_id=partner_api_conn_id, tcp_keep_alive=False)
         self.partner_api_conn_id = partner_api_conn_id
         self.deadline_s = EXCHANGE_DEADLINE_S if deadline_s is None else deadline_s
+        self.pool_slots = pool_slots
 
     @property
     def base_url(self) -> str:
@@ -74,7 +81,7 @@ class PartnerApiHook(HttpHook):
         """
         target = self._target
         if not target.loopback:
-            pacer_for(target.base_url).wait()
+            pacer_for(target.base_url, self.pool_slots).wait()
         return send(target, method, path, deadline_s=self.deadline_s, query=query, body=body)
 
     def test_connection(self) -> tuple[bool, str]:

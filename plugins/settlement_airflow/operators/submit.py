@@ -49,7 +49,7 @@ class SubmitRequestsOperator(GatedOperator):
         states: dict[str, str] = {}
         errors: list[SettlementError] = []
         with opened_ledger(partner.ledger_conn_id) as ledger:
-            api = PartnerApiHook(partner.api_conn_id)
+            api = PartnerApiHook(partner.api_conn_id, pool_slots=self.pool_slots)
             for external_id in self.external_ids:
                 try:
                     done = submit_request(ledger, api, partner, external_id, work.actor)
