@@ -10,7 +10,6 @@ from airflow.sdk import DAG, Label, TriggerRule
 
 from settlement.partner_file import PartnerFile, load_partners
 from settlement_airflow import dag_parts
-from settlement_airflow.hooks.pacer import POOL_SLOTS
 from settlement_airflow.operators import ask, base
 from settlement_airflow.operators.conclude import (
     BranchOnResponseOperator,
@@ -61,10 +60,9 @@ def settle_dag(partner: PartnerFile) -> DAG:
             task_id="submit_requests",
             partner=name,
             pool=pool,
-            pool_slots=POOL_SLOTS,  # the partner's whole rate: everything else waits for it
+            pool_slots=dag_parts.WHOLE_POOL,  # the whole rate: slots are sent in order anyway
             map_index_template="{{ task.slice_name }}",
             doc_md=SubmitRequestsOperator.__doc__,
-            max_active_tis_per_dagrun=1,  # in order: the next waits for the slots before it anyway
         ).expand(external_ids=sign.output)
         branch = BranchOnResponseOperator(
             task_id="branch_on_response",

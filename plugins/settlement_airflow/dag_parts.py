@@ -19,6 +19,7 @@ import settlement
 from settlement.business_calendar import BusinessCalendar
 from settlement.errors import ConfigurationError
 from settlement.partner_file import PartnerFile
+from settlement_airflow.hooks.pacer import POOL_SLOTS
 from settlement_airflow.operators.broken import BrokenPartnerFileOperator
 from settlement_airflow.retry import (
     BACKOFF,
@@ -28,7 +29,7 @@ from settlement_airflow.retry import (
     PartnerRetryPolicy,
 )
 
-POOL = "partner_api"
+POOL, WHOLE_POOL = "partner_api", POOL_SLOTS
 TAGS = ["settlement"]
 RUNS_AT_A_TIME = 16
 QUESTIONS_AT_A_TIME = 1000
