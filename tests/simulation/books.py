@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date
+from collections.abc import Collection
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from partner_sandbox.records import stamp
 from settlement.external_id import parse_external_id
 from settlement.values import PositionKey
 from simulation.broken import require
@@ -63,10 +65,27 @@ class Books:
             self._recorded.add(external_id)
             self._add(external_id)
 
-    def booked(self, day: date) -> Net:
+    def booked(self, day: date, left_out: Collection[str] = ()) -> Net:
         """What is booked for a date, zeros left out."""
         self.look()
-        return self._booked[day]
+        booked = dict(self._booked[day])
+        for external_id in left_out:
+            if self._world.date_of(external_id) == day:
+                for key, amount in self.by_id[external_id].items():
+                    booked[key] = booked.get(key, 0) - amount
+        return {key: amount for key, amount in booked.items() if amount}
+
+    def made_since(self, instant: datetime) -> set[str]:
+        """What is booked under our ids and was made at the partner after this instant."""
+        self.look()
+        since = stamp(instant)
+        return {
+            each.external_id
+            for each in self._world.sandbox.settlements()
+            if each.external_id in self.by_id
+            and parse_external_id(each.external_id) is not None
+            and each.created_at > since
+        }
 
     def look(self) -> None:
         """Read what is new in the sandbox's books."""

@@ -27,6 +27,8 @@ class Accident(StrEnum):
     FUNDS = "funds missing"
     HOLD = "connection held"
     STOP = "stop flag raised"
+    HOLD_MEANWHILE = "connection held while a task works"
+    STOP_MEANWHILE = "stop flag raised while a task works"
     BY_HAND = "settlement made by hand"
     BACKED_UP = "ledger backed up"
     LOST = "ledger lost"

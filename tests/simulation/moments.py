@@ -21,6 +21,9 @@ class Moment(StrEnum):
 BETWEEN_TRANSACTIONS = (Moment.BEFORE_TRANSACTION, Moment.BEFORE_SEND, Moment.AFTER_ANSWER)
 """Moments at which another process can run: nothing is locked."""
 
+BEFORE_TRANSACTIONS = (Moment.BEFORE_TRANSACTION,)
+"""Moments at which a person can decide: what is sent after it has to know of it."""
+
 AROUND_EXCHANGES = (Moment.BEFORE_SEND, Moment.AFTER_ANSWER)
 
 

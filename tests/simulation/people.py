@@ -37,9 +37,11 @@ class People:
         """Clients are held, the partner is stopped, funds run out, somebody settles by hand."""
         world, chance = self._world, self._chance
         if world.happens(Accident.HOLD):
-            self._hold(chance.choice(world.clients))
+            world.happened(Accident.HOLD)
+            self.hold()
         if world.happens(Accident.STOP):
-            self._stop()
+            world.happened(Accident.STOP)
+            self.stop()
         if world.happens(Accident.FUNDS):
             account = chance.choice([None, *world.clients])
             self._drain(chance.choice(["BTC", "BTC", "ETH", "USD"]), account)
@@ -129,15 +131,18 @@ class People:
             ),
         )
 
-    def _hold(self, client: str) -> None:
+    def hold(self) -> None:
+        """A client is held."""
         world = self._world
-        world.happened(Accident.HOLD, client)
+        client = self._chance.choice(world.clients)
+        world.tell(f"  {client} is held")
         with world.ledger.transaction() as tx:
             put_on_hold(tx, world.partner.name, client, WHY, None, PERSON)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """The stop flag goes up."""
         world = self._world
-        world.happened(Accident.STOP)
+        world.tell("  the stop flag goes up")
         with world.ledger.transaction() as tx:
             raise_stop(tx, world.partner.name, WHY, PERSON)
 

@@ -37,7 +37,9 @@ GREEN = """
             ORDER BY generation DESC LIMIT 1),
            ARRAY(SELECT external_id FROM slot WHERE partner = 'demo' AND business_date = %s
                  AND state NOT IN ('completed', 'rejected', 'refused', 'withdrawn')),
-           ARRAY(SELECT connection_id FROM hold WHERE partner = 'demo')
+           ARRAY(SELECT connection_id FROM hold WHERE partner = 'demo'),
+           (SELECT listed_until FROM listing WHERE partner = 'demo'),
+           ARRAY(SELECT external_id FROM slot WHERE partner = 'demo' AND state = 'completed')
 """
 STATE = "SELECT state FROM slot WHERE external_id = %s"
 
@@ -62,6 +64,9 @@ class Promises:
         request = exchange[3] or b""
         content = json.loads(request)
         external_id, nonce = content["externalId"], content["nonce"]
+        asked = {key: content[key] for key in content if key not in {"payload", "signature"}}
+        said = json.loads(content["payload"])
+        require(said == asked, f"{external_id}: what is signed is not what is asked: {said}")
         digest = hashlib.sha256(request).hexdigest()
         rows = self._world.watch.rows(REQUEST, digest, external_id, request)
         require(bool(rows), f"{external_id} is sent, but its bytes were never stored")
@@ -79,12 +84,20 @@ class Promises:
                 self._world.books.built_from(external_id, nonce, net)
 
     def green(self, settled: Settled) -> None:
-        """A run says that its date is settled."""
+        """A run says that its date is settled.
+
+        What the partner made later than it was last listed, and the ledger holds for refused or has
+        forgotten with everything else, nobody here can know of: the next listing finds it, and at
+        the end of the world it has to be right.
+        """
         day, world = settled.business_date, self._world
-        snapshot_id, open_slots, held = world.watch.rows(GREEN, day, day)[0]
+        row = world.watch.rows(GREEN, day, day)[0]
+        snapshot_id, open_slots, held, listed_until, completed = row
         require(snapshot_id is not None, f"{day} is green without a snapshot")
         require(not open_slots, f"{day} is green, but {open_slots} are open")
-        net, booked = world.watch.net_of(snapshot_id), world.books.booked(day)
+        net = world.watch.net_of(snapshot_id)
+        unseen = world.books.made_since(listed_until) - set(completed) if listed_until else set()
+        booked = world.books.booked(day, left_out=unseen)
         require(world.books.is_a_reading(day, net), f"{day}: the net positions are not exact")
         off = {
             key: (net.get(key, 0), booked.get(key, 0))

@@ -38,7 +38,7 @@ class Story:
         self._accidents = Accidents(self.world)
         self._edits = Edits(self.world)
         self._people = People(self.world)
-        self._workers = Workers(self.world)
+        self._workers = Workers(self.world, self._people)
 
     @property
     def days_lived(self) -> int:
@@ -239,6 +239,8 @@ class Story:
         world.stop_accidents()
         self._edits.undo()
         world.warehouse.complete_load()
+        for day in self._days:
+            world.clock.pass_until(BusinessCalendar(world.partner).due_at(day))
         world.promises.check()
         self._people.fund()
         self._people.release(1)

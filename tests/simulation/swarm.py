@@ -1,7 +1,7 @@
 """What kind of world a seed is: which accidents happen in it, and how often.
 
 Worlds in which everything may happen rarely see two accidents meet. So most worlds have a few
-kinds only, but a lot of them, and some are small and stormy.
+kinds only, but a lot of them, some are small and stormy, and in some everybody works at once.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ PER_DAY: Mapping[Accident, float] = {
     Accident.FUNDS: 0.1,
     Accident.HOLD: 0.08,
     Accident.STOP: 0.05,
+    Accident.HOLD_MEANWHILE: 0.02,
+    Accident.STOP_MEANWHILE: 0.02,
     Accident.BY_HAND: 0.04,
     Accident.BACKED_UP: 0.12,
     Accident.LOST: 0.08,
@@ -55,6 +57,17 @@ STORMY = {
     Accident.DUPLICATED: 1.0,
 }
 
+CROWDED = {
+    Accident.TWO_WORKERS: 7.0,
+    Accident.TWO_RUNS: 2.0,
+    Accident.REDELIVERED: 3.0,
+    Accident.DUPLICATED: 3.0,
+    Accident.STORM: 9.0,
+    Accident.HOLD_MEANWHILE: 2.0,
+    Accident.STOP_MEANWHILE: 2.0,
+    Accident.LATE_TRADES: 1.0,
+}
+
 
 @dataclass(frozen=True)
 class Swarm:
@@ -69,8 +82,8 @@ class Swarm:
     @classmethod
     def draw(cls, chance: random.Random) -> Swarm:
         """The character of a world, from its seed."""
-        name = chance.choices(["anything", "few kinds", "storm"], [35, 35, 30])[0]
-        small = name == "storm" or chance.random() < 0.4
+        name = chance.choices(["anything", "few kinds", "storm", "crowd"], [30, 30, 25, 15])[0]
+        small = name in {"storm", "crowd"} or chance.random() < 0.4
         return cls(name, _rates(name, chance), chance.choice([2, 3] if small else [3, 4, 5]), small)
 
     def calmed(self) -> Swarm:
@@ -91,5 +104,6 @@ def _rates(name: str, chance: random.Random) -> dict[Accident, float]:
             factors = {Accident.LATE_TRADES: 1.0, Accident.BACKED_UP: 1.0}
             factors |= dict.fromkeys(chance.sample(kinds, chance.randint(1, 4)), 6.0)
         case _:
-            factors = {kind: factor * chance.choice([0.5, 1, 1]) for kind, factor in STORMY.items()}
+            usual = STORMY if name == "storm" else CROWDED
+            factors = {kind: factor * chance.choice([0.5, 1, 1]) for kind, factor in usual.items()}
     return {kind: min(MOST, PER_DAY[kind] * factor) for kind, factor in factors.items()}

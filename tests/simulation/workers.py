@@ -1,11 +1,17 @@
-"""Who executes a try of a task: one worker, the same one twice, two at once; and who dies."""
+"""Who executes a try of a task: one worker, the same one twice, two at once; and who disturbs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from simulation.kinds import Accident
-from simulation.moments import AROUND_EXCHANGES, BETWEEN_TRANSACTIONS, Moment
+from simulation.moments import (
+    AROUND_EXCHANGES,
+    BEFORE_TRANSACTIONS,
+    BETWEEN_TRANSACTIONS,
+    Moment,
+)
+from simulation.people import People
 from simulation.run import Ended
 from simulation.world import SimulatedWorld
 
@@ -16,10 +22,11 @@ COPY_LATEST = 30
 
 
 class Workers:
-    """Executes tasks, with the accidents that the scheduler, the machine and the network add."""
+    """Executes tasks, with what the scheduler, the machine, the network and people add."""
 
-    def __init__(self, world: SimulatedWorld) -> None:
+    def __init__(self, world: SimulatedWorld, people: People) -> None:
         self._world = world
+        self._people = people
 
     def work(self, name: str, action: Callable[[], object]) -> Ended:
         """One try of a task, as the scheduler sees it."""
@@ -27,10 +34,27 @@ class Workers:
         self._maybe_plan_accidents()
         if world.moments.may_intrude and world.happens(Accident.TWO_WORKERS):
             return self._by_two(name, action)
-        ended = world.attempt(name, action)
+        ended = self._under_somebodys_eyes(name, action)
         if world.happens(Accident.REDELIVERED):
             world.happened(Accident.REDELIVERED)
             world.attempt(name, action)
+        return ended
+
+    def _under_somebodys_eyes(self, name: str, action: Callable[[], object]) -> Ended:
+        """One worker; now and then a person decides something while it works."""
+        world = self._world
+        decisions = {
+            Accident.HOLD_MEANWHILE: self._people.hold,
+            Accident.STOP_MEANWHILE: self._people.stop,
+        }
+        drawn = [kind for kind in decisions if world.happens(kind)]
+        if not drawn or not world.moments.may_intrude:
+            return world.attempt(name, action)
+        world.count(drawn[0])
+        count = world.chance.choice([1, 1, 2, 3, 5, 8])
+        world.moments.plan_intrusion(BEFORE_TRANSACTIONS, count, "a person", decisions[drawn[0]])
+        ended = world.attempt(name, action)
+        world.moments.cancel_intrusion()
         return ended
 
     def _by_two(self, name: str, action: Callable[[], object]) -> Ended:
