@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from partner_sandbox.faults import FaultKind, FaultRule, Route
 from simulation.kinds import Accident
 from simulation.moments import (
     AROUND_EXCHANGES,
@@ -17,6 +18,8 @@ from simulation.world import SimulatedWorld
 
 MOST_MOMENTS = {Moment.WRITE: 40, Moment.BEFORE_SEND: 8, Moment.AFTER_ANSWER: 8}
 """How far ahead a crash is planned; 25 moments where nothing is said."""
+A_NO_FOR_THE_FIRST = 0.3
+"""Share of the requests sent by two workers of which the first hears a no, late."""
 COPY_LATEST = 30
 """Exchanges after which the network's copy of a request arrives at the latest."""
 
@@ -62,6 +65,11 @@ class Workers:
         world.count(Accident.TWO_WORKERS)
         moments = chance.choice([BETWEEN_TRANSACTIONS, AROUND_EXCHANGES, (Moment.AFTER_ANSWER,)])
         count = chance.choice([1, 1, 2, 3, 5, 8])
+        _, _, external_id = name.partition(" submit ")
+        if external_id and chance.random() < A_NO_FOR_THE_FIRST:
+            rule = FaultRule(fault=FaultKind.FORBIDDEN, route=Route.SUBMIT, external_id=external_id)
+            world.sandbox.faults.script(rule)
+            moments, count = (Moment.AFTER_ANSWER,), 1
         world.moments.plan_intrusion(
             moments, count, "another worker", lambda: self._other_worker(name, action)
         )
