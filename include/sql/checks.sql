@@ -46,17 +46,29 @@ FROM (
         FROM trades
         WHERE seller_connection_id IS NULL AND NOT :null_is_house
         UNION ALL
+        -- asked once for each connection, since TRANSLATE is slow; without MIN, DuckDB would move
+        -- the condition before the GROUP BY and ask for each trade
         SELECT 'buyer_connection_id is neither house nor a UUID in lower case', trade_id
         FROM trades
-        WHERE buyer_connection_id <> 'house'
-          AND TRANSLATE(buyer_connection_id, '123456789abcdef', '000000000000000')
-              <> '00000000-0000-0000-0000-000000000000'
+        WHERE buyer_connection_id IN (
+            SELECT buyer_connection_id
+            FROM trades
+            GROUP BY buyer_connection_id
+            HAVING MIN(buyer_connection_id) <> 'house'
+               AND TRANSLATE(MIN(buyer_connection_id), '123456789abcdef', '000000000000000')
+                   <> '00000000-0000-0000-0000-000000000000'
+        )
         UNION ALL
         SELECT 'seller_connection_id is neither house nor a UUID in lower case', trade_id
         FROM trades
-        WHERE seller_connection_id <> 'house'
-          AND TRANSLATE(seller_connection_id, '123456789abcdef', '000000000000000')
-              <> '00000000-0000-0000-0000-000000000000'
+        WHERE seller_connection_id IN (
+            SELECT seller_connection_id
+            FROM trades
+            GROUP BY seller_connection_id
+            HAVING MIN(seller_connection_id) <> 'house'
+               AND TRANSLATE(MIN(seller_connection_id), '123456789abcdef', '000000000000000')
+                   <> '00000000-0000-0000-0000-000000000000'
+        )
         UNION ALL
         SELECT 'buyer and seller are both the house', trade_id
         FROM trades
@@ -101,10 +113,10 @@ FROM (
         UNION ALL
         SELECT 'an amount is not a whole number of base units', trade_id
         FROM trades
-        WHERE MOD(base_quantity, 1) <> 0
-           OR MOD(quote_quantity, 1) <> 0
-           OR MOD(buyer_fee, 1) <> 0
-           OR MOD(seller_fee, 1) <> 0
+        WHERE base_quantity <> FLOOR(base_quantity)
+           OR quote_quantity <> FLOOR(quote_quantity)
+           OR buyer_fee <> FLOOR(buyer_fee)
+           OR seller_fee <> FLOOR(seller_fee)
     ) AS findings
 ) AS ranked
 WHERE place <= 5

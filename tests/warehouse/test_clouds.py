@@ -49,7 +49,7 @@ QUERIES_UNTIL = ("net_positions", "summary")
 # OR and CASE among them.
 KNOWN_FUNCTIONS = (
     *(exp.And, exp.Or, exp.Case, exp.If, exp.Cast, exp.Coalesce),
-    *(exp.Count, exp.Max, exp.Min, exp.RowNumber, exp.Sum, exp.Translate, exp.Trunc),
+    *(exp.Count, exp.Floor, exp.Max, exp.Min, exp.RowNumber, exp.Sum, exp.Translate, exp.Trunc),
 )
 # As they are written: sqlglot would understand the words of other databases here, and say nothing.
 KNOWN_TYPES = {"snowflake": {"VARCHAR", "DECIMAL(38, 0)"}, "bigquery": {"STRING"}}
