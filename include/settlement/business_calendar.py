@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
-
-import holidays
 
 from settlement.errors import DateNotDueError, WindowConflictError
 from settlement.partner_file import CutOff, PartnerFile
 from settlement.values import Window
+
+if TYPE_CHECKING:
+    import holidays
 
 _DAY = timedelta(days=1)
 _MIDNIGHT = time(0, 0)
@@ -123,6 +125,8 @@ class BusinessCalendar:
 @lru_cache
 def _market(code: str) -> holidays.HolidayBase:
     """Holidays of a market; years are worked out as they are asked for."""
+    import holidays  # noqa: PLC0415 - slow to import, and most partner files name no market
+
     return holidays.financial_holidays(code)
 
 

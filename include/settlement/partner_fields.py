@@ -9,8 +9,6 @@ from datetime import time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from holidays.registry import EntityLoader
-
 PLAIN_CALENDARS = ("all-days", "weekdays")
 
 _CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
@@ -42,7 +40,10 @@ def known_timezone(name: str) -> str:
 @lru_cache(maxsize=1)
 def market_calendars() -> tuple[str, ...]:
     """Codes of the financial markets whose holidays the `holidays` package knows, sorted."""
-    # holidays.list_supported_financial() would import every market: half a second per DAG parse.
+    # Slow to import, and most partner files name no market. holidays.list_supported_financial()
+    # would even import every one of them: half a second per DAG parse.
+    from holidays.registry import EntityLoader  # noqa: PLC0415
+
     return tuple(sorted(EntityLoader.get_financial_codes(include_aliases=True)))
 
 

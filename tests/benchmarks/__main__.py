@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from compute import compute_and_freeze
+from parsing import parsing
 from rich.console import Console
 from rich.table import Table
 from signing import signing
@@ -16,7 +17,7 @@ from signing import signing
 def main() -> None:
     """Measure everything; a table for people, JSON with --json."""
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
-        figures = [*signing(), *compute_and_freeze(Path(folder))]
+        figures = [*signing(), *parsing(Path(folder)), *compute_and_freeze(Path(folder))]
     if "--json" in sys.argv:
         sys.stdout.write(json.dumps(figures, indent=2) + "\n")
         return
