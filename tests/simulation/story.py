@@ -20,6 +20,7 @@ from simulation.world import SimulatedWorld
 
 CLEAN_CLEARS = 4
 DAY = timedelta(days=1)
+UNDER_WAY_AT_MOST = timedelta(minutes=15)
 AT_MOST_A_DAY = 4
 """Things that happen after the first run of a day."""
 
@@ -161,6 +162,9 @@ class Story:
         self._ledger_replaced(day)
 
     def _ledger_replaced(self, day: date) -> None:
+        """As docs/backup.md says: nothing runs before what was under way has arrived."""
+        self.world.clock.pass_time(UNDER_WAY_AT_MOST)
+        self._arrive()
         for run in self._runs.values():
             run.green = False
         if self._chance.random() < 0.5:
@@ -171,11 +175,14 @@ class Story:
         self._edits.pointed_elsewhere(lambda: self._work(self._new_run(day)))
 
     def _deliver_late(self, day: date) -> None:
+        self._arrive()
+        self._run_together(self._new_run(day))
+
+    def _arrive(self) -> None:
         self.world.tell("requests under way arrive")
         self.world.sandbox.deliver_late()
         self.world.partner_side.deliver_copies()
         self.world.promises.check()
-        self._run_together(self._new_run(day))
 
     # runs
 
