@@ -75,7 +75,7 @@ class AirflowRest:
         """The one thing that waits for a person, once there is one and a person has read it.
 
         An answer within the second in which the task is parked is lost: the scheduler takes the end
-        of the parked process for the end of the next one, and tries the task again, which asks again.
+        of the parked process for the end of the next one, and tries the task, which asks again.
         """
         path = "dags/~/dagRuns/~/hitlDetails?response_received=false&state=awaiting_input"
         found: list[dict[str, Any]] = once(lambda: self.call("GET", path)["hitl_details"], bool)
@@ -102,7 +102,11 @@ class AirflowRest:
         }
 
     def clear(self, run_id: str, task_id: str) -> None:
-        """Clear a task of a run with everything downstream, as the UI does by default."""
+        """Clear a task of a run with everything downstream, as the UI does by default.
+
+        And click again until Airflow takes it: a clear that meets the scheduler at the same rows is
+        undone by the database, and answered by 409 or 500.
+        """
         content = {
             "dry_run": False,
             "dag_run_id": run_id,
@@ -110,7 +114,8 @@ class AirflowRest:
             "include_downstream": True,
             "only_failed": False,
         }
-        self.call("POST", f"dags/{DAG}/clearTaskInstances", content)
+        path = f"dags/{DAG}/clearTaskInstances"
+        once(lambda: self.send("POST", path, content), lambda answer: answer.ok)
 
 
 def ended(run: dict[str, Any]) -> bool:
