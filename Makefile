@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export SETTLEMENT_HOME ?= $(CURDIR)/.local
 
-.PHONY: help install demo test check compose-check up bench simulate clear-fuzz crash-matrix mutation-check lock clean
+.PHONY: help install demo test check compose-check up bench simulate clear-fuzz crash-matrix killed-workers mutation-check lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -46,6 +46,9 @@ clear-fuzz: install ## Clears, marks and kills in a real Airflow, by chance: mak
 
 crash-matrix: install ## Kill a run at every step, for every answer; writes docs/crash-matrix.md
 	@PYTHONPATH=tests $(BIN)/python -m crash
+
+killed-workers: install ## Kill a dozen tasks in a real Airflow, clear each over its REST API
+	$(BIN)/pytest tests/scheduler/killed_workers.py
 
 mutation-check: install ## Break the code on purpose, one break at a time: something must notice
 	@PYTHONPATH=tests $(BIN)/python -m mutation $(addprefix --only ,$(ONLY))
