@@ -7,17 +7,15 @@ the ledger's database; nothing in the run knows of it.
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import psutil
@@ -37,11 +35,11 @@ from settlement_airflow.connections import SQL_FOLDER
 from settlement_airflow.up.place import free_port, prepare
 from settlement_airflow.up.stack import POOL, LocalStack, airflow_settings
 from support.held_partner import HeldPartner, Hold
+from support.killed_cells import AT_THE_GATE, CELLS, IS_ATTEMPTED, Killed
 from support.killing import blocking, eventually, holds, instance_of, kill, noticed, running
 from support.one_airflow import only_airflow
 from support.rest import DAG, AirflowRest
 
-PAGE = Path(__file__).parents[2] / "docs" / "never-twice.md"
 TRADES_A_DAY = 100
 HEARTBEAT = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
@@ -51,60 +49,6 @@ HEARTBEAT = {
 """How soon the scheduler notices that nobody watches over a task any more; else five minutes."""
 RETRY_DELAY_S = "8"
 """Long enough to clear a task that has died before Airflow tries it again by itself."""
-NOTHING = "SELECT 1"
-TAKE_DATE = """
-    INSERT INTO business_date (partner, business_date, window_start, window_end, generation)
-    VALUES ('demo', :day, now(), now(), 0)
-"""
-HAS_PAYLOAD = "SELECT 1 FROM body WHERE external_id = :slot AND payload IS NOT NULL"
-IS_SIGNED = "SELECT 1 FROM body WHERE external_id = :slot AND request IS NOT NULL"
-IS_ATTEMPTED = "SELECT 1 FROM attempt WHERE external_id = :slot AND kind = 'submit'"
-LOCK_SLOT = "SELECT 1 FROM slot WHERE external_id = :slot FOR UPDATE"
-LOCK_EVENTS = "SELECT 1 FROM chain_head WHERE partner = 'demo' FOR UPDATE"
-
-
-@dataclass(frozen=True)
-class Killed:
-    """One cell: which task is killed at which moment, and what dies with it."""
-
-    task: str
-    moment: str
-    held: str | None = None
-    processed: bool = True
-    lock: tuple[str, str] | None = None
-    faults: tuple[dict[str, Any], ...] = field(default=(), hash=False)
-    dies: tuple[str, ...] = ("task",)
-
-    @property
-    def row(self) -> tuple[str, str, str]:
-        """The cell in the table of the page."""
-        return f"`{self.task}`", self.moment, " and ".join(self.dies)
-
-
-CELLS = [
-    Killed("compute_net_positions", "takes the date", lock=(NOTHING, TAKE_DATE)),
-    Killed("build_requests", "payload asked for, never issued", "payload", processed=False),
-    Killed("build_requests", "payload issued, not stored", "payload"),
-    Killed("sign_requests", "stores the signature", lock=(HAS_PAYLOAD, LOCK_SLOT)),
-    Killed("submit_requests", "about to write its attempt", lock=(IS_SIGNED, LOCK_SLOT)),
-    Killed("submit_requests", "sent, nothing booked", "submit", processed=False),
-    Killed("submit_requests", "sent and booked, answer lost", "submit"),
-    Killed("submit_requests", "sent and booked, answer lost", "submit", dies=("worker", "task")),
-    Killed("submit_requests", "sent and booked, answer under way", "submit", dies=("worker",)),
-    Killed(
-        "reconcile_conflicts",
-        "looks a 409 up",
-        "look-up",
-        faults=({"fault": "drop_after"}, {"fault": "conflict"}),
-    ),
-    Killed(
-        "await_settlement",
-        "looks a pending one up",
-        "look-up",
-        faults=({"fault": "pending", "look_ups": 2},),
-    ),
-]
-AT_THE_GATE = Killed("verify_settled", "settled, about to say so", lock=(NOTHING, LOCK_EVENTS))
 
 
 @dataclass(frozen=True)
@@ -250,10 +194,3 @@ def settled_once(site: Site, day: date) -> None:
     sent = {each for each in site.partner.submitted if f"demo-{day}-".encode() in each}
     assert len(sent) == 1, "a replay sends the same bytes"
     verify_ledger(site.ledger, "demo", demo.currencies)
-
-
-def test_the_page_names_these_cells() -> None:
-    """No cell is missing in the table, and no other is there."""
-    section = PAGE.read_text().split("## Killed in a real Airflow\n", 1)[1].split("\n## ", 1)[0]
-    rows = re.findall(r"^\| (`.+`) \| (.+) \| (.+) \|$", section, flags=re.MULTILINE)
-    assert rows == [cell.row for cell in [*CELLS, AT_THE_GATE]]
