@@ -4,17 +4,18 @@
 
 A slot may still turn out to be booked with a body it carried before: a look-up lagged, an old
 request arrived late. The partner's fence (one settlement per externalId) makes that harmless only
-as long as no *other* slot carries the same amount again. So an amount that was ever sent under a
-slot stays in that slot until the partner has shown what is booked there.
+as long as no *other* slot carries the same amount again. So free slots are filled in order, and
+nothing is first sent above one under which the partner has shown nothing (`steps.submit`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
-from settlement.slot_state import FREE, IN_EFFECT, OPEN, Body, Slot
-from settlement.values import Line, PositionKey, Positions, as_positions
+from settlement.slot_state import FREE, IN_EFFECT, OPEN, Slot
+from settlement.values import Line, PositionKey, Positions, as_lines, as_positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,35 +67,12 @@ def plan(owed: Positions, slots: Sequence[Slot], max_connections: int) -> Plan:
     :param slots: all slots of the date, in order
     :param max_connections: most connections in one request
     """
-    free = [slot for slot in slots if slot.state in FREE]
-    fenced = _fenced_keys(slots)
-    waiting = {
-        key: amount
-        for key, amount in owed.items()
-        if key in fenced or runs_against_open(key, amount, slots)
-    }
-    lines: dict[str, list[Line]] = {slot.external_id: [] for slot in free}
-    loose: list[Line] = []
-    for key, amount in sorted(owed.items()):
-        if key in waiting:
-            continue
-        homes = _homes(key, free)
-        if not homes:
-            loose.append(Line(*key, amount))
-        for home, part in zip(homes, _shares(key, amount, homes), strict=True):
-            if part:
-                lines[home.external_id].append(Line(*key, part))
-    chunks = _chunks(loose, [lines[slot.external_id] for slot in free], max_connections)
-    fills: list[Fill] = []
-    withdrawn: list[str] = []
-    for slot in free:
-        filled = (*lines[slot.external_id], *next(chunks))
-        if filled:
-            fills.append(Fill(slot.external_id, tuple(sorted(filled))))
-        else:
-            withdrawn.append(slot.external_id)
-    fills.extend(Fill(None, tuple(sorted(chunk))) for chunk in chunks)
-    return Plan(tuple(fills), tuple(withdrawn), waiting)
+    waiting = {key: amount for key, amount in owed.items() if runs_against_open(key, amount, slots)}
+    lines = as_lines({key: amount for key, amount in owed.items() if key not in waiting})
+    free = [slot.external_id for slot in slots if slot.state in FREE]
+    chunks = list(_chunks(lines, max_connections))
+    fills = tuple(Fill(name, chunk) for name, chunk in zip_longest(free[: len(chunks)], chunks))
+    return Plan(fills, withdrawn=tuple(free[len(chunks) :]), waiting=waiting)
 
 
 def runs_against_open(key: PositionKey, amount: int, slots: Iterable[Slot]) -> bool:
@@ -109,69 +87,19 @@ def runs_against_open(key: PositionKey, amount: int, slots: Iterable[Slot]) -> b
     return any(other * amount < 0 for other in held)
 
 
-def _sent_bodies(slot: Slot) -> Iterator[Body]:
-    return (body for body in slot.bodies if body.sent)
-
-
-def _fenced_keys(slots: Iterable[Slot]) -> set[PositionKey]:
-    """Amounts of open slots that an older body, also sent, gives otherwise: they must wait."""
-    fenced: set[PositionKey] = set()
-    for slot in slots:
-        if slot.state not in OPEN:
-            continue
-        current = slot.current.positions if slot.current else {}
-        for body in _sent_bodies(slot):
-            keys = body.positions.keys() | current.keys()
-            fenced |= {key for key in keys if body.positions.get(key) != current.get(key)}
-    return fenced
-
-
-def _homes(key: PositionKey, free: Iterable[Slot]) -> list[Slot]:
-    """Free slots under which an amount for `key` was sent before."""
-    return [slot for slot in free if any(key in body.positions for body in _sent_bodies(slot))]
-
-
-def _shares(key: PositionKey, amount: int, homes: Sequence[Slot]) -> list[int]:
-    """What each home carries of an amount, so that no home booked after all makes it too much.
-
-    Slots are sent in order, each only when those before it are concluded. So the first home always
-    carries something, at least one unit: sending it shows what is booked there, and the plan is
-    checked again before the next. The others carry no more than they carried before; where one of
-    them was booked after all, the partner meets it with a 409 and nothing is added.
-    """
-    unit = 1 if amount > 0 else -1
-    left = amount - unit
-    shares: list[int] = []
-    for home in reversed(homes[1:]):
-        carried = [body.positions.get(key, 0) * unit for body in _sent_bodies(home)]
-        share = min(max(0, *carried), left * unit) * unit
-        shares.append(share)
-        left -= share
-    return [left + unit, *reversed(shares)] if homes else []
-
-
-def _chunks(
-    loose: Sequence[Line], carried: Sequence[Sequence[Line]], max_connections: int
-) -> Iterator[list[Line]]:
-    """Lines to add to each free slot, then those of new slots; clients' losses come first.
+def _chunks(lines: Iterable[Line], max_connections: int) -> Iterator[tuple[Line, ...]]:
+    """Lines of one request each; clients' losses come first.
 
     The partner receives the losses and pays the gains from the same account, so this order funds
-    it first. A slot that must carry more connections than the maximum takes nothing besides.
+    it first.
     """
-    queue = sorted(loose, key=lambda line: (line.amount > 0, line))
-    position = 0
-    slot = 0
-    while slot < len(carried) or position < len(queue):
-        connections = (
-            {line.connection_id for line in carried[slot]} if slot < len(carried) else set()
-        )
-        chunk: list[Line] = []
-        while position < len(queue):
-            line = queue[position]
-            if line.connection_id not in connections and len(connections) >= max_connections:
-                break
-            connections.add(line.connection_id)
-            chunk.append(line)
-            position += 1
-        yield chunk
-        slot += 1
+    chunk: list[Line] = []
+    connections: set[str] = set()
+    for line in sorted(lines, key=lambda line: (line.amount > 0, line)):
+        if line.connection_id not in connections and len(connections) >= max_connections:
+            yield tuple(sorted(chunk))
+            chunk, connections = [], set()
+        chunk.append(line)
+        connections.add(line.connection_id)
+    if chunk:
+        yield tuple(sorted(chunk))

@@ -2,32 +2,60 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from partner_sandbox.faults import FaultKind, Route
-from settlement.errors import OutcomeUnknownError, RefusedError
+from settlement.errors import OutcomeUnknownError, RefusedError, SettlementError
 from settlement.ledger.database import Ledger
-from support.day import ALICE, BOB, World, demo_partner
+from settlement.ledger.people import put_on_hold
+from support.day import ACTOR, ALICE, BOB, CAROL, DAY, World, demo_partner
 from support.in_process import net_of
 
 
 def test_a_late_request_from_before_the_loss_meets_the_fence(
     ledger: Ledger, fresh_ledger: Ledger
 ) -> None:
-    """Slots 2 to 4 are booked, 1 is under way: after the loss, its amount gets number 1 again."""
+    """What was in the first request is in the second now, and the partner refuses the first.
+
+    The no proves nothing about a request that only the lost ledger knew of. So the others wait, and
+    when it arrives it is found under the one id that was ever sent.
+    """
+    early, alice, bob = sorted([ALICE, BOB, CAROL])
     world = World(ledger, demo_partner(max_connections_per_request=1))
-    world.trade(ALICE, BOB, 100)
-    first, *others = world.prepare()
+    world.trade(alice, bob, 100)
+    first, *_ = world.prepare()
     world.fault(FaultKind.LATE, route=Route.SUBMIT, calls=1000)
-    world.fault(FaultKind.FORBIDDEN, route=Route.SUBMIT)
     with pytest.raises(OutcomeUnknownError):
         world.submit(first)
-    with pytest.raises(RefusedError):
-        world.submit(first)
-    for external_id in others:
-        world.submit(external_id)
     world.ledger = fresh_ledger
-    world.run()
-    assert first in world.states()
+    world.trade(alice, early, 11)
+    world.fault(FaultKind.FORBIDDEN, route=Route.SUBMIT, external_id=first)
+    with pytest.raises(RefusedError, match=first):
+        world.run()
+    assert world.booked() == {}
     world.sandbox.deliver_late()
+    for _ in range(3):
+        with suppress(SettlementError):
+            world.run()
+    world.verify()
     assert world.booked() == net_of(world.warehouse.trades)
+
+
+def test_a_refused_client_keeps_the_later_requests_waiting_until_it_is_held(ledger: Ledger) -> None:
+    """On-call holds the client that the partner refuses: the others settle, in order."""
+    early, alice, bob = sorted([ALICE, BOB, CAROL])
+    world = World(ledger, demo_partner(max_connections_per_request=1))
+    world.trade(alice, bob, 100)
+    world.trade(alice, early, 11)
+    world.fault(FaultKind.FORBIDDEN, route=Route.SUBMIT, external_id=f"demo-{DAY}-1")
+    first, *others = world.prepare()
+    for external_id in [first, *others]:
+        with pytest.raises(RefusedError, match=first):
+            world.submit(external_id)
+    assert set(world.states().values()) == {"refused", "prepared"}
+    with ledger.transaction() as tx:
+        put_on_hold(tx, "demo", early, "refused by the partner", None, ACTOR)
+    world.run()
+    assert {key.connection_id for key in world.booked()} == {alice, bob}

@@ -23,11 +23,11 @@ OWED = (
         "FREE = frozenset({State.PREPARED, State.WITHDRAWN})\n",
     ),
     Break(
-        "amount-changes-its-slot",
-        "An amount that was sent under one id moves to another: a late request books it twice.",
+        "free-slots-left-behind",
+        "New slots are opened above a refused one: what is under way there has no fence.",
         DIFFERENCE,
-        "        homes = _homes(key, free)\n",
-        "        homes: list[Slot] = []\n",
+        "    free = [slot.external_id for slot in slots if slot.state in FREE]\n",
+        "    free: list[str] = []\n",
     ),
     Break(
         "highest-number-plus-one",
@@ -43,13 +43,6 @@ OWED = (
         DIFFERENCE,
         "    return any(other * amount < 0 for other in held)\n",
         "    return False\n",
-    ),
-    Break(
-        "older-body-forgotten",
-        "A slot is open with two different bodies, and its amounts are filled up elsewhere.",
-        DIFFERENCE,
-        "    fenced = _fenced_keys(slots)\n",
-        "    fenced: set[PositionKey] = set()\n",
     ),
     Break(
         "history-ignored",

@@ -73,9 +73,16 @@ SENDING = (
         SUBMIT,
         """\
         if slot.never_sent:
-            _conclude_slots_before(ledger, api, partner, external_id, actor)
+            _require_slots_before(ledger, api, partner, external_id, actor)
 """,
         "",
+    ),
+    Break(
+        "refusal-lets-others-go",
+        "After a no the next request goes out, though a forgotten one may be booked below.",
+        SUBMIT,
+        "NOT_SHOWN = FREE | {State.UNKNOWN}\n",
+        "NOT_SHOWN = {State.UNKNOWN, State.PREPARED}\n",
     ),
     Break(
         "plan-gate-dropped",
@@ -137,7 +144,7 @@ SENDING = (
         "losses-last",
         "Clients' gains go out before the losses that fund them: requests fail for want of money.",
         "include/settlement/difference.py",
-        "    queue = sorted(loose, key=lambda line: (line.amount > 0, line))\n",
-        "    queue = sorted(loose, key=lambda line: (line.amount < 0, line))\n",
+        "    for line in sorted(lines, key=lambda line: (line.amount > 0, line)):\n",
+        "    for line in sorted(lines, key=lambda line: (line.amount < 0, line)):\n",
     ),
 )

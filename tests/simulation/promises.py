@@ -39,7 +39,8 @@ GREEN = """
                  AND state NOT IN ('completed', 'rejected', 'refused', 'withdrawn')),
            ARRAY(SELECT connection_id FROM hold WHERE partner = 'demo'),
            (SELECT listed_until FROM listing WHERE partner = 'demo'),
-           ARRAY(SELECT external_id FROM slot WHERE partner = 'demo' AND state = 'refused')
+           ARRAY(SELECT external_id FROM slot WHERE partner = 'demo'
+                 AND state NOT IN ('refused', 'withdrawn'))
 """
 STATE = "SELECT state FROM slot WHERE external_id = %s"
 
@@ -86,16 +87,17 @@ class Promises:
     def green(self, settled: Settled) -> None:
         """A run says that its date is settled.
 
-        What the partner made later than it was last listed, under an id that was refused, nobody
-        here can know of: the next listing finds it, and at the end of the world it has to be right.
+        What the partner made later than it was last listed, under an id for which the ledger knows
+        of nothing under way, nobody here can know of: the next listing finds it, and at the end of
+        the world it has to be right.
         """
         day, world = settled.business_date, self._world
         row = world.watch.rows(GREEN, day, day)[0]
-        snapshot_id, open_slots, held, listed_until, refused = row
+        snapshot_id, open_slots, held, listed_until, known = row
         require(snapshot_id is not None, f"{day} is green without a snapshot")
         require(not open_slots, f"{day} is green, but {open_slots} are open")
         net = world.watch.net_of(snapshot_id)
-        unseen = world.books.made_since(listed_until) & set(refused) if listed_until else set()
+        unseen = world.books.made_since(listed_until) - set(known) if listed_until else set()
         booked = world.books.booked(day, left_out=unseen)
         require(world.books.is_a_reading(day, net), f"{day}: the net positions are not exact")
         off = {

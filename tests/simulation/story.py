@@ -20,7 +20,6 @@ from simulation.world import SimulatedWorld
 
 CLEAN_CLEARS = 4
 DAY = timedelta(days=1)
-UNDER_WAY_AT_MOST = timedelta(minutes=15)
 AT_MOST_A_DAY = 4
 """Things that happen after the first run of a day."""
 
@@ -162,9 +161,7 @@ class Story:
         self._ledger_replaced(day)
 
     def _ledger_replaced(self, day: date) -> None:
-        """As docs/backup.md says: nothing runs before what was under way has arrived."""
-        self.world.clock.pass_time(UNDER_WAY_AT_MOST)
-        self._arrive()
+        """Whatever was under way is still under way, and nobody remembers it."""
         for run in self._runs.values():
             run.green = False
         if self._chance.random() < 0.5:
@@ -175,14 +172,11 @@ class Story:
         self._edits.pointed_elsewhere(lambda: self._work(self._new_run(day)))
 
     def _deliver_late(self, day: date) -> None:
-        self._arrive()
-        self._run_together(self._new_run(day))
-
-    def _arrive(self) -> None:
         self.world.tell("requests under way arrive")
         self.world.sandbox.deliver_late()
         self.world.partner_side.deliver_copies()
         self.world.promises.check()
+        self._run_together(self._new_run(day))
 
     # runs
 

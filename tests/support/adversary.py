@@ -2,26 +2,38 @@
 
 The rules are those of the project: a build plans the difference over the slots of one date, a
 request is first sent when the gate lets it, every piece of news is folded. Whatever was ever sent
-may arrive at any later time; the partner's only fence is one settlement per externalId.
+may arrive at any later time, also after the ledger that knew of it is lost; the partner's only
+fence is one settlement per externalId.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import date
+from itertools import count
 
 from settlement.difference import Plan, difference, in_effect, plan, runs_against_open
 from settlement.evidence import Absent, Answered, Sent, Shown, Verdict
+from settlement.settlement_request import nonce_of, notes_of
 from settlement.slot_state import FREE, OPEN, Body, Slot, State, fold
-from settlement.values import Line, PositionKey, Positions, as_positions
+from settlement.values import Line, PositionKey, Positions, as_lines, as_positions
 
-Message = tuple[str, int]
+
+@dataclass(frozen=True)
+class Message:
+    """A request on its way; only the ledger that wrote it, the n-th, hears its answer."""
+
+    slot: str
+    body: int
+    positions: Positions
+    ledger: int
 
 
 @dataclass
 class Settlement:
-    """What the partner holds under an externalId: the body it took and what became of it."""
+    """What the partner holds under an externalId: the amounts it took and what became of them."""
 
-    body: int
+    positions: Positions
     status: str
 
 
@@ -32,9 +44,10 @@ class Rehearsal:
     max_connections: int = 2
     net: dict[PositionKey, int] = field(default_factory=dict)
     slots: dict[str, Slot] = field(default_factory=dict)
-    built_from: dict[Message, Positions] = field(default_factory=dict)
+    built_from: dict[tuple[str, int], Positions] = field(default_factory=dict)
     sent: list[Message] = field(default_factory=list)
     partner: dict[str, Settlement] = field(default_factory=dict)
+    losses: int = 0
 
     # our side
 
@@ -43,7 +56,7 @@ class Rehearsal:
         slots = list(self.slots.values())
         planned = plan(difference(self.net, slots), slots, self.max_connections)
         for fill in planned.fills:
-            name = fill.external_id or f"slot-{len(self.slots) + 1}"
+            name = fill.external_id or self._unused()
             held = self.slots.get(name, Slot(name, State.WITHDRAWN))
             self._fill(held, as_positions(fill.lines))
         for name in planned.withdrawn:
@@ -51,6 +64,9 @@ class Rehearsal:
                 held = replace(self.slots[name], state=State.WITHDRAWN, current_body=None)
                 self.slots[name] = held
         return planned
+
+    def _unused(self) -> str:
+        return next(name for n in count(1) if (name := f"slot-{n}") not in self.slots)
 
     def _fill(self, held: Slot, positions: Positions) -> None:
         body = Body(len(held.bodies) + 1, positions)
@@ -65,14 +81,14 @@ class Rehearsal:
         self.built_from[held.external_id, body.number] = dict(self.net)
 
     def may_be_sent(self, name: str) -> bool:
-        """The gate of a send: lower slots concluded and the plan still right, or sent before."""
+        """The gate of a send: lower slots shown and the plan still right, or sent before."""
         slot = self.slots[name]
         if slot.state in OPEN and not slot.never_sent:
             return True
         if slot.state is not State.PREPARED or slot.current is None:
             return False
         before = [each for key, each in self.slots.items() if number(key) < number(name)]
-        if any(each.state in {State.UNKNOWN, State.PREPARED} for each in before):
+        if any(each.state in FREE | {State.UNKNOWN} for each in before):
             return False
         net = self.built_from[name, slot.current.number]
         return all(
@@ -88,50 +104,65 @@ class Rehearsal:
 
     def send(self, name: str) -> None:
         """Write that the current body is sent; it is on its way from now on."""
-        slot = self.slots[name]
-        assert slot.current_body is not None
-        self.slots[name] = fold(slot, Sent(slot.current_body))
-        self.sent.append((name, slot.current_body))
+        current = self.slots[name].current
+        assert current is not None
+        self.slots[name] = fold(self.slots[name], Sent(current.number))
+        self.sent.append(Message(name, current.number, current.positions, self.losses))
 
     def hear(self, message: Message, no: Verdict = Verdict.UNKNOWN) -> None:
-        """The answer to a message, by what the partner holds when it answers."""
-        name, body = message
+        """The answer to a message, by what the partner holds when it answers.
+
+        Who asked before the ledger was lost writes into the lost one.
+        """
+        if message.ledger != self.losses:
+            return
+        name = message.slot
         held = self.partner.get(name)
         if held is None:
             verdict = no
-        elif held.body == body:
+        elif held.positions == message.positions:
             verdict = Verdict(held.status)
         else:
             verdict = Verdict.CONFLICT
-        evidence = Answered(body, verdict, settlement_id=name if held else None)
+        evidence = Answered(message.body, verdict, settlement_id=name if held else None)
         self.slots[name] = fold(self.slots[name], evidence)
 
     def look_up(self, name: str, *, lags: bool = False) -> None:
-        """What the partner shows under an externalId; nothing if its look-ups lag."""
+        """What the partner shows under an externalId; nothing if its look-ups lag.
+
+        A settlement that the ledger does not know is adopted, as the listing before a build does.
+        """
         held = self.partner.get(name)
         if held is None or lags:
-            self.slots[name] = fold(self.slots[name], Absent())
+            if name in self.slots:
+                self.slots[name] = fold(self.slots[name], Absent())
             return
-        positions = self.slots[name].bodies[held.body - 1].positions
-        done = held.status == "completed"
-        self.slots[name] = fold(self.slots[name], Shown(name, held.status, positions, done))
+        known = self.slots.get(name, Slot(name, State.UNKNOWN))
+        notes = notes_of(date(2026, 1, 5), nonce_of(name, as_lines(held.positions)))
+        shown = Shown(name, held.status, held.positions, held.status == "completed", notes=notes)
+        self.slots[name] = fold(known, shown)
+        self.slots = dict(sorted(self.slots.items(), key=lambda each: number(each[0])))
+
+    def lose_ledger(self, copy: dict[str, Slot]) -> None:
+        """Go on with an older copy of the ledger, or an empty one."""
+        self.slots = dict(copy)
+        self.losses += 1
 
     # the partner's side
 
     def arrive(self, message: Message, status: str) -> None:
         """A message reaches the partner: the first one under its externalId is taken."""
-        name, body = message
-        held = self.partner.setdefault(name, Settlement(body, status))
-        if held.body == body and held.status in {"pending", "failed"}:
+        held = self.partner.setdefault(message.slot, Settlement(message.positions, status))
+        if held.positions == message.positions and held.status in {"pending", "failed"}:
             held.status = status
 
     def booked(self) -> dict[PositionKey, int]:
         """What is booked in the end, per key."""
         return as_positions(
             Line(*key, amount)
-            for name, held in self.partner.items()
+            for held in self.partner.values()
             if held.status == "completed"
-            for key, amount in self.slots[name].bodies[held.body - 1].positions.items()
+            for key, amount in held.positions.items()
         )
 
     # when all is calm again

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from settlement.errors import OutcomeUnknownError, SettlementError
+from settlement.errors import OutcomeUnknownError, RefusedError, SettlementError
 from settlement.evidence import Answered, Verdict, classify
 from settlement.ledger.attempts import finish_attempt
 from settlement.ledger.database import Ledger
@@ -15,13 +15,13 @@ from settlement.partner_api import Answer, PartnerApi, TransportError
 from settlement.partner_file import PartnerFile
 from settlement.partner_reads import PartnerReader, enterprise_path
 from settlement.reconciliation import look_up
-from settlement.slot_state import ABSENCES_TO_REFUSE, Slot, State
+from settlement.slot_state import ABSENCES_TO_REFUSE, FREE, Slot, State
 from settlement.steps.outcome import raise_unless_done
 from settlement.steps.payload import digest_of
 from settlement.steps.sending import SENDABLE, begin_attempt, older_than_age_lock, slots_before
 from settlement.values import Actor
 
-NOT_CONCLUDED = {State.UNKNOWN, State.PREPARED}
+NOT_SHOWN = FREE | {State.UNKNOWN}
 CONCLUDED_BY_LOOK_UP = {
     Verdict.REFUSAL,
     Verdict.UNAUTHORISED,
@@ -43,8 +43,9 @@ def submit_request(
 ) -> Submitted:
     """Send a slot's stored bytes once, unless there is nothing to send (partner API, section 6).
 
-    A body that was never sent goes out only when every lower slot of its date is concluded: only
-    then is certain what those slots hold, whatever the ledger has forgotten.
+    A body that was never sent goes out only when the partner has shown a settlement under every
+    lower slot of its date. So whatever may still arrive late, also from before a loss of the
+    ledger, was sent under one externalId, and the next request meets it there.
 
     :raises StoppedError, HeldConnectionError, SupersededError: before anything is sent
     :raises OutcomeUnknownError, SettlementFailedError: to be retried with the same bytes
@@ -59,7 +60,7 @@ def submit_request(
         slot = look_up(ledger, reader, external_id, actor)
     if _may_be_sent(slot):
         if slot.never_sent:
-            _conclude_slots_before(ledger, api, partner, external_id, actor)
+            _require_slots_before(ledger, api, partner, external_id, actor)
         slot, evidence = _send(ledger, api, partner, slot, actor)
         slot = _looked_up(ledger, reader, slot, evidence, actor)
         raise_unless_done(slot, evidence)
@@ -74,32 +75,35 @@ def _may_be_sent(slot: Slot) -> bool:
     return slot.state in SENDABLE and reconciled
 
 
-def _conclude_slots_before(
+def _require_slots_before(
     ledger: Ledger, api: PartnerApi, partner: PartnerFile, external_id: str, actor: Actor
 ) -> None:
-    """Conclude every lower slot of the date: look up what is open, send what was never sent.
+    """See that the partner shows something under every lower slot of the date.
 
-    So the order of sending holds in whatever order tasks are started.
+    What is open is looked up and what was never sent is sent, so this holds in whatever order tasks
+    are started. A no is not enough, even if look-ups find nothing: see `submit_request`.
 
-    :raises OutcomeUnknownError: naming the slot that is still not concluded
+    :raises OutcomeUnknownError: naming the slot whose outcome is not known yet
+    :raises RefusedError: naming the slot that a person has to correct first
     """
     with ledger.transaction() as tx:
         before = slots_before(tx, external_id)
     for lower in before:
-        if lower.state not in NOT_CONCLUDED:
+        if lower.state not in NOT_SHOWN:
             continue
-        concluded, why = _conclude(ledger, api, partner, lower, actor)
-        if concluded.state in NOT_CONCLUDED:
-            raise OutcomeUnknownError(
-                f"{external_id} waits: {lower.external_id} is {concluded.state.value}{why}, and a "
-                "request is first sent only when every lower slot of its date is concluded"
+        now, why = _looked_up_or_sent(ledger, api, partner, lower, actor)
+        if now.state in NOT_SHOWN:
+            error = RefusedError if now.state is State.REFUSED else OutcomeUnknownError
+            raise error(
+                f"{external_id} waits: {now.external_id} is {now.state.value}{why}, and a request "
+                "is first sent only once the partner shows one under every lower id of its date"
             )
 
 
-def _conclude(
+def _looked_up_or_sent(
     ledger: Ledger, api: PartnerApi, partner: PartnerFile, slot: Slot, actor: Actor
 ) -> tuple[Slot, str]:
-    """Look up, or send, one slot that is not concluded; the slot then, and what went wrong."""
+    """A slot after looking it up, or sending it if it never was; and what went wrong."""
     if slot.state is State.UNKNOWN and not slot.never_sent:
         reader = PartnerReader(ledger, api, partner, actor)
         return look_up(ledger, reader, slot.external_id, actor), ""
