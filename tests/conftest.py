@@ -15,7 +15,30 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.embedded import EmbeddedServer
 from settlement.ledger.upgrade import upgrade_ledger
 
+SLOWEST_FIRST = (
+    "scheduler/test_real_scheduler.py",
+    "cli/test_run.py",
+    "airflow/test_evidence_rows.py",
+    "airflow/test_decisions.py",
+    "simulation/test_worlds_even.py",
+    "simulation/test_worlds_odd.py",
+    "clear_fuzz/test_clear_fuzz.py",
+    "compose/test_processes.py",
+    "cli/test_their_airflow.py",
+)
+"""A worker that began one of these last would keep all others waiting."""
 FAST_AND_UNSAFE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the files that take longest."""
+    places = {name: place for place, name in enumerate(SLOWEST_FIRST)}
+    here = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        return places.get(item.path.relative_to(here).as_posix(), len(places))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
