@@ -15,19 +15,17 @@ SENDING = (
         SUBMIT,
         """\
         attempt = begin_attempt(tx, partner, slot.external_id, actor)
-    path = f"{enterprise_path(partner)}/partners/settlements"
     outcome: Answer | TransportError
     try:
-        outcome = api.exchange("POST", path, body=attempt.request)
+        outcome = api.exchange("POST", settlements_path(partner), body=attempt.request)
     except TransportError as error:
         outcome = error
 """,
         """\
         attempt = begin_attempt(tx, partner, slot.external_id, actor)
-        path = f"{enterprise_path(partner)}/partners/settlements"
         outcome: Answer | TransportError
         try:
-            outcome = api.exchange("POST", path, body=attempt.request)
+            outcome = api.exchange("POST", settlements_path(partner), body=attempt.request)
         except TransportError as error:
             outcome = error
 """,

@@ -37,6 +37,7 @@ class StoredBody:
     snapshot_id: int | None
     nonce: str
     notes: str
+    cutoff_at: datetime | None
     digest: str
     origin: str
     payload: str | None

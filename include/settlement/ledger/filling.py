@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import Connection, Text, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -59,9 +59,11 @@ def carry_out(
     business_date: date,
     snapshot_id: int,
     actor: Actor,
+    cutoff_at: datetime | None = None,
 ) -> list[str]:
     """Carry out a plan under the lock of its date; the ids of the filled slots, in order.
 
+    :param cutoff_at: for the new bodies of a partner on version 2 of the API
     :raises OutcomeUnknownError: if a slot to fill was found at the partner meanwhile
     """
     unused = unused_identities(partner, business_date, _taken(tx, partner, business_date))
@@ -71,7 +73,7 @@ def carry_out(
             held = open_slot(tx, next(unused))
         else:
             held = require_slot(tx, each.external_id, lock=True)
-        _fill(tx, held, each, business_date, snapshot_id, actor, partner)
+        _fill(tx, held, each, business_date, snapshot_id, actor, partner, cutoff_at)
         filled.append(held.external_id)
     for external_id in plan.withdrawn:
         _withdraw(tx, require_slot(tx, external_id, lock=True), partner, business_date, actor)
@@ -91,6 +93,7 @@ def _fill(
     snapshot_id: int,
     actor: Actor,
     partner: str,
+    cutoff_at: datetime | None,
 ) -> None:
     if held.state not in FREE:
         raise OutcomeUnknownError(
@@ -114,6 +117,7 @@ def _fill(
         business_date=business_date,
         snapshot_id=snapshot_id,
         origin="built",
+        cutoff_at=cutoff_at,
     )
     tx.execute(_PREPARE, {"of_slot": held.external_id, "current_body": number})
     append_event(

@@ -138,7 +138,12 @@ def _check_request(
     if hashlib.sha256(request).hexdigest() != in_event:
         raise broken(f"{named} are not the ones that were signed")
     instruction = SettlementInstruction.from_lines(
-        each.external_id, each.lines, each.notes, each.nonce, decimals=audited.decimals
+        each.external_id,
+        each.lines,
+        each.notes,
+        each.nonce,
+        each.cutoff_at,
+        decimals=audited.decimals,
     )
     asked = from_json(instruction.signing_request_bytes())
     try:

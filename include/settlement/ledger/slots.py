@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
@@ -142,8 +142,12 @@ def add_body(
     business_date: date,
     snapshot_id: int | None,
     origin: str,
+    cutoff_at: datetime | None = None,
 ) -> None:
-    """Store a body and its lines under a slot; nonce and notes follow from externalId and lines."""
+    """Store a body and its lines under a slot; nonce and notes follow from externalId and lines.
+
+    :param cutoff_at: of the newest trade that it settles, where version 2 of the API asks for it
+    """
     nonce = nonce_of(external_id, lines)
     values = {
         "external_id": external_id,
@@ -151,6 +155,7 @@ def add_body(
         "snapshot_id": snapshot_id,
         "nonce": nonce,
         "notes": notes_of(business_date, nonce),
+        "cutoff_at": cutoff_at,
         "digest": digest(lines),
         "origin": origin,
     }

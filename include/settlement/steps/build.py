@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import Connection
 
 from settlement.difference import Plan, difference, plan, without_connections
-from settlement.errors import (
-    ConfigurationError,
-    DivergedSlotError,
-    SupersededError,
-    WarehouseDataError,
-)
+from settlement.errors import DivergedSlotError, SupersededError, WarehouseDataError
 from settlement.ledger.approvals import ask_for_approval
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import lock_generation
@@ -22,7 +17,7 @@ from settlement.ledger.filling import bodies_without_payload, carry_out
 from settlement.ledger.limits import require_within_limits
 from settlement.ledger.people import Hold, holds_in_force, require_binding, require_go
 from settlement.ledger.slots import load_slots
-from settlement.ledger.snapshots import load_positions, newest_snapshot
+from settlement.ledger.snapshots import Snapshot, load_positions, newest_snapshot
 from settlement.partner_answers import Connection as PartnerConnection
 from settlement.partner_api import PartnerApi
 from settlement.partner_file import PartnerFile
@@ -30,7 +25,7 @@ from settlement.partner_reads import PartnerReader
 from settlement.slot_state import OPEN, Slot, State
 from settlement.steps.listing import adopt_unknown_settlements
 from settlement.steps.payload import fetch_payload
-from settlement.values import Actor, PositionKey, Positions
+from settlement.values import Actor, PositionKey, Positions, Window
 
 SHOWN = 5
 
@@ -69,7 +64,6 @@ def build_requests(
     :raises PayloadMismatchError: if a signing payload is not what was asked for
     :raises PartnerAnswerError: for any other answer that is not the payload
     """
-    require_supported(partner)
     with ledger.transaction() as tx:
         require_binding(tx, partner, api.base_url, actor)
         require_go(tx, partner.name)
@@ -90,18 +84,6 @@ def build_requests(
     return built
 
 
-def require_supported(partner: PartnerFile) -> None:
-    """Refuse partner kinds that this version cannot settle yet, before anything is sent.
-
-    :raises ConfigurationError: for partners with disputes (version 2 of the API)
-    """
-    if partner.api_version != "v1":
-        raise ConfigurationError(
-            f'partner file {partner.name}: api_version = "{partner.api_version}" is not supported '
-            'yet, only partners without disputes ("v1") are: nothing is sent'
-        )
-
-
 def _fill(
     ledger: Ledger,
     partner: PartnerFile,
@@ -117,7 +99,7 @@ def _fill(
         slots = load_slots(tx, partner.name, business_date, lock=True)
         require_none_diverged(slots)
         holds = holds_in_force(tx, partner.name)
-        planned, snapshot_id = plan_for(tx, partner, business_date, slots, holds)
+        planned, snapshot = plan_for(tx, partner, business_date, slots, holds)
         require_within_limits(tx, partner, business_date, planned.fills)
         require_known_connections(partner, planned, connections)
         carry_out(
@@ -125,8 +107,9 @@ def _fill(
             planned,
             partner=partner.name,
             business_date=business_date,
-            snapshot_id=snapshot_id,
+            snapshot_id=snapshot.id,
             actor=actor,
+            cutoff_at=cutoff_of(partner, snapshot.window, snapshot.newest_executed_at),
         )
         approval = ask_for_approval(tx, partner, business_date, actor)
         filled = load_slots(tx, partner.name, business_date)
@@ -145,8 +128,8 @@ def plan_for(
     business_date: date,
     slots: Sequence[Slot],
     holds: Sequence[Hold],
-) -> tuple[Plan, int]:
-    """The plan for the newest snapshot of a date, and that snapshot's id."""
+) -> tuple[Plan, Snapshot]:
+    """The plan for the newest snapshot of a date, and that snapshot."""
     snapshot = newest_snapshot(tx, partner.name, business_date)
     if snapshot is None:
         raise SupersededError(
@@ -154,7 +137,16 @@ def plan_for(
             "compute_net_positions with its downstream tasks"
         )
     net = load_positions(tx, snapshot.id)
-    return plan_of(partner, net, slots, holds), snapshot.id
+    return plan_of(partner, net, slots, holds), snapshot
+
+
+def cutoff_of(partner: PartnerFile, window: Window, newest: datetime | None) -> datetime | None:
+    """`cutoffAt` of a request: the newest trade that it settles (partner API, section 7).
+
+    Where no trade is left and what was settled is taken back, the end of the window. Version 1 has
+    no such field.
+    """
+    return None if partner.api_version == "v1" else newest or window.end
 
 
 def plan_of(

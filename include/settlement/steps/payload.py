@@ -28,6 +28,7 @@ def instruction_of(partner: PartnerFile, body: StoredBody) -> SettlementInstruct
         body.lines,
         body.notes,
         body.nonce,
+        body.cutoff_at,
         decimals=partner.currencies if partner.amounts == "full_units" else None,
     )
 

@@ -19,7 +19,7 @@ from settlement.ledger.snapshots import newest_snapshot
 from settlement.partner_file import PartnerFile
 from settlement.settlement_request import SettlementInstruction, nonce_of, notes_of
 from settlement.slot_state import OPEN
-from settlement.steps.build import plan_of, require_none_diverged, require_supported
+from settlement.steps.build import cutoff_of, plan_of, require_none_diverged
 from settlement.steps.compute import lines_to_settle, require_trustworthy
 from settlement.values import PositionKey, Window, as_positions
 from settlement.warehouse import Warehouse
@@ -52,7 +52,6 @@ def preview_requests(
     :raises SettlementError: as the real run would, up to the build; limits refuse in the answer,
         beside the amounts that somebody has to look at
     """
-    require_supported(partner)
     BusinessCalendar(partner).require_due(business_date, ledger.now())
     with ledger.transaction() as tx:
         stored = load_date(tx, partner.name, business_date)
@@ -66,6 +65,7 @@ def preview_requests(
         ruling = require_trustworthy(ledger, reading, partner, frozen, previous, None)
         net = as_positions(lines_to_settle(reading, ruling))
         trade_count = reading.trade_count()
+        cutoff_at = cutoff_of(partner, window, reading.newest_executed_at())
     planned = plan_of(partner, net, slots, holds)
     unused = unused_identities(partner.name, business_date, {slot.external_id for slot in slots})
     requests: list[SettlementInstruction] = []
@@ -80,6 +80,7 @@ def preview_requests(
                 fill.lines,
                 notes_of(business_date, nonce),
                 nonce,
+                cutoff_at,
                 decimals=partner.currencies if partner.amounts == "full_units" else None,
             )
         )

@@ -13,7 +13,7 @@ from settlement.ledger.people import require_binding
 from settlement.ledger.slots import require_slot
 from settlement.partner_api import Answer, PartnerApi, TransportError
 from settlement.partner_file import PartnerFile
-from settlement.partner_reads import PartnerReader, enterprise_path
+from settlement.partner_reads import PartnerReader, settlements_path
 from settlement.reconciliation import look_up
 from settlement.slot_state import ABSENCES_TO_REFUSE, FREE, Slot, State
 from settlement.steps.outcome import raise_unless_done
@@ -122,10 +122,9 @@ def _send(
     """One exchange: the attempt row before, the evidence after, no transaction in between."""
     with ledger.transaction() as tx:
         attempt = begin_attempt(tx, partner, slot.external_id, actor)
-    path = f"{enterprise_path(partner)}/partners/settlements"
     outcome: Answer | TransportError
     try:
-        outcome = api.exchange("POST", path, body=attempt.request)
+        outcome = api.exchange("POST", settlements_path(partner), body=attempt.request)
     except TransportError as error:
         outcome = error
     with ledger.transaction() as tx:

@@ -1,0 +1,77 @@
+"""Starting and stopping the services of docker-compose.yaml as processes of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from support.compose_file import Service
+
+STOPPING_S = 15
+MUCH = 3000
+
+
+@dataclass
+class Processes:
+    """What runs: one process group for each service that was started."""
+
+    home: Path
+    services: Mapping[str, Service]
+    groups: dict[str, psutil.Popen] = field(default_factory=dict)
+
+    def start(self, *names: str) -> None:
+        """Start services, each with its command and nothing but its environment."""
+        for name in names:
+            service = self.services[name]
+            with self._log(name).open("ab") as output:
+                self.groups[name] = psutil.Popen(
+                    service.command,
+                    env=service.environment,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+
+    def wait_for_the_end(self, *names: str) -> None:
+        """Services that do something once; they must succeed."""
+        for name in names:
+            assert self.groups.pop(name).wait() == 0, self.said(name)
+
+    def run(self, name: str, command: Iterable[str]) -> str:
+        """Run a command in the environment of a service; what it prints."""
+        done = subprocess.run(
+            list(command),
+            env=self.services[name].environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command} in {name}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def processes(self, name: str) -> list[psutil.Process]:
+        """All processes of a service that is running."""
+        return [self.groups[name], *self.groups[name].children(recursive=True)]
+
+    def said(self, name: str) -> str:
+        """The last that a service has printed."""
+        return f"{name}: {self._log(name).read_text()[-MUCH:]}"
+
+    def stop(self) -> None:
+        """End every process group: politely, then for good."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for group in self.groups.values():
+                with suppress(ProcessLookupError):
+                    os.killpg(group.pid, number)
+            psutil.wait_procs(list(self.groups.values()), timeout=STOPPING_S)
+
+    def _log(self, name: str) -> Path:
+        return self.home / f"{name}.log"
