@@ -66,6 +66,23 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownTransfer:
+    """One movement as the partner shows it, in signed base units; positive: the client receives.
+
+    `source_connection_id`: the client on the other side, for a broker; else the partner itself.
+    `dispute_closure_id`: it adjusts an earlier settlement, after a dispute was closed.
+    """
+
+    id: str
+    connection_id: str
+    source_connection_id: str | None
+    currency: str
+    amount: int
+    status: str
+    dispute_closure_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """An answer, or its absence, to a submit or payload request for body `body`.
 
@@ -81,7 +98,13 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A look-up found a settlement under our externalId, with its transfers summed to positions."""
+    """A look-up found a settlement under our externalId.
+
+    `positions` sum its own transfers: those as instructed, disputed ones too.
+    `transfers_completed`: each of them has run, or is disputed. `transfers` are all that the
+    partner shows, adjustments from disputes of earlier settlements among them; kept for partners
+    with disputes.
+    """
 
     settlement_id: str
     status: str
@@ -89,6 +112,7 @@ class Shown:
     transfers_completed: bool
     reason: str | None = None
     notes: str | None = None
+    transfers: tuple[ShownTransfer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

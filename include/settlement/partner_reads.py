@@ -58,6 +58,11 @@ class PartnerReader:
         self._actor = actor
         self._path = enterprise_path(partner)
 
+    @property
+    def with_disputes(self) -> bool:
+        """Whether the partner's clients may dispute a settlement (version 2 of the API)."""
+        return self._partner.api_version == "v2"
+
     def settlements_created_since(self, since: datetime) -> list[Settlement]:
         """All settlements of the partner created at or after `since` (partner API, section 9.1)."""
         created = since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

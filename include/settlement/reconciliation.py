@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from settlement.evidence import Absent, Shown, one_line
+from settlement.evidence import Absent, Shown, ShownTransfer, one_line
 from settlement.ledger.database import Ledger
 from settlement.ledger.folding import apply_evidence
 from settlement.partner_answers import Connection, Settlement, Transfer
@@ -14,6 +14,7 @@ from settlement.slot_state import Slot
 from settlement.values import Actor, Line, PositionKey, as_positions
 
 UNKNOWN_ACCOUNT = "account:"
+DONE = frozenset({"completed"})
 
 
 def look_up(ledger: Ledger, reader: PartnerReader, external_id: str, actor: Actor) -> Slot:
@@ -37,16 +38,48 @@ def look_up(ledger: Ledger, reader: PartnerReader, external_id: str, actor: Acto
 def shown_by(
     reader: PartnerReader, settlement: Settlement, connections: Mapping[str, str]
 ) -> Shown:
-    """What the partner shows of a settlement, its transfers summed per connection and currency."""
+    """What the partner shows of a settlement, its transfers summed per connection and currency.
+
+    With disputes, a settlement ends though disputed transfers have not run, and carries adjustments
+    of earlier ones beside its own (partner API, section 7): those are no part of what we asked for.
+    """
     newest, transfers = reader.transfers_of(settlement)
+    own = [each for each in transfers if each.dispute_closure_id is None]
+    ended = DONE | {"disputed"} if reader.with_disputes else DONE
     return Shown(
         settlement_id=newest.id,
         status=newest.status,
-        positions=positions_of(transfers, connections),
-        transfers_completed=all(each.status == "completed" for each in transfers),
+        positions=positions_of(own, connections),
+        transfers_completed=all(each.status in ended for each in own),
         reason=one_line(newest.reason) if newest.reason else None,
         notes=newest.notes,
+        transfers=_as_shown(transfers, connections) if reader.with_disputes else (),
     )
+
+
+def _as_shown(
+    transfers: Iterable[Transfer], connections: Mapping[str, str]
+) -> tuple[ShownTransfer, ...]:
+    shown = (
+        ShownTransfer(
+            each.id,
+            _connection(connections, each.destination_network_account_id),
+            _connection(connections, each.source_network_account_id)
+            if each.source_network_account_id
+            else None,
+            each.currency,
+            each.quantity,
+            each.status,
+            each.dispute_closure_id,
+        )
+        for each in transfers
+    )
+    return tuple(sorted(shown, key=lambda each: each.id))
+
+
+def _connection(connections: Mapping[str, str], account: str) -> str:
+    """The connection of an account; one that belongs to none keeps a name that equals none."""
+    return connections.get(account, UNKNOWN_ACCOUNT + account)
 
 
 def connections_by_account(connections: Iterable[Connection]) -> dict[str, str]:
@@ -57,21 +90,13 @@ def connections_by_account(connections: Iterable[Connection]) -> dict[str, str]:
 def positions_of(
     transfers: Sequence[Transfer], connections: Mapping[str, str]
 ) -> dict[PositionKey, int]:
-    """Signed base units per connection and currency; positive: the connection receives.
-
-    An account that belongs to no connection is kept under its own name, so that it equals nothing
-    of ours.
-    """
-
-    def connection(account: str) -> str:
-        return connections.get(account, UNKNOWN_ACCOUNT + account)
-
+    """Signed base units per connection and currency; positive: the connection receives."""
     lines: list[Line] = []
     for each in transfers:
-        destination = connection(each.destination_network_account_id)
+        destination = _connection(connections, each.destination_network_account_id)
         lines.append(Line(destination, each.currency, each.quantity))
         if each.source_network_account_id is not None:
-            source = connection(each.source_network_account_id)
+            source = _connection(connections, each.source_network_account_id)
             lines.append(Line(source, each.currency, -each.quantity))
     return as_positions(lines)
 

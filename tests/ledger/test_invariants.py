@@ -167,6 +167,7 @@ def test_a_ledger_that_only_this_code_wrote_holds(world: World) -> None:
         "slots": 2,
         "bodies": 2,
         "questions": 0,
+        "transfers": 0,
     }
 
 

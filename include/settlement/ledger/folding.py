@@ -14,6 +14,7 @@ from settlement.ledger.database import NOW
 from settlement.ledger.divergence import Divergence, ask_about
 from settlement.ledger.schema import body, slot
 from settlement.ledger.slots import add_body, require_slot
+from settlement.ledger.transfers import digest_of_transfers, load_transfers, store_transfers
 from settlement.settlement_request import digest
 from settlement.slot_state import Slot, State, fold
 from settlement.values import Actor, as_lines
@@ -66,6 +67,7 @@ def apply_to(
         )
     if isinstance(evidence, Sent):
         _mark_sent(tx, external_id, evidence.body)
+    booked = _transfers_digest(tx, after, evidence) if isinstance(evidence, Shown) else {}
     append_event(
         tx,
         row.partner,
@@ -80,11 +82,25 @@ def apply_to(
         settlement_id=after.settlement_id,
         answer_digest=answer_digest,
         why=_why(evidence),
+        **booked,
     )
     if _has_diverged(before, after) and isinstance(evidence, Shown | Answered):
         divergence = Divergence.by(after, evidence)
         ask_about(tx, divergence, row.partner, row.business_date, actor)
     return after
+
+
+def _transfers_digest(tx: Connection, after: Slot, shown: Shown) -> dict[str, str]:
+    """Keep the transfers that came with a look-up, and what the event then says of them.
+
+    A look-up that was overtaken by the settlement's end says nothing new.
+    """
+    overtaken = after.state is State.COMPLETED and shown.status != State.COMPLETED
+    if not shown.transfers or overtaken:
+        return {}
+    store_transfers(tx, after.external_id, shown.transfers)
+    held = load_transfers(tx, after.external_id)
+    return {"transfers_digest": digest_of_transfers(held)}
 
 
 def _has_diverged(before: Slot, after: Slot) -> bool:
@@ -168,6 +184,7 @@ def take_as_booked(
         reason=reason,
     )
     _save(tx, after)
+    booked = _transfers_digest(tx, after, shown)
     append_event(
         tx,
         row.partner,
@@ -181,5 +198,6 @@ def take_as_booked(
         body_digest=digest(as_lines(shown.positions)),
         settlement_id=shown.settlement_id,
         why=reason,
+        **booked,
     )
     return require_slot(tx, external_id)

@@ -18,6 +18,7 @@ from settlement.ledger.question_invariants import check_questions
 from settlement.ledger.schema import binding, business_date, chain_head, snapshot
 from settlement.ledger.slot_invariants import Audited, broken, check_bodies, check_slots
 from settlement.ledger.snapshots import stream_positions
+from settlement.ledger.transfer_invariants import check_transfers
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +127,5 @@ CHECKS = (
     Check("slots", check_slots),
     Check("bodies", check_bodies),
     Check("questions", check_questions),
+    Check("transfers", check_transfers),
 )

@@ -32,6 +32,7 @@ CHANGES: dict[str, str] = {
     "first_sent_at, updated_at)",
     "snapshot": "",
     "stop_flag": "UPDATE, DELETE",
+    "transfer": "UPDATE (status, updated_at)",
 }
 """What a writer may do to each table besides reading and adding rows."""
 

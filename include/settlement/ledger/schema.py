@@ -227,6 +227,23 @@ line = Table(
     ForeignKeyConstraint(["external_id", "body"], ["body.external_id", "body.number"]),
 )
 
+transfer = Table(
+    "transfer",
+    metadata,
+    _text("id", primary_key=True),
+    _text("external_id"),
+    _text("connection_id"),
+    _text("source_connection_id", nullable=True),
+    _text("currency"),
+    Column("amount", BaseUnits, nullable=False),
+    _text("kind"),
+    _text("status"),
+    _text("dispute_closure_id", nullable=True),
+    _at("updated_at"),
+    ForeignKeyConstraint(["external_id"], ["slot.external_id"]),
+    Index("transfer_of_slot", "external_id"),
+)
+
 attempt = Table(
     "attempt",
     metadata,
