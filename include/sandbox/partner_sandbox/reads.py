@@ -12,7 +12,7 @@ from partner_sandbox.faults import FaultKind
 from partner_sandbox.messages import Refusal, Request, Response, json_response
 from partner_sandbox.parameters import Parameters, uuid_text
 from partner_sandbox.records import Settlement, bound
-from partner_sandbox.store import EARLIEST, LATEST, SettlementQuery
+from partner_sandbox.settlement_rows import EARLIEST, LATEST, SettlementQuery
 from partner_sandbox.views import (
     connection_view,
     partner_view,
