@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Annotated, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from settlement.errors import OutcomeUnknownError
-from settlement.partner_api import Answer, PartnerApi
+from settlement.partner_api import Answer, PartnerApi, TransportError
 from settlement.partner_file import PartnerFile
 from settlement.partner_reads import enterprise_path
 
@@ -26,6 +28,14 @@ class PartnerProfile(BaseModel):
     dispute_window_minutes: Annotated[
         int | None, Field(alias="clientDisputeWindowMinutes", ge=0)
     ] = None
+    top_up_window_minutes: Annotated[int | None, Field(alias="topUpWindowMinutes", ge=0)] = None
+
+
+class Windows(NamedTuple):
+    """How long clients may dispute a settlement, and then top up; none on version 1 of the API."""
+
+    dispute: timedelta = timedelta(0)
+    top_up: timedelta = timedelta(0)
 
 
 class _Partners(BaseModel):
@@ -46,6 +56,34 @@ def profiles_in(answer: Answer) -> list[PartnerProfile]:
     :raises OutcomeUnknownError: if the answer cannot be read
     """
     return _read(_Partners, answer).partners
+
+
+def profiles_of(partner: PartnerFile, profiles: Iterable[PartnerProfile]) -> list[PartnerProfile]:
+    """Those that can be the partner of the partner file: exactly one, unless something is wrong."""
+    return [each for each in profiles if each.enterprise_id in {None, partner.enterprise_id}]
+
+
+def windows_of(api: PartnerApi, partner: PartnerFile) -> Windows:
+    """The partner's windows for disputes and for topping up (partner API, section 7).
+
+    :raises OutcomeUnknownError: if the partner does not say, or gives no answer
+    """
+    if partner.api_version == "v1":
+        return Windows()
+    try:
+        answer = api.exchange("GET", f"{enterprise_path(partner)}/partners")
+    except TransportError as error:
+        raise OutcomeUnknownError(f"{partner.name}: no answer to GET partners ({error})") from error
+    ours = profiles_of(partner, profiles_in(answer))
+    if len(ours) != 1:
+        raise OutcomeUnknownError(
+            f"{partner.name}: GET partners shows {len(ours)} partners for enterprise "
+            f"{partner.enterprise_id}, so the dispute window is not known: it is asked again"
+        )
+    return Windows(
+        timedelta(minutes=ours[0].dispute_window_minutes or 0),
+        timedelta(minutes=ours[0].top_up_window_minutes or 0),
+    )
 
 
 def supported_currencies(api: PartnerApi, partner: PartnerFile, partner_id: str) -> set[str]:

@@ -12,7 +12,12 @@ from settlement.evidence import one_line
 from settlement.partner_answers import UnreadableAnswer, parse_error
 from settlement.partner_api import Answer, PartnerApi, TransportError
 from settlement.partner_file import PartnerFile
-from settlement.partner_profile import PartnerProfile, profiles_in, supported_currencies
+from settlement.partner_profile import (
+    PartnerProfile,
+    profiles_in,
+    profiles_of,
+    supported_currencies,
+)
 from settlement.partner_reads import PartnerReader, enterprise_path
 
 CLOCK_TOLERANCE = timedelta(seconds=30)
@@ -116,7 +121,7 @@ def _of_clock(answer: Answer, now: datetime) -> Iterator[Diagnosis]:
 def _of_profile(
     api: PartnerApi, partner: PartnerFile, profiles: list[PartnerProfile]
 ) -> Iterator[Diagnosis]:
-    ours = [each for each in profiles if each.enterprise_id in {None, partner.enterprise_id}]
+    ours = profiles_of(partner, profiles)
     if len(ours) != 1:
         yield wrong(
             "partner",

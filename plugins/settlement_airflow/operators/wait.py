@@ -16,16 +16,17 @@ from settlement.errors import NotSettledError, WarehouseNotLoadedError
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import body
 from settlement.ledger.slots import load_slots
+from settlement.partner_profile import windows_of
 from settlement.slot_state import State
+from settlement.steps.pending import Waiting, waiting_for
 from settlement.steps.reconcile import look_up_pending
 from settlement_airflow.connections import open_warehouse, opened_ledger
 from settlement_airflow.hooks.partner_api import PartnerApiHook
 from settlement_airflow.operators.base import SettlementOperator, Work
-from settlement_airflow.retry import FIRST_DELAY, LONGEST_DELAY
+from settlement_airflow.retry import FIRST_DELAY
 from settlement_airflow.run_date import STARTED_FOR_A_DATE
 
 WATERMARK_POLL = timedelta(minutes=1)
-LONGEST_PENDING = timedelta(hours=2)
 
 
 class WaitForTradesOperator(SettlementOperator):
@@ -78,30 +79,40 @@ class WaitForTradesOperator(SettlementOperator):
 class AwaitSettlementOperator(SettlementOperator):
     """Looks pending settlements up until none is left; in between no worker is occupied.
 
-    Each pause is as long as the settlement has been pending so far, at most ten minutes. Two hours
-    after it was sent the task gives up.
+    Where clients may dispute, that takes as long as the partner's windows; XCom `waits` says until
+    when, and why. Two hours after it should be over the task gives up.
     """
 
-    def step(self, work: Work, context: Context) -> None:  # noqa: ARG002
+    def step(self, work: Work, context: Context) -> None:
         """Look up once; pause if something is still pending."""
+        waiting, now = self._look_up(work)
+        if waiting is None:
+            return
+        if now >= waiting.gives_up:
+            raise NotSettledError(
+                f"{', '.join(waiting.external_ids)}: still pending at the partner, which should "
+                f"have been done by {waiting.until.isoformat()}: ask the partner, then clear this "
+                "task (runbook section pending)"
+            )
+        told = {"until": waiting.until.isoformat(), "why": waiting.why}
+        context["ti"].xcom_push(key="waits", value=told)
+        self.log.info("%s; looking again at %s", waiting.why, waiting.next_look.isoformat())
+        self.defer(trigger=DateTimeTrigger(moment=waiting.next_look), method_name="resume")
+
+    def _look_up(self, work: Work) -> tuple[Waiting | None, datetime]:
+        """What is still waited for, and the ledger's time."""
         partner = work.partner
         with opened_ledger(partner.ledger_conn_id) as ledger:
             if not _pending(ledger, work):
                 raise AirflowSkipException("nothing is pending")
             api = PartnerApiHook(partner.api_conn_id)
             pending = look_up_pending(ledger, api, partner, work.business_date, work.actor)
-            since, now = _sent_first(ledger, pending), ledger.now()
-        if not pending:
-            return
-        listed, waited = ", ".join(pending), now - (since or now)
-        if waited >= LONGEST_PENDING:
-            raise NotSettledError(
-                f"{listed}: still pending at the partner {waited} after it was sent: ask the "
-                "partner, then clear this task (runbook section pending)"
-            )
-        pause = min(max(waited, FIRST_DELAY), LONGEST_DELAY)
-        self.log.info("Still pending: %s; looking again in %s", listed, pause)
-        self.defer(trigger=DateTimeTrigger(moment=now + pause), method_name="resume")
+            now = ledger.now()
+            if not pending:
+                return None, now
+            sent_at = _sent_first(ledger, pending) or now
+            windows = windows_of(api, partner)
+            return waiting_for(pending, sent_at, windows, now, FIRST_DELAY), now
 
     def resume(self, context: Context, event: object = None) -> Any:  # noqa: ARG002
         """Look again."""
