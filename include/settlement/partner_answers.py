@@ -28,7 +28,7 @@ from settlement.amounts import parse_base_units, parse_full_units
 from settlement.strict_json import from_json
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-_Model = TypeVar("_Model", bound=BaseModel)
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
 class UnreadableAnswer(ValueError):  # noqa: N818 (a finding about an answer, not a failure)
@@ -69,11 +69,13 @@ TransferStatus = Literal[
 ]
 
 
-class _Answered(BaseModel):
+class AnswerModel(BaseModel):
+    """Base of the partner's objects: what we use is strict, everything else is let be."""
+
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore", validate_by_name=True)
 
 
-class Settlement(_Answered):
+class Settlement(AnswerModel):
     """What the partner shows of one settlement. It carries no amounts; its transfers do."""
 
     id: Uuid
@@ -85,7 +87,7 @@ class Settlement(_Answered):
     updated_at: Instant = Field(alias="updatedAt")
 
 
-class Transfer(_Answered):
+class Transfer(AnswerModel):
     """One movement of a settlement.
 
     `quantity` is in base units; positive: from source to destination.
@@ -114,7 +116,7 @@ class Transfer(_Answered):
         return parse_full_units(value, decimals[currency])
 
 
-class Connection(_Answered):
+class Connection(AnswerModel):
     """A client's connection; `network_account_id` is what transfers name."""
 
     id: Uuid
@@ -135,7 +137,7 @@ def parse_settlement(body: bytes) -> Settlement:
 
     :raises UnreadableAnswer: if it holds none, or not a whole one
     """
-    return _model(Settlement, _member(_object(body), "settlement"), "settlement")
+    return _model(Settlement, _member(object_in(body), "settlement"), "settlement")
 
 
 def parse_settlements(body: bytes) -> tuple[Settlement, ...]:
@@ -143,7 +145,7 @@ def parse_settlements(body: bytes) -> tuple[Settlement, ...]:
 
     :raises UnreadableAnswer: if one of them cannot be read
     """
-    return _models(Settlement, _object(body), "settlements")
+    return models_in(Settlement, object_in(body), "settlements")
 
 
 def parse_settlement_detail(
@@ -154,10 +156,10 @@ def parse_settlement_detail(
     :param decimals: of each currency, for a partner configured for full units
     :raises UnreadableAnswer: if the settlement or a transfer cannot be read
     """
-    answer = _object(body)
+    answer = object_in(body)
     return SettlementDetail(
         _model(Settlement, _member(answer, "settlement"), "settlement"),
-        _models(Transfer, answer, "settlementTransfers", decimals),
+        models_in(Transfer, answer, "settlementTransfers", decimals),
     )
 
 
@@ -166,7 +168,7 @@ def parse_connections(body: bytes) -> tuple[Connection, ...]:
 
     :raises UnreadableAnswer: if one of them cannot be read
     """
-    return _models(Connection, _object(body), "connections")
+    return models_in(Connection, object_in(body), "connections")
 
 
 def parse_signing_payload(body: bytes) -> str:
@@ -174,7 +176,7 @@ def parse_signing_payload(body: bytes) -> str:
 
     :raises UnreadableAnswer: if there is none
     """
-    return _text(_object(body), "payload")
+    return _text(object_in(body), "payload")
 
 
 def parse_error(body: bytes) -> str:
@@ -182,10 +184,14 @@ def parse_error(body: bytes) -> str:
 
     :raises UnreadableAnswer: if the body is not an error object
     """
-    return _text(_object(body), "error")
+    return _text(object_in(body), "error")
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def object_in(body: bytes) -> dict[str, Any]:
+    """The JSON object of an answer.
+
+    :raises UnreadableAnswer: if it is none
+    """
     try:
         answer = from_json(body)
     except ValueError as error:
@@ -208,12 +214,16 @@ def _text(answer: dict[str, Any], name: str) -> str:
     return text
 
 
-def _models(
-    model: type[_Model],
+def models_in(
+    model: type[AnyModel],
     answer: dict[str, Any],
     name: str,
     decimals: Mapping[str, int] | None = None,
-) -> tuple[_Model, ...]:
+) -> tuple[AnyModel, ...]:
+    """The objects of a list in an answer.
+
+    :raises UnreadableAnswer: if there is no such list, or one of them cannot be read
+    """
     items = _member(answer, name)
     if not isinstance(items, list):
         raise UnreadableAnswer(f"{name!r} of the answer is not a list")
@@ -223,8 +233,8 @@ def _models(
 
 
 def _model(
-    model: type[_Model], value: Any, where: str, decimals: Mapping[str, int] | None = None
-) -> _Model:
+    model: type[AnyModel], value: Any, where: str, decimals: Mapping[str, int] | None = None
+) -> AnyModel:
     try:
         return model.model_validate(value, context={"decimals": decimals})
     except ValidationError as error:

@@ -23,11 +23,12 @@ from settlement.partner_answers import (
     parse_settlements,
 )
 from settlement.partner_api import Answer, PartnerApi, TransportError
+from settlement.partner_disputes import Dispute, parse_disputes
 from settlement.partner_file import PartnerFile
 from settlement.values import Actor
 
 PAGE_SIZE = 100
-Item = TypeVar("Item", Settlement, Transfer, Connection)
+Item = TypeVar("Item", Settlement, Transfer, Connection, Dispute)
 Query = Sequence[tuple[str, str]]
 
 
@@ -110,6 +111,11 @@ class PartnerReader:
         """All connections of the partner, active or not (partner API, section 9.4)."""
         path = f"{self._path}/partners/connections"
         return self._all_pages("connections", path, [], parse_connections)
+
+    def disputes(self) -> list[Dispute]:
+        """All disputes of the partner's clients, retracted ones too (partner API, section 9.5)."""
+        path = f"{self._path}/partners/settlement/disputes"
+        return self._all_pages("disputes", path, [("showRetracted", "true")], parse_disputes)
 
     def _decimals(self) -> dict[str, int] | None:
         return self._partner.currencies if self._partner.amounts == "full_units" else None

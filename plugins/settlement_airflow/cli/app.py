@@ -11,6 +11,7 @@ from settlement.errors import ConfigurationError, SettlementError
 from settlement_airflow.cli import (
     bind,
     decide,
+    disputes,
     doctor,
     explain,
     hold,
@@ -76,6 +77,7 @@ for panel, module in (
     ("Settle a date", preview),
     ("See what happened", show),
     ("See what happened", explain),
+    ("See what happened", disputes),
     ("See what happened", verify),
     ("See what happened", watch),
     ("Decide", decide),

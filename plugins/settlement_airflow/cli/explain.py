@@ -97,7 +97,7 @@ def _print(file: PartnerFile, explanation: Explanation, traced: Trace | None) ->
         console.print(amounts_table(title, current.lines, file.currencies))
     console.print(_attempts_table(explanation))
     if traced is not None:
-        console.print(_trades_table(traced, file.currencies))
+        console.print(trades_table(traced, file.currencies))
         console.print(Text("query", "bold"))
         console.print(Text(traced.snapshot.query_text))
 
@@ -148,7 +148,8 @@ def _short(answer: str) -> str:
     return answer if len(answer) <= SHOWN_ANSWER else f"{answer[:SHOWN_ANSWER]}… (--json: all)"
 
 
-def _trades_table(traced: Trace, decimals: Mapping[str, int]) -> Table:
+def trades_table(traced: Trace, decimals: Mapping[str, int]) -> Table:
+    """The trades behind a net position, for people."""
     key = traced.key
     position = shown(traced.amount, key.currency, decimals)
     table = Table(

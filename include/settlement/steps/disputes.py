@@ -1,0 +1,72 @@
+"""Disputes, each beside what we instructed for that client."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import select
+
+from settlement.ledger.database import Ledger
+from settlement.ledger.schema import slot
+from settlement.ledger.slots import load_slots
+from settlement.partner_disputes import Dispute
+from settlement.partner_reads import PartnerReader
+from settlement.slot_state import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class DisputedRequest:
+    """A dispute and the request that it is about; `ours`: currency to base units, as instructed.
+
+    A settlement that the ledger does not hold has neither externalId nor business date.
+    """
+
+    dispute: Dispute
+    external_id: str | None
+    business_date: date | None
+    ours: dict[str, int]
+
+
+def disputed_requests(
+    ledger: Ledger, reader: PartnerReader, partner: str, business_date: date | None = None
+) -> list[DisputedRequest]:
+    """All disputes, or those about one business date, oldest first.
+
+    :raises OutcomeUnknownError, CredentialsError: if the partner does not show them
+    """
+    disputes = sorted(reader.disputes(), key=lambda each: (each.created_at, each.id))
+    holders = _holders(ledger, partner, [each.settlement_id for each in disputes])
+    found = [_beside_ours(each, holders.get(each.settlement_id)) for each in disputes]
+    return [each for each in found if business_date in {None, each.business_date}]
+
+
+def _holders(
+    ledger: Ledger, partner: str, settlement_ids: Sequence[str]
+) -> dict[str, tuple[Slot, date]]:
+    """Slots by the settlement that the partner holds under them."""
+    query = select(slot.c.business_date).where(
+        slot.c.partner == partner, slot.c.settlement_id.in_(settlement_ids)
+    )
+    with ledger.transaction() as tx:
+        days = sorted(set(tx.execute(query).scalars()))
+        return {
+            each.settlement_id: (each, day)
+            for day in days
+            for each in load_slots(tx, partner, day)
+            if each.settlement_id is not None
+        }
+
+
+def _beside_ours(dispute: Dispute, holder: tuple[Slot, date] | None) -> DisputedRequest:
+    if holder is None:
+        return DisputedRequest(dispute, None, None, {})
+    held, day = holder
+    positions = held.current.positions if held.current else {}
+    ours = {
+        key.currency: amount
+        for key, amount in sorted(positions.items())
+        if key.connection_id == dispute.connection_id
+    }
+    return DisputedRequest(dispute, held.external_id, day, ours)
