@@ -21,6 +21,7 @@
     ├── StoppedError                  the partner's stop flag is up
     ├── HeldConnectionError           a request contains a connection that is on hold
     ├── LimitExceededError            more would move than the partner file's limits allow
+    ├── ShortOfFundsError             somebody cannot give what the requests would take
     ├── ApprovalMissingError          a person must approve before anything is signed
     ├── DecisionError                 an answer does not fit the question any more, or the person
     ├── SupersededError               a newer run has taken this date (retryable)
@@ -178,6 +179,12 @@ class LimitExceededError(SettlementError):
     """More would move, for a date or within a day, than the partner file's limits allow."""
 
     runbook = "limit-exceeded"
+
+
+class ShortOfFundsError(SettlementError):
+    """An account holds less than the requests would take, and the partner file refuses that."""
+
+    runbook = "short-of-funds"
 
 
 class ApprovalMissingError(SettlementError):

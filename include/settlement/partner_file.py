@@ -45,6 +45,7 @@ _EXAMPLES: Mapping[str, str] = {
     "allow_empty_days": "allow_empty_days = false",
     "null_is_house": "null_is_house = false",
     "foreign_settlements": 'foreign_settlements = "stop"',
+    "funding": 'funding = "warn"',
     "look_up_first_after": 'look_up_first_after = "24h"',
     "late_trades": 'late_trades = "report"',
     "settled_within": 'settled_within = "6h"',
@@ -98,6 +99,7 @@ class PartnerFile(BaseModel):
     allow_empty_days: bool = False
     null_is_house: bool = False
     foreign_settlements: Literal["stop", "ignore"] = "stop"
+    funding: Literal["warn", "refuse"] = "warn"
     look_up_first_after: Duration = timedelta(hours=24)
     late_trades: Literal["report", "settle"] = "report"
     settled_within: Duration = timedelta(hours=6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TypeVar
@@ -23,12 +23,13 @@ from settlement.partner_answers import (
     parse_settlements,
 )
 from settlement.partner_api import Answer, PartnerApi, TransportError
+from settlement.partner_balances import AccountBalance, Balances, parse_balances
 from settlement.partner_disputes import Dispute, parse_disputes
 from settlement.partner_file import PartnerFile
 from settlement.values import Actor
 
 PAGE_SIZE = 100
-Item = TypeVar("Item", Settlement, Transfer, Connection, Dispute)
+Item = TypeVar("Item", Settlement, Transfer, Connection, Dispute, AccountBalance)
 Query = Sequence[tuple[str, str]]
 
 
@@ -111,6 +112,18 @@ class PartnerReader:
         """All connections of the partner, active or not (partner API, section 9.4)."""
         path = f"{self._path}/partners/connections"
         return self._all_pages("connections", path, [], parse_connections)
+
+    def balances(self) -> Balances:
+        """What may be moved now: every connection's allocation, and the partner's own account."""
+        own: list[Mapping[str, int] | None] = []
+
+        def parse(body: bytes) -> tuple[AccountBalance, ...]:
+            accounts, shown = parse_balances(body, self._decimals())
+            own.append(shown)
+            return accounts
+
+        accounts = self._all_pages("balances", f"{self._path}/partners/balances", [], parse)
+        return Balances({each.id: each.available for each in accounts}, own[0])
 
     def disputes(self) -> list[Dispute]:
         """All disputes of the partner's clients, retracted ones too (partner API, section 9.5)."""

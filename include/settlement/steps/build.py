@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from sqlalchemy import Connection
@@ -23,9 +23,10 @@ from settlement.partner_api import PartnerApi
 from settlement.partner_file import PartnerFile
 from settlement.partner_reads import PartnerReader
 from settlement.slot_state import OPEN, Slot, State
+from settlement.steps.funding import Shortfall, look_before_signing
 from settlement.steps.listing import adopt_unknown_settlements
 from settlement.steps.payload import fetch_payload
-from settlement.values import Actor, PositionKey, Positions, Window
+from settlement.values import Actor, Line, PositionKey, Positions, Window, as_lines
 
 SHOWN = 5
 
@@ -36,6 +37,7 @@ class Built:
 
     `superseded`: a newer run has taken the date; this one built nothing.
     `waiting` amounts could not be placed yet: an older request for them is not concluded.
+    `shortfalls`: accounts that hold less than these requests take from them.
     `approval` is the digest of the question that must be approved before anything is signed.
     """
 
@@ -44,6 +46,7 @@ class Built:
     held: list[Hold] = field(default_factory=list)
     waiting: dict[PositionKey, int] = field(default_factory=dict)
     approval: str | None = None
+    shortfalls: list[Shortfall] = field(default_factory=list)
 
 
 def build_requests(
@@ -61,6 +64,7 @@ def build_requests(
     :raises ForeignSettlementError: if the partner shows what nobody has placed
     :raises DivergedSlotError: if a slot of the date waits for a person's decision
     :raises LimitExceededError: if more would move than the partner file allows
+    :raises ShortOfFundsError: if an account cannot give that much, and the partner file refuses it
     :raises PayloadMismatchError: if a signing payload is not what was asked for
     :raises PartnerAnswerError: for any other answer that is not the payload
     """
@@ -74,14 +78,15 @@ def build_requests(
     adopt_unknown_settlements(ledger, reader, partner, snapshot.window.start, actor)
     connections = reader.connections()
     try:
-        built = _fill(ledger, partner, business_date, generation, connections, actor)
+        built, never_sent = _fill(ledger, partner, business_date, generation, connections, actor)
     except SupersededError:
         return Built([], superseded=True)
     with ledger.transaction() as tx:
         missing = bodies_without_payload(tx, built.external_ids)
+    short = look_before_signing(reader, partner, never_sent) if never_sent else []
     for external_id in missing:
         fetch_payload(ledger, api, partner, external_id, actor)
-    return built
+    return replace(built, shortfalls=short)
 
 
 def _fill(
@@ -91,8 +96,11 @@ def _fill(
     generation: int,
     connections: Sequence[PartnerConnection],
     actor: Actor,
-) -> Built:
-    """Fill all slots, or do nothing: one transaction under the lock of the date's row."""
+) -> tuple[Built, list[tuple[Line, ...]]]:
+    """Fill all slots, or do nothing: one transaction under the lock of the date's row.
+
+    Also returns the lines of each request that was never sent.
+    """
     with ledger.transaction() as tx:
         lock_generation(tx, partner.name, business_date, generation)
         require_go(tx, partner.name)
@@ -114,12 +122,14 @@ def _fill(
         approval = ask_for_approval(tx, partner, business_date, actor)
         filled = load_slots(tx, partner.name, business_date)
     waiting_for_us = [s.external_id for s in filled if s.state in OPEN | {State.PREPARED}]
-    return Built(
+    never_sent = [as_lines(s.current.positions) for s in filled if s.current and s.never_sent]
+    built = Built(
         waiting_for_us,
         held=holds,
         waiting=planned.waiting,
         approval=approval.digest if approval else None,
     )
+    return built, never_sent
 
 
 def plan_for(

@@ -19,10 +19,11 @@ DISPUTES_HINT = (
 )
 
 
-def raise_unless_done(slot: Slot, evidence: Answered | None) -> None:
+def raise_unless_done(slot: Slot, evidence: Answered | None, missing: str = "") -> None:
     """Return where the submit task has done its part: completed, pending, 409, or nothing to send.
 
     :param evidence: of the answer, or None if nothing was sent
+    :param missing: who must fund what, if it failed and that is known
     :raises PartnerAnswerError: retryable or terminal, by the state of the slot
     :raises DivergedSlotError: if a person has to decide
     """
@@ -33,7 +34,8 @@ def raise_unless_done(slot: Slot, evidence: Answered | None) -> None:
         case State.FAILED:
             raise SettlementFailedError(
                 f"{slot.external_id}: the partner shows the settlement failed ({said}). Fund the "
-                "account that it names, then clear this task: the same bytes complete it"
+                f"account that it names{f' ({missing})' if missing else ''}, then clear this task: "
+                "the same bytes complete it"
             )
         case State.REJECTED:
             raise RejectedError(

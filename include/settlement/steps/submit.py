@@ -16,10 +16,11 @@ from settlement.partner_file import PartnerFile
 from settlement.partner_reads import PartnerReader, settlements_path
 from settlement.reconciliation import look_up
 from settlement.slot_state import ABSENCES_TO_REFUSE, FREE, Slot, State
+from settlement.steps.funding import what_is_missing
 from settlement.steps.outcome import raise_unless_done
 from settlement.steps.payload import digest_of
 from settlement.steps.sending import SENDABLE, begin_attempt, older_than_age_lock, slots_before
-from settlement.values import Actor
+from settlement.values import Actor, as_lines
 
 NOT_SHOWN = FREE | {State.UNKNOWN}
 CONCLUDED_BY_LOOK_UP = {
@@ -63,7 +64,7 @@ def submit_request(
             _require_slots_before(ledger, api, partner, external_id, actor)
         slot, evidence = _send(ledger, api, partner, slot, actor)
         slot = _looked_up(ledger, reader, slot, evidence, actor)
-        raise_unless_done(slot, evidence)
+        raise_unless_done(slot, evidence, _missing(reader, partner, slot))
     else:
         raise_unless_done(slot, None)
     return Submitted(external_id, slot.state, conflict=slot.in_conflict)
@@ -73,6 +74,12 @@ def _may_be_sent(slot: Slot) -> bool:
     """A 409 is reconciled before anything is sent again; if that finds nothing, it may be."""
     reconciled = not slot.in_conflict or slot.absences > 0
     return slot.state in SENDABLE and reconciled
+
+
+def _missing(reader: PartnerReader, partner: PartnerFile, slot: Slot) -> str:
+    if slot.state is not State.FAILED or slot.current is None:
+        return ""
+    return what_is_missing(reader, partner, as_lines(slot.current.positions))
 
 
 def _require_slots_before(

@@ -71,6 +71,8 @@ class BuildRequestsOperator(GatedOperator):
             self.log.warning("A newer run has taken %s: nothing is built here", work.business_date)
         for hold in built.held:
             self.log.warning("On hold: %s (%s, %s)", hold.connection_id, hold.who, hold.reason)
+        for shortfall in built.shortfalls:
+            self.log.warning("Short of funds: %s", shortfall.text(partner.currencies))
         for key, amount in built.waiting.items():
             self.log.warning(
                 "%s %s %d waits for an older request", key.connection_id, key.currency, amount
@@ -80,6 +82,7 @@ class BuildRequestsOperator(GatedOperator):
             "superseded": built.superseded,
             "held": [hold.connection_id for hold in built.held],
             "waiting": len(built.waiting),
+            "shortfalls": [each.text(partner.currencies) for each in built.shortfalls],
         }
 
 

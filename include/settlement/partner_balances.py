@@ -1,0 +1,88 @@
+"""What clients have allocated and the partner's own account holds (partner API, section 9.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pydantic import Field
+
+from settlement.amounts import parse_base_units, parse_full_units
+from settlement.partner_answers import (
+    AnswerModel,
+    NonEmpty,
+    UnreadableAnswer,
+    Uuid,
+    models_in,
+    object_in,
+)
+
+
+class AccountBalance(NamedTuple):
+    """What is available in one account, in base units per currency; `id` is the connection's."""
+
+    id: str
+    available: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Balances:
+    """Base units per currency: of each connection, and of the partner's own account if shown."""
+
+    connections: Mapping[str, Mapping[str, int]]
+    own: Mapping[str, int] | None
+
+
+class _Amount(AnswerModel):
+    available: NonEmpty
+
+
+class _Account(AnswerModel):
+    connection_id: Uuid
+    balances: dict[NonEmpty, _Amount]
+
+
+class _Own(AnswerModel):
+    balances: dict[NonEmpty, _Amount] | None = Field(default=None)
+
+
+def parse_balances(
+    body: bytes, decimals: Mapping[str, int] | None
+) -> tuple[tuple[AccountBalance, ...], Mapping[str, int] | None]:
+    """Read one page: connections' balances, and the partner's own where they are shown.
+
+    :param decimals: of each currency, for a partner configured for full units
+    :raises UnreadableAnswer: if something cannot be read
+    """
+    answer = object_in(body)
+    found = answer.get("networkBalances")
+    if not isinstance(found, dict):
+        raise UnreadableAnswer("'networkBalances' of the answer is not an object")
+    rows = [
+        {"connection_id": connection, "balances": held.get("balances")}
+        for connection, held in found.items()
+        if isinstance(held, dict)
+    ]
+    accounts = models_in(_Account, {"networkBalances": rows}, "networkBalances")
+    own = models_in(_Own, {"balances": [{"balances": answer.get("balances")}]}, "balances")[0]
+    return (
+        tuple(
+            AccountBalance(each.connection_id, _read(each.balances, decimals)) for each in accounts
+        ),
+        None if own.balances is None else _read(own.balances, decimals),
+    )
+
+
+def _read(balances: Mapping[str, _Amount], decimals: Mapping[str, int] | None) -> dict[str, int]:
+    """Amounts in base units; a currency whose decimals are not known is none that we settle."""
+    try:
+        if decimals is None:
+            return {name: parse_base_units(each.available) for name, each in balances.items()}
+        return {
+            name: parse_full_units(each.available, decimals[name])
+            for name, each in balances.items()
+            if name in decimals
+        }
+    except ValueError as error:
+        raise UnreadableAnswer(f"balances: {error}") from None
