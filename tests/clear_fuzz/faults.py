@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from partner_sandbox.booking import Accounts
+from partner_sandbox.accounts import Accounts
 from partner_sandbox.core import Sandbox
 from partner_sandbox.demo_world import DEMO_CURRENCIES, demo_connections
 from partner_sandbox.faults import FaultKind, RandomFaults

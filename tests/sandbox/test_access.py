@@ -12,6 +12,7 @@ READS = [
     "partners/connections",
     "partners/connections/00000000-0000-4000-8000-000000000000",
     "partners/balances",
+    "partners/settlement/disputes",
     "partners",
     "supportedCurrencies",
 ]
@@ -75,13 +76,14 @@ def test_partner_with_disputes_still_reads_and_gets_payloads(rehearse):
 @pytest.mark.parametrize(
     ("method", "path", "prefix", "expected"),
     [
-        ("POST", "partners/settlements", "/api/network/v2/enterprises/demo-enterprise/", 404),
+        ("GET", "partners/balances", "/api/network/v2/enterprises/demo-enterprise/", 404),
+        ("GET", "partners/settlements", "/api/network/v2/enterprises/demo-enterprise/", 405),
         ("GET", "partners/nothing", "/api/network/v1/enterprises/demo-enterprise/", 404),
         ("DELETE", "partners/settlements", "/api/network/v1/enterprises/demo-enterprise/", 405),
         ("GET", "", "/", 404),
     ],
 )
 def test_other_routes_do_not_exist(rehearsal, method, path, prefix, expected):
-    """Unknown paths are 404, other methods 405, and version 2 is not built yet."""
+    """Unknown paths are 404, other methods 405; version 2 has one route only."""
     status, answer = rehearsal.call(method, path, prefix=prefix)
     assert (status, list(answer)) == (expected, ["error"])

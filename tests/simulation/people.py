@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from partner_sandbox.booking import Accounts
+from partner_sandbox.accounts import Accounts
 from settlement.ledger.people import (
     held_connections,
     lift_hold,

@@ -2,66 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from partner_sandbox.accounts import Accounts
 from partner_sandbox.records import Booking, Settlement, SettlementStatus, Transfer, stamp
 from partner_sandbox.store import Store
 from partner_sandbox.world import Partner
 
 
-class Accounts:
-    """Balances of one partner's own account and of what its clients allocated."""
-
-    def __init__(self, store: Store, partner: Partner) -> None:
-        self._store = store
-        self._partner = partner
-
-    @property
-    def own(self) -> str:
-        """Name of the partner's own account."""
-        return self._partner.id
-
-    def available(self, account: str, currency: str) -> int:
-        """Balance in base units of a connection's allocation or the partner's own account."""
-        stored = self._store.balance(account, currency)
-        return self._partner.initial_balance(account, currency) if stored is None else stored
-
-    def add(self, account: str, currency: str, amount: int) -> int:
-        """Add to a balance, or take from it; returns the new balance."""
-        available = self.available(account, currency) + amount
-        self._store.set_balance(account, currency, available)
-        return available
-
-    def shortage(self, transfers: Sequence[Transfer]) -> str | None:
-        """Why the transfers cannot all run, or None if they can."""
-        for (account, currency), change in sorted(self._changes(transfers).items()):
-            missing = -(self.available(account, currency) + change)
-            if change < 0 and missing > 0:
-                owner = "the partner's account" if account == self.own else f"connection {account}"
-                return f"insufficient balance: {owner} lacks {missing} base units of {currency}"
-        return None
-
-    def move(self, transfers: Sequence[Transfer]) -> None:
-        """Apply the transfers to the balances."""
-        for (account, currency), change in self._changes(transfers).items():
-            self.add(account, currency, change)
-
-    def _changes(self, transfers: Sequence[Transfer]) -> dict[tuple[str, str], int]:
-        changes: defaultdict[tuple[str, str], int] = defaultdict(int)
-        for transfer in transfers:
-            changes[transfer.source or self.own, transfer.currency] -= transfer.quantity
-            changes[transfer.destination, transfer.currency] += transfer.quantity
-        return changes
-
-
 def complete(store: Store, partner: Partner, settlement: Settlement, now: datetime) -> Settlement:
-    """Book a settlement if every transfer can run, else leave it failed with a reason."""
-    transfers = store.transfers_of(settlement.id)
-    accounts = Accounts(store, partner)
-    reason = accounts.shortage(transfers)
+    """Book a settlement if every transfer can run, else leave it failed with a reason.
+
+    Disputed transfers do not run and do not count.
+    """
+    reason = Accounts(store, partner).shortage(running_transfers(store, settlement))
     if reason is not None:
         return set_status(store, settlement, "failed", now, reason)
     return book(store, partner, settlement, now)
@@ -69,7 +24,7 @@ def complete(store: Store, partner: Partner, settlement: Settlement, now: dateti
 
 def book(store: Store, partner: Partner, settlement: Settlement, now: datetime) -> Settlement:
     """Book a settlement whether or not the balances allow it."""
-    transfers = store.transfers_of(settlement.id)
+    transfers = running_transfers(store, settlement)
     Accounts(store, partner).move(transfers)
     store.add_bookings(
         Booking(
@@ -79,6 +34,7 @@ def book(store: Store, partner: Partner, settlement: Settlement, now: datetime) 
             amount,
             settlement.id,
             now,
+            transfer.kind,
         )
         for transfer in transfers
         for connection_id, amount in (
@@ -90,6 +46,11 @@ def book(store: Store, partner: Partner, settlement: Settlement, now: datetime) 
     return set_status(store, settlement, "completed", now)
 
 
+def running_transfers(store: Store, settlement: Settlement) -> list[Transfer]:
+    """Transfers of a settlement that run with it: those that nobody disputes."""
+    return [each for each in store.transfers_of(settlement.id) if each.status != "disputed"]
+
+
 def set_status(
     store: Store,
     settlement: Settlement,
@@ -97,7 +58,7 @@ def set_status(
     now: datetime,
     reason: str | None = None,
 ) -> Settlement:
-    """Give a settlement and its transfers a status."""
+    """Give a settlement and its transfers a status; disputed transfers stay disputed."""
     at = stamp(now)
     changed = replace(
         settlement,

@@ -1,4 +1,4 @@
-"""The control routes under /_control: faults, funds, foreign settlements and what was booked.
+"""The control routes under /_control: faults, funds, disputes, settings and what was booked.
 
 They are for whoever rehearses, need no token and are no part of the partner API.
 """
@@ -11,6 +11,7 @@ from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from partner_sandbox.amounts import BaseUnits
+from partner_sandbox.control_disputes import add_dispute_routes
 from partner_sandbox.core import Sandbox
 from partner_sandbox.faults import FaultRule, RandomFaults
 from partner_sandbox.records import shown, stamp
@@ -59,6 +60,7 @@ def control_routes(sandbox: Sandbox) -> APIRouter:
     router = APIRouter(prefix="/_control")
     _add_fault_routes(router, sandbox)
     _add_money_routes(router, sandbox)
+    add_dispute_routes(router, sandbox)
     _add_setting_routes(router, sandbox)
     return router
 
@@ -105,6 +107,7 @@ def _add_money_routes(router: APIRouter, sandbox: Sandbox) -> None:
                     "amount": str(booking.amount),
                     "settlement_id": booking.settlement_id,
                     "at": shown(stamp(booking.at)),
+                    "kind": booking.kind,
                 }
                 for booking in sandbox.bookings()
             ]

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 
-from partner_sandbox import reads, spoiling, submit
+from partner_sandbox import dispute_reads, reads, signed_request, spoiling, staging, submit
 from partner_sandbox.access import admit
-from partner_sandbox.booking import Accounts
 from partner_sandbox.exchange import Exchange
 from partner_sandbox.faults import Fault, FaultKind, FaultPlan, Route
 from partner_sandbox.messages import ConnectionDropped, Refusal, Request, Response
-from partner_sandbox.records import Booking, Settlement
-from partner_sandbox.routing import target_of
+from partner_sandbox.operations import Operations
+from partner_sandbox.routing import external_ids, target_of
 from partner_sandbox.settings import Settings
-from partner_sandbox.settlement_body import AskedTransfer, properties_of
 from partner_sandbox.store import Store
-from partner_sandbox.world import Partner, World
+from partner_sandbox.world import World
 
+_SUBMIT = {1: submit.submit, 2: staging.stage}
 _HANDLERS: dict[Route, Callable[[Exchange, Request], Response]] = {
-    Route.PAYLOAD: submit.issue_payload,
-    Route.SUBMIT: submit.submit,
+    Route.PAYLOAD: signed_request.issue_payload,
+    Route.SUBMIT: lambda exchange, request: _SUBMIT[exchange.version](exchange, request),
     Route.LIST: reads.list_settlements,
     Route.GET: reads.get_settlement,
+    Route.DISPUTES: dispute_reads.list_disputes,
     Route.CONNECTIONS: reads.list_connections,
     Route.CONNECTION: reads.get_connection,
     Route.BALANCES: reads.list_balances,
@@ -33,7 +31,7 @@ _HANDLERS: dict[Route, Callable[[Exchange, Request], Response]] = {
 }
 
 
-class Sandbox:
+class Sandbox(Operations):
     """A stand-in for the partner API: no sockets, no clock of its own, nothing random.
 
     `clock` returns aware datetimes. `settings`, `world` and `faults` may be changed between
@@ -47,12 +45,8 @@ class Sandbox:
         settings: Settings,
         world: World,
     ) -> None:
-        self.settings = settings
-        self.world = world
+        super().__init__(store, clock, settings, world)
         self.faults = FaultPlan()
-        self._store = store
-        self._clock = clock
-        self._lock = threading.RLock()
         self._under_way: list[tuple[int, Request]] = []
 
     def handle(self, request: Request) -> Response:
@@ -63,10 +57,11 @@ class Sandbox:
 
         """
         with self._lock:
-            self._let_late_requests_arrive()
+            now = self._catch_up()
+            self._let_late_requests_arrive(now)
             fault = self._draw_fault(request)
             if fault is None:
-                return self._process(request, None)
+                return self._process(request, now)
             early = spoiling.answer_before(fault)
             if early is not None:
                 return early
@@ -75,7 +70,7 @@ class Sandbox:
             if fault.fault in (FaultKind.DROP_BEFORE, FaultKind.LATE):
                 raise ConnectionDropped(booked=False)
             booked_before = self._store.booking_count()
-            answer = self._process(request, fault)
+            answer = self._process(request, now, fault)
             if fault.fault is FaultKind.DROP_AFTER:
                 raise ConnectionDropped(booked=self._store.booking_count() > booked_before)
             return spoiling.answer_after(fault, answer)
@@ -83,77 +78,12 @@ class Sandbox:
     def deliver_late(self) -> None:
         """Let every request that is still under way arrive now."""
         with self._lock:
+            now = self._catch_up()
             arriving, self._under_way = self._under_way, []
             for _, request in arriving:
-                self._process(request, None)
+                self._process(request, now)
 
-    def bookings(self, after: int = 0) -> list[Booking]:
-        """Every movement that was booked, in order, the first `after` of them left out."""
-        return self._store.bookings(after)
-
-    def booked_positions(self) -> dict[tuple[str, str], int]:
-        """Sum of what was booked per connection and currency, zeros left out."""
-        sums: dict[tuple[str, str], int] = {}
-        for booking in self.bookings():
-            key = (booking.connection_id, booking.currency)
-            sums[key] = sums.get(key, 0) + booking.amount
-        return {key: amount for key, amount in sums.items() if amount}
-
-    def settlements(self) -> list[Settlement]:
-        """Every settlement, oldest first, shown to look-ups or not."""
-        return self._store.all_settlements()
-
-    def fund(
-        self, currency: str, amount: int, account: str | None = None, partner: str | None = None
-    ) -> int:
-        """Add to a connection's allocation or, without one, to the partner's own account.
-
-        A negative amount takes away. Returns the new balance in base units.
-
-        Raises:
-            LookupError: no such partner, connection or currency.
-            ValueError: the balance would be negative.
-
-        """
-        with self._lock, self._store.transaction():
-            owner = self.world.partner(partner)
-            _require_known(owner, currency, account)
-            accounts = Accounts(self._store, owner)
-            name = accounts.own if account is None else account
-            if accounts.available(name, currency) + amount < 0:
-                raise ValueError(f"the {currency} balance of {name} would be negative")
-            return accounts.add(name, currency, amount)
-
-    def book_foreign(
-        self,
-        external_id: str,
-        lines: Iterable[tuple[str, str, int]],
-        partner: str | None = None,
-    ) -> Settlement:
-        """Book a settlement of form 1 that somebody else posted, whatever the balances say.
-
-        `lines` are connection, currency and amount in base units.
-
-        Raises:
-            LookupError: no such partner, connection or currency.
-            ValueError: the externalId is taken, or there are no lines or an amount of zero.
-
-        """
-        with self._lock, self._store.transaction():
-            owner = self.world.partner(partner)
-            transfers = sorted(AskedTransfer(None, *line) for line in lines)
-            if not transfers or any(transfer.quantity == 0 for transfer in transfers):
-                raise ValueError("a foreign settlement needs lines, none of them zero")
-            for transfer in transfers:
-                _require_known(owner, transfer.currency, transfer.destination)
-            if self._store.settlement_under(owner.id, external_id) is not None:
-                raise ValueError(f"a settlement {external_id} already exists")
-            exchange = Exchange(self._store, self.settings, owner, "somebody-else", self._clock())
-            return submit.book_foreign(
-                exchange, external_id, transfers, properties_of(1, transfers)
-            )
-
-    def _process(self, request: Request, fault: Fault | None) -> Response:
+    def _process(self, request: Request, now: datetime, fault: Fault | None = None) -> Response:
         with self._store.transaction():
             try:
                 _require_size(request, self.settings.max_body_bytes)
@@ -166,7 +96,8 @@ class Sandbox:
                     self.settings,
                     partner,
                     token.user_id,
-                    self._clock(),
+                    now,
+                    target.version,
                     target.item,
                     fault,
                 )
@@ -181,41 +112,20 @@ class Sandbox:
             target = target_of(request.method, request.path)
         except Refusal:
             return None
-        external_ids = _external_ids(request)
+        names = external_ids(request)
         if target.route is Route.GET and target.item is not None:
             settlement = self._store.settlement(target.item)
-            external_ids = [] if settlement is None else [settlement.external_id]
-        return self.faults.draw(target.route, external_ids)
+            names = [] if settlement is None else [settlement.external_id]
+        return self.faults.draw(target.route, names)
 
-    def _let_late_requests_arrive(self) -> None:
+    def _let_late_requests_arrive(self, now: datetime) -> None:
         waiting = [(calls - 1, request) for calls, request in self._under_way]
         self._under_way = [entry for entry in waiting if entry[0] > 0]
         for calls, request in waiting:
             if calls <= 0:
-                self._process(request, None)
-
-
-def _external_ids(request: Request) -> list[str]:
-    """Return the externalIds in the query or body, as far as they can be read."""
-    named = [text for key, text in request.query if key == "externalIds"]
-    if request.body:
-        try:
-            content = json.loads(request.body)
-        except ValueError:
-            return named
-        external_id = content.get("externalId") if isinstance(content, dict) else None
-        if isinstance(external_id, str):
-            named.append(external_id)
-    return [part for text in named for part in (text, *text.split(","))]
+                self._process(request, now)
 
 
 def _require_size(request: Request, max_bytes: int) -> None:
     if len(request.body) > max_bytes:
         raise Refusal(413, f"the body exceeds {max_bytes} bytes")
-
-
-def _require_known(partner: Partner, currency: str, connection_id: str | None) -> None:
-    if currency not in partner.currencies:
-        raise LookupError(f"partner {partner.name} has no currency {currency}")
-    if connection_id is not None and connection_id not in partner.connection_by_id:
-        raise LookupError(f"partner {partner.name} has no connection {connection_id}")

@@ -54,3 +54,28 @@ def demo_world(count: int = 100) -> World:
         connections=demo_connections(count),
     )
     return World(partners=(partner,))
+
+
+def demo_world_with_disputes(
+    count: int = 100, dispute_window_minutes: int = 60, top_up_window_minutes: int = 30
+) -> World:
+    """Return the demo's partner, its clients free to dispute: it settles with version 2."""
+    return _changed(
+        demo_world(count),
+        client_dispute_window_minutes=dispute_window_minutes,
+        top_up_window_minutes=top_up_window_minutes,
+    )
+
+
+def demo_broker_world(count: int = 100) -> World:
+    """Return the demo's partner as a broker: its clients settle with each other."""
+    return _changed(demo_world(count), broker=True)
+
+
+def demo_full_units_world(count: int = 100) -> World:
+    """Return the demo's partner with decimals on the wire."""
+    return _changed(demo_world(count), unit="full_units")
+
+
+def _changed(world: World, **changes: object) -> World:
+    return world.changed(partners=tuple(each.changed(**changes) for each in world.partners))

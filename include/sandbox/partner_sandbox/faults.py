@@ -23,6 +23,7 @@ class Route(StrEnum):
     SUBMIT = "submit"
     LIST = "list"
     GET = "get"
+    DISPUTES = "disputes"
     CONNECTIONS = "connections"
     CONNECTION = "connection"
     BALANCES = "balances"
@@ -44,9 +45,10 @@ class FaultKind(StrEnum):
     ERROR_AFTER = "error_after"
     """500 with an error, though the request was processed."""
     PENDING = "pending"
-    """The settlement stays pending until it is posted again, or for `look_ups` look-ups."""
+    """The settlement stays pending, whatever its windows say, until it is posted again, or for
+    `look_ups` look-ups."""
     FAILED = "failed"
-    """The settlement fails as if funds were missing; posted again, it completes."""
+    """The settlement fails as if funds were missing; posted again, it goes on as usual."""
     REJECTED = "rejected"
     """The settlement is rejected for good."""
     CONFLICT = "conflict"
@@ -92,7 +94,9 @@ class FaultKind(StrEnum):
 
 
 _SUBMIT = frozenset({Route.SUBMIT})
-_LISTS = frozenset({Route.LIST, Route.GET, Route.CONNECTIONS, Route.BALANCES, Route.PARTNERS})
+_LISTS = frozenset(
+    {Route.LIST, Route.GET, Route.DISPUTES, Route.CONNECTIONS, Route.BALANCES, Route.PARTNERS}
+)
 _ROUTES_OF: Mapping[FaultKind, frozenset[Route]] = {
     FaultKind.LATE: _SUBMIT,
     FaultKind.PENDING: _SUBMIT,

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
-from partner_sandbox.messages import Refusal
+from partner_sandbox.exchange import Exchange
+from partner_sandbox.faults import FaultKind
+from partner_sandbox.messages import Refusal, Request
 from partner_sandbox.records import bound
 from partner_sandbox.settings import Settings
 
@@ -106,3 +108,16 @@ def uuid_text(name: str, text: str) -> str:
         return str(uuid.UUID(text))
     except ValueError:
         raise Refusal(400, f"{name} is not a UUID: {text}") from None
+
+
+def parameters_of(exchange: Exchange, request: Request) -> Parameters:
+    """Return the query of a request, its pages as large as the fault allows."""
+    cap = None
+    if exchange.fault is not None and exchange.meets(FaultKind.CAPPED_PAGES):
+        cap = exchange.fault.page_size
+    return Parameters(request.query, exchange.settings, cap)
+
+
+def passes(wanted: Sequence[str] | None, value: str | None) -> bool:
+    """Whether a value is among those wanted; None wants all."""
+    return wanted is None or value in wanted

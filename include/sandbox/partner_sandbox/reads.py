@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from partner_sandbox import booking
+from partner_sandbox import booking, finalisation
+from partner_sandbox.accounts import Accounts, Changes
 from partner_sandbox.amounts import amount_text
 from partner_sandbox.exchange import Exchange
-from partner_sandbox.faults import FaultKind
 from partner_sandbox.messages import Refusal, Request, Response, json_response
-from partner_sandbox.parameters import Parameters, uuid_text
+from partner_sandbox.parameters import Parameters, parameters_of, passes, uuid_text
 from partner_sandbox.records import Settlement, bound
 from partner_sandbox.settlement_rows import EARLIEST, LATEST, SettlementQuery
 from partner_sandbox.views import (
     connection_view,
+    dispute_views,
     partner_view,
     settlement_view,
     transfer_view,
@@ -24,7 +24,7 @@ from partner_sandbox.world import Connection
 
 def list_settlements(exchange: Exchange, request: Request) -> Response:
     """Answer of GET partners/settlements."""
-    parameters = _parameters(exchange, request)
+    parameters = parameters_of(exchange, request)
     page = parameters.page()
     query = SettlementQuery(
         partner_id=exchange.partner.id,
@@ -37,13 +37,12 @@ def list_settlements(exchange: Exchange, request: Request) -> Response:
         created_before=parameters.instant("createdBefore") or LATEST,
         updated_from=parameters.instant("updatedOnOrAfter") or EARLIEST,
         updated_before=parameters.instant("updatedBefore") or LATEST,
+        only_disputed=parameters.flag("onlyShowDisputed") or False,
         descending=exchange.settings.list_order == "descending",
     )
     partner_ids = parameters.ids("partnerIds")
-    nothing = parameters.flag("onlyShowDisputed") or (
-        partner_ids is not None and exchange.partner.id not in partner_ids
-    )
-    found = [] if nothing else exchange.store.find_settlements(query, page.limit, page.offset)
+    is_meant = passes(partner_ids, exchange.partner.id)
+    found = exchange.store.find_settlements(query, page.limit, page.offset) if is_meant else []
     _count_look_up(exchange)
     return json_response(200, {"settlements": [settlement_view(s) for s in found]})
 
@@ -52,29 +51,31 @@ def get_settlement(exchange: Exchange, request: Request) -> Response:
     """Answer of GET partners/settlements/{settlementId}."""
     settlement_id = uuid_text("settlementId", exchange.item or "")
     settlement = exchange.store.settlement(settlement_id)
-    parameters = _parameters(exchange, request)
+    parameters = parameters_of(exchange, request)
     page = parameters.page()
     if settlement is None or not _is_shown(exchange, settlement):
         _count_look_up(exchange)
         raise Refusal(404, f"settlement {settlement_id} not found")
-    transfers = exchange.store.transfers_of(settlement.id)
-    views = [transfer_view(transfer, exchange.partner) for transfer in transfers]
+    store, partner = exchange.store, exchange.partner
+    views = [transfer_view(transfer, partner) for transfer in store.transfers_of(settlement.id)]
     wanted = _wanted(views, parameters)
+    settling = dispute_views(store.disputes_settled_in(settlement.id), store, partner)
+    about = dispute_views(store.disputes_about(settlement.id), store, partner)
     _count_look_up(exchange)
     return json_response(
         200,
         {
             "settlement": settlement_view(settlement),
             "settlementTransfers": page.of(wanted),
-            "settlingDisputes": [],
-            "settlementDisputes": [],
+            "settlingDisputes": settling,
+            "settlementDisputes": about,
         },
     )
 
 
 def list_connections(exchange: Exchange, request: Request) -> Response:
     """Answer of GET partners/connections."""
-    parameters = _parameters(exchange, request)
+    parameters = parameters_of(exchange, request)
     page = parameters.page()
     active = parameters.flag("active")
     found = [
@@ -98,17 +99,18 @@ def get_connection(exchange: Exchange, request: Request) -> Response:
 
 def list_balances(exchange: Exchange, request: Request) -> Response:
     """Answer of GET partners/balances."""
-    parameters = _parameters(exchange, request)
+    parameters = parameters_of(exchange, request)
     page = parameters.page()
     partner = exchange.partner
     found = page.of(_connections(exchange, parameters))
+    held = Accounts(exchange.store, partner).held()
     content: dict[str, object] = {
         "networkBalances": {
             connection.id: {
                 "clientId": connection.owner_id,
                 "partnerId": partner.id,
                 "partnersConnectionId": connection.partners_connection_id or connection.name,
-                "balances": _balances(exchange, connection.id),
+                "balances": _balances(exchange, connection.id, held),
             }
             for connection in found
         }
@@ -120,12 +122,12 @@ def list_balances(exchange: Exchange, request: Request) -> Response:
 
 def list_partners(exchange: Exchange, request: Request) -> Response:
     """Answer of GET partners: the one partner of the enterprise."""
-    parameters = _parameters(exchange, request)
+    parameters = parameters_of(exchange, request)
     partner = exchange.partner
     wanted = (
-        _passes(parameters.ids("ids"), partner.id)
-        and _passes(parameters.texts("names"), partner.name)
-        and _passes(parameters.texts("institutionIdentifiers"), partner.name)
+        passes(parameters.ids("ids"), partner.id)
+        and passes(parameters.texts("names"), partner.name)
+        and passes(parameters.texts("institutionIdentifiers"), partner.name)
         and parameters.flag("active") in (None, partner.active)
     )
     found = [partner_view(partner)] if wanted else []
@@ -134,20 +136,13 @@ def list_partners(exchange: Exchange, request: Request) -> Response:
 
 def list_currencies(exchange: Exchange, request: Request) -> Response:
     """Answer of GET supportedCurrencies."""
-    wanted = _parameters(exchange, request).ids("partnerIds")
+    wanted = parameters_of(exchange, request).ids("partnerIds")
     if wanted is None:
         raise Refusal(400, "partnerIds is required")
     partner = exchange.partner
     names = [{"partnerNames": [currency]} for currency in partner.currencies]
     supported = {partner.id: names} if partner.id in wanted else {}
     return json_response(200, {"supportedCurrencies": supported, "domain": "bitgo-network"})
-
-
-def _parameters(exchange: Exchange, request: Request) -> Parameters:
-    cap = None
-    if exchange.fault is not None and exchange.meets(FaultKind.CAPPED_PAGES):
-        cap = exchange.fault.page_size
-    return Parameters(request.query, exchange.settings, cap)
 
 
 def _is_shown(exchange: Exchange, settlement: Settlement) -> bool:
@@ -159,9 +154,13 @@ def _is_shown(exchange: Exchange, settlement: Settlement) -> bool:
 
 
 def _count_look_up(exchange: Exchange) -> None:
-    """Count a look-up; settlements that were pending for so many look-ups complete after it."""
-    for settlement in exchange.store.count_look_up(exchange.partner.id):
-        booking.complete(exchange.store, exchange.partner, settlement, exchange.now)
+    """Count a look-up; settlements that were pending for so many look-ups go on after it."""
+    store, partner, now = exchange.store, exchange.partner, exchange.now
+    for settlement in store.count_look_up(partner.id):
+        if settlement.version == 1:
+            booking.complete(store, partner, settlement, now)
+        else:
+            finalisation.run_when_due(store, exchange.settings, partner, settlement, now)
 
 
 def _wanted(views: list[dict[str, Any]], parameters: Parameters) -> list[dict[str, Any]]:
@@ -176,7 +175,7 @@ def _wanted(views: list[dict[str, Any]], parameters: Parameters) -> list[dict[st
     return [
         view
         for view in views
-        if all(_passes(wanted, view.get(name)) for name, wanted in filters.items())
+        if all(passes(wanted, view.get(name)) for name, wanted in filters.items())
     ]
 
 
@@ -188,25 +187,26 @@ def _connections(exchange: Exchange, parameters: Parameters) -> list[Connection]
     return [
         connection
         for connection in exchange.partner.connections
-        if _passes(partner_ids, exchange.partner.id)
-        and _passes(ids, connection.id)
-        and _passes(client_ids, connection.owner_id)
-        and _passes(names, connection.partners_connection_id)
-        and _passes(clients, connection.partners_client_id)
+        if passes(partner_ids, exchange.partner.id)
+        and passes(ids, connection.id)
+        and passes(client_ids, connection.owner_id)
+        and passes(names, connection.partners_connection_id)
+        and passes(clients, connection.partners_client_id)
     ]
 
 
-def _passes(wanted: Sequence[str] | None, value: str | None) -> bool:
-    return wanted is None or value in wanted
-
-
-def _balances(exchange: Exchange, account: str) -> dict[str, dict[str, str]]:
+def _balances(
+    exchange: Exchange, account: str, held: Changes | None = None
+) -> dict[str, dict[str, str]]:
+    """Balances of an account; what is held is no more available, and never more than there is."""
     partner = exchange.partner
-    accounts = booking.Accounts(exchange.store, partner)
-    return {
-        currency: {
-            "available": amount_text(accounts.available(account, currency), partner.unit, decimals),
-            "held": "0",
+    accounts = Accounts(exchange.store, partner)
+    views = {}
+    for currency, decimals in partner.currencies.items():
+        balance = accounts.available(account, currency)
+        taken = min((held or {}).get((account, currency), 0), balance)
+        views[currency] = {
+            "available": amount_text(balance - taken, partner.unit, decimals),
+            "held": amount_text(taken, partner.unit, decimals),
         }
-        for currency, decimals in partner.currencies.items()
-    }
+    return views

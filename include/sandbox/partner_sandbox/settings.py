@@ -56,6 +56,12 @@ class Settings(BaseModel):
     """Spelling of array filters that is understood."""
     show_partner_balances: bool = True
     """Whether the balances route shows the partner's own account."""
+    disputed_settlement: Literal["completes", "stays_pending"] = "completes"
+    """Whether a settlement completes without its disputed transfers, or waits for the disputes."""
+    zero_window_answer: Literal["completed", "pending"] = "completed"
+    """How version 2 answers where the windows last no time: run already, or about to."""
+    unprocessable_is_stored: bool = False
+    """Whether version 2 keeps a failed settlement behind when it answers 422."""
     max_body_bytes: int = Field(default=20 * 1024 * 1024, ge=1)
     """Largest request body; a larger one gets 413."""
 

@@ -38,11 +38,12 @@ class TransferRows(Database):
         )
         return [_transfer(row) for row in rows]
 
-    def pending_transfers(self, partner_id: str) -> list[Transfer]:
-        """Transfers of a partner's pending settlements that wait for the end of their windows."""
+    def waiting_transfers(self, partner_id: str) -> list[Transfer]:
+        """Transfers of a partner's pending settlements of version 2, one settlement's together."""
         rows = self._run(
             "SELECT transfer.* FROM settlement JOIN transfer ON settlement_id = settlement.id "
-            "WHERE settlement.status = 'pending' AND dispute_until IS NOT NULL AND partner_id = ?",
+            "WHERE settlement.status = 'pending' AND dispute_until IS NOT NULL AND partner_id = ? "
+            "ORDER BY settlement_id, position",
             [partner_id],
         )
         return [_transfer(row) for row in rows]

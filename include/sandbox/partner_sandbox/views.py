@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from partner_sandbox.amounts import amount_text
 from partner_sandbox.ids import made_up_id
-from partner_sandbox.records import Settlement, Transfer, shown, stamp
+from partner_sandbox.records import Dispute, Settlement, Transfer, shown, stamp
+from partner_sandbox.store import Store
 from partner_sandbox.world import Connection, Partner
 
 
@@ -33,6 +35,8 @@ def settlement_view(settlement: Settlement) -> dict[str, Any]:
         view["notes"] = settlement.notes
     if settlement.cutoff_at is not None:
         view["cutoffAt"] = shown(settlement.cutoff_at)
+    if settlement.version != 1:
+        view["disputed"] = settlement.disputed
     return view
 
 
@@ -43,7 +47,6 @@ def transfer_view(transfer: Transfer, partner: Partner) -> dict[str, Any]:
     completed = transfer.status == "completed"
     view: dict[str, Any] = {
         "id": transfer.id,
-        "settlementId": transfer.settlement_id,
         "currency": transfer.currency,
         "quantity": amount_text(
             transfer.quantity, partner.unit, partner.currencies[transfer.currency]
@@ -56,9 +59,68 @@ def transfer_view(transfer: Transfer, partner: Partner) -> dict[str, Any]:
         "createdAt": shown(transfer.created_at),
         "updatedAt": shown(transfer.updated_at),
     }
+    if transfer.settlement_id is not None:
+        view["settlementId"] = transfer.settlement_id
     if source is not None:
         view["sourceNetworkAccountId"] = source.account_id
+    if transfer.dispute_closure_id is not None:
+        view["disputeClosureId"] = transfer.dispute_closure_id
     return view
+
+
+def dispute_views(
+    disputes: Iterable[Dispute], store: Store, partner: Partner
+) -> list[dict[str, Any]]:
+    """Return disputes with their closures; their amounts are in base units for every partner."""
+    return [_dispute_view(dispute, store, partner) for dispute in disputes]
+
+
+def _dispute_view(dispute: Dispute, store: Store, partner: Partner) -> dict[str, Any]:
+    user = made_up_id("user", dispute.connection_id)
+    view: dict[str, Any] = {
+        "id": dispute.id,
+        "createdAt": shown(dispute.created_at),
+        "updatedAt": shown(dispute.updated_at),
+        "connectionId": dispute.connection_id,
+        "disputedSettlementId": dispute.settlement_id,
+        "userId": user,
+        "expectedTransfers": _texts(dispute.expected),
+        "retracted": dispute.retracted_at is not None,
+    }
+    if dispute.reason is not None:
+        view["reason"] = dispute.reason
+    if dispute.retracted_at is not None:
+        view["retractedBy"], view["retractedAt"] = user, shown(dispute.retracted_at)
+    if dispute.settled_in is not None:
+        view["settledInSettlementId"] = dispute.settled_in
+    if dispute.closure_id is not None:
+        view["disputeClosureId"] = dispute.closure_id
+        view["disputeClosure"] = _closure_view(dispute, store, partner)
+    return view
+
+
+def _closure_view(dispute: Dispute, store: Store, partner: Partner) -> dict[str, Any]:
+    """Return the closure of a closed dispute; this sandbox approves every one of them at once."""
+    transfers = [
+        transfer_view(transfer, partner)
+        for transfer in store.transfers_of_closure(dispute.closure_id or "")
+    ]
+    for transfer in transfers:
+        del transfer["txIds"]
+    return {
+        "id": dispute.closure_id,
+        "closedBy": dispute.closed_by,
+        "userId": made_up_id("user", dispute.connection_id, dispute.closed_by or ""),
+        "notes": "",
+        "adjustedSettlementTransfers": transfers,
+        "createdAt": shown(dispute.closed_at or ""),
+        "status": "approved",
+        "adjustedTransfers": _texts(dispute.adjusted or {}),
+    }
+
+
+def _texts(amounts: Mapping[str, int]) -> dict[str, str]:
+    return {currency: str(amount) for currency, amount in amounts.items()}
 
 
 def connection_view(connection: Connection, partner: Partner) -> dict[str, Any]:
@@ -96,4 +158,6 @@ def partner_view(partner: Partner) -> dict[str, Any]:
     }
     if partner.client_dispute_window_minutes is not None:
         view["clientDisputeWindowMinutes"] = partner.client_dispute_window_minutes
+    if partner.top_up_window_minutes is not None:
+        view["topUpWindowMinutes"] = partner.top_up_window_minutes
     return view

@@ -101,6 +101,8 @@ class Partner(_Model):
     licensed: bool = True
     client_dispute_window_minutes: Annotated[int, Field(ge=0)] | None = None
     """How long clients may dispute a settlement; None: disputes are not set up."""
+    top_up_window_minutes: Annotated[int, Field(ge=0)] | None = None
+    """How long the partner may fund a settlement after the dispute window; None: not at all."""
     balances: Mapping[str, BaseUnits] = Field(default_factory=dict)
     """The partner's own account at the start, where it differs from the default."""
     default_balance: BaseUnits = AMPLE_BALANCE
@@ -111,6 +113,14 @@ class Partner(_Model):
     def _readable_key(cls, value: str) -> str:
         bip32.public_key(value)
         return value
+
+    @model_validator(mode="after")
+    def _windows_fit(self) -> Self:
+        if self.client_dispute_window_minutes is None and self.top_up_window_minutes is not None:
+            raise ValueError(
+                "top_up_window_minutes follows a dispute window; set client_dispute_window_minutes"
+            )
+        return self
 
     @cached_property
     def id(self) -> str:
@@ -138,6 +148,13 @@ class Partner(_Model):
         named = self.balances if connection is None else connection.balances
         return named.get(currency, self.default_balance)
 
+    def require_known(self, currency: str, connection_id: str | None = None) -> None:
+        """Raise `LookupError` for a currency or connection that the partner has not."""
+        if currency not in self.currencies:
+            raise LookupError(f"partner {self.name} has no currency {currency}")
+        if connection_id is not None and connection_id not in self.connection_by_id:
+            raise LookupError(f"partner {self.name} has no connection {connection_id}")
+
 
 class World(_Model):
     """All partners; each enterprise belongs to one of them."""
@@ -161,6 +178,11 @@ class World(_Model):
     def partner_by_enterprise(self) -> Mapping[str, Partner]:
         """Partners by the id of their enterprise."""
         return {partner.enterprise_id: partner for partner in self.partners}
+
+    @cached_property
+    def partner_by_id(self) -> Mapping[str, Partner]:
+        """Partners by their UUID."""
+        return {partner.id: partner for partner in self.partners}
 
     @cached_property
     def token_by_value(self) -> Mapping[str, tuple[Partner, Token]]:
