@@ -13,7 +13,6 @@ from sqlalchemy import text
 from partner_sandbox.faults import FaultKind, Route
 from settlement.errors import (
     BindingConflictError,
-    ConfigurationError,
     CredentialsError,
     DateNotDueError,
     DivergedSlotError,
@@ -173,9 +172,10 @@ def another_unit(world: World) -> None:
         require_binding(tx, demo_partner(amounts="full_units"), world.api.base_url, ACTOR)
 
 
-def with_disputes(world: World) -> None:
-    """The partner file asks for version 2 of the API."""
-    change(world, api_version="v2")
+def another_version(world: World) -> None:
+    """The partner file asks for another version of the API than was settled with so far."""
+    with world.ledger.transaction() as tx:
+        require_binding(tx, demo_partner(api_version="v2"), world.api.base_url, ACTOR)
 
 
 def stopped(world: World) -> None:
@@ -205,7 +205,7 @@ def bad_token(world: World) -> None:
         (another_name, BindingConflictError),
         (another_account, BindingConflictError),
         (another_unit, BindingConflictError),
-        (with_disputes, ConfigurationError),
+        (another_version, BindingConflictError),
         (stopped, StoppedError),
     ],
 )
