@@ -22,6 +22,8 @@ from partner_sandbox.settings import Settings
 from partner_sandbox.store import Store
 
 PREFIX = f"/api/network/v1/enterprises/{DEMO_ENTERPRISE}/"
+PREFIX_2 = f"/api/network/v2/enterprises/{DEMO_ENTERPRISE}/"
+CUTOFF = "2026-03-02T16:59:59.500Z"
 
 
 class Rehearsal:
@@ -96,6 +98,22 @@ class Rehearsal:
         """Ask for the payload, sign it and post."""
         return self.post(self.signed(self.content(*arguments, **fields)))
 
+    def post_2(self, body):
+        """POST a settlement with version 2."""
+        return self.call("POST", "partners/settlements", body=body, prefix=PREFIX_2)
+
+    def stage(self, *arguments, **fields):
+        """Ask for the payload, sign it and post it with version 2."""
+        fields = {"cutoffAt": CUTOFF, **fields}
+        return self.post_2(self.signed(self.content(*arguments, **fields)))
+
+    def shown(self, external_id="demo-1"):
+        """One settlement as the API shows it, with transfers and disputes."""
+        _, found = self.get("partners/settlements", ("externalIds", external_id))
+        status, detail = self.get(f"partners/settlements/{found['settlements'][0]['id']}")
+        assert status == 200, detail
+        return detail
+
     def booked(self):
         """What was booked, as (externalId, connection, currency, amount)."""
         return [tuple(booking[:4]) for booking in self.sandbox.bookings()]
@@ -119,6 +137,12 @@ def rehearsal():
 def rehearse():
     """A maker of rehearsals with other settings or another partner set-up."""
     return Rehearsal
+
+
+@pytest.fixture
+def disputing():
+    """A partner whose clients may dispute for an hour, and who may top up for half an hour more."""
+    return Rehearsal(client_dispute_window_minutes=60, top_up_window_minutes=30)
 
 
 @pytest.fixture

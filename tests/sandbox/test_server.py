@@ -126,6 +126,7 @@ def test_control_routes_tell_what_was_booked(rehearsal, url):
         "amount": "-7",
         "settlement_id": rehearsal.sandbox.bookings()[1].settlement_id,
         "at": "2026-03-02T17:00:00.000Z",
+        "kind": "own",
     }
     settlements = requests.get(f"{url}/_control/settlements", timeout=10).json()["settlements"]
     assert [s["externalId"] for s in settlements] == ["demo-1"]
