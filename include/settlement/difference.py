@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from settlement.slot_state import FREE, IN_EFFECT, OPEN, Slot
+from settlement.slot_state import IN_EFFECT, OPEN, Slot
 from settlement.values import Line, PositionKey, Positions, as_lines, as_positions
 
 
@@ -40,7 +40,7 @@ def in_effect(slots: Iterable[Slot]) -> dict[PositionKey, int]:
     return as_positions(
         Line(key.connection_id, key.currency, amount)
         for slot in slots
-        if slot.state in IN_EFFECT and slot.current is not None
+        if slot.state in IN_EFFECT and not slot.free and slot.current is not None
         for key, amount in slot.current.positions.items()
     )
 
@@ -69,7 +69,7 @@ def plan(owed: Positions, slots: Sequence[Slot], max_connections: int) -> Plan:
     """
     waiting = {key: amount for key, amount in owed.items() if runs_against_open(key, amount, slots)}
     lines = as_lines({key: amount for key, amount in owed.items() if key not in waiting})
-    free = [slot.external_id for slot in slots if slot.state in FREE]
+    free = [slot.external_id for slot in slots if slot.free]
     chunks = list(_chunks(lines, max_connections))
     fills = tuple(Fill(name, chunk) for name, chunk in zip_longest(free[: len(chunks)], chunks))
     return Plan(fills, withdrawn=tuple(free[len(chunks) :]), waiting=waiting)
@@ -82,7 +82,9 @@ def runs_against_open(key: PositionKey, amount: int, slots: Iterable[Slot]) -> b
     the snapshot; so it waits until the partner has shown how that slot ends.
     """
     held = (
-        slot.current.positions.get(key, 0) for slot in slots if slot.state in OPEN and slot.current
+        slot.current.positions.get(key, 0)
+        for slot in slots
+        if slot.state in OPEN and not slot.free and slot.current
     )
     return any(other * amount < 0 for other in held)
 

@@ -36,7 +36,7 @@ IN_EFFECT = OPEN | {State.COMPLETED}
 """States whose current body counts in the difference."""
 
 FREE = frozenset({State.PREPARED, State.REFUSED, State.WITHDRAWN})
-"""The partner shows nothing under the slot: a build may fill it again."""
+"""The partner shows nothing under the slot: a build may fill it again (see `Slot.free`)."""
 
 NEEDS_A_PERSON = frozenset({State.DIVERGED, State.PREPARED}) | OPEN
 """States that keep a business date from being settled."""
@@ -75,6 +75,16 @@ class Slot:
     def never_sent(self) -> bool:
         """No attempt row was ever written for the current body."""
         return self.current is not None and not self.current.sent
+
+    @property
+    def free(self) -> bool:
+        """The partner shows nothing under it and nothing of its body is under way: to be filled.
+
+        That is so after a 409 to the mere asking for a payload, too, once a look-up finds nothing:
+        if something is booked there after all, the next body meets it under the same externalId.
+        """
+        found_nothing = self.never_sent and self.absences > 0
+        return self.state in FREE or (self.state is State.UNKNOWN and found_nothing)
 
     @property
     def in_conflict(self) -> bool:

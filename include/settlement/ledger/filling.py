@@ -16,7 +16,7 @@ from settlement.ledger.database import NOW
 from settlement.ledger.schema import body, slot
 from settlement.ledger.slots import add_body, open_slot, require_slot
 from settlement.settlement_request import digest
-from settlement.slot_state import FREE, Slot, State
+from settlement.slot_state import Slot, State
 from settlement.values import Actor, as_positions
 
 _IDS_OF_DATE = select(slot.c.external_id).where(
@@ -95,7 +95,7 @@ def _fill(
     partner: str,
     cutoff_at: datetime | None,
 ) -> None:
-    if held.state not in FREE:
+    if not held.free:
         raise OutcomeUnknownError(
             f"{held.external_id} was found {held.state.value} at the partner while it was being "
             "filled: nothing is built; the difference is taken again"
@@ -136,8 +136,8 @@ def _fill(
 
 
 def _withdraw(tx: Connection, held: Slot, partner: str, business_date: date, actor: Actor) -> None:
-    """Free a prepared slot that has nothing to carry any more; a refused one is free already."""
-    if held.state is not State.PREPARED:
+    """Empty a free slot that has nothing to carry any more; a refused one is empty already."""
+    if held.state not in {State.PREPARED, State.UNKNOWN}:
         return
     tx.execute(
         slot.update()
