@@ -175,6 +175,45 @@ def test_control_routes_move_money_and_settings(rehearse):
         assert control("deliver-late", {})[0] == 200
 
 
+def test_control_routes_raise_and_end_disputes(disputing):
+    """Disputes are raised, retracted and closed over HTTP; events are shown; mistakes are named."""
+    first = disputing.connections[0]
+    disputing.stage()
+    order = {"external_id": "demo-1", "connection_id": first, "expected_transfers": {"BTC": "120"}}
+    with running(disputing.sandbox) as url:
+
+        def control(name, content):
+            answer = requests.post(f"{url}/_control/{name}", json=content, timeout=10)
+            return answer.status_code, answer.json()
+
+        status, raised = control("disputes", {**order, "reason": "a trade is missing"})
+        assert (status, raised["state"], raised["connection_id"]) == (200, "open", first)
+        assert control("disputes", order)[0] == 400
+        assert control("disputes", {**order, "expected_transfers": {"BTC": 1.0}})[0] == 422
+        assert control(f"disputes/{raised['id']}/retract", {})[1]["state"] == "retracted"
+        _, again = control("disputes", order)
+        close = f"disputes/{again['id']}/close"
+        assert control(close, {"adjusted": {"DOGE": "1"}})[0] == 400
+        closed = {"adjusted": {"BTC": "110"}, "closed_by": "admin"}
+        assert control(close, closed)[1]["state"] == "closed"
+        assert requests.get(f"{url}/_control/events", timeout=10).json() == {"events": []}
+        disputing.pass_time(1)
+        disputing.stage("demo-2", {disputing.connections[1]: {"BTC": "1"}})
+        disputing.pass_time(3600)
+        events = requests.get(f"{url}/_control/events", timeout=10).json()["events"]
+        assert events[0]["amounts"] == {}
+        assert events[1] == {
+            "kind": "finalize",
+            "external_id": "demo-2",
+            "settlement_id": disputing.shown("demo-2")["settlement"]["id"],
+            "at": "2026-03-02T18:00:01.000Z",
+            "amounts": {disputing.connections[1]: {"BTC": "1"}, first: {"BTC": "110"}},
+        }
+        disputing.pass_time(1800)
+        bookings = requests.get(f"{url}/_control/bookings", timeout=10).json()["bookings"]
+        assert [(b["amount"], b["kind"]) for b in bookings] == [("1", "own"), ("110", "adjustment")]
+
+
 def free_port():
     """A port that was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as listening:

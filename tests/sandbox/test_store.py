@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from importlib import resources
+
 import pytest
 
 from partner_sandbox.store import Store
@@ -54,3 +57,56 @@ def test_booking_that_breaks_off_leaves_nothing(rehearsal, monkeypatch):
     assert rehearsal.get("partners/balances") == before
     assert rehearsal.get("partners/settlements")[1] == {"settlements": []}
     assert rehearsal.post(body)[0] == 200
+
+
+def test_reopened_file_remembers_windows_and_disputes(tmp_path, rehearse):
+    """What is staged, disputed and adjusted goes on after a restart, by the clock."""
+    windows = {"client_dispute_window_minutes": 60, "top_up_window_minutes": 30}
+    store = Store(tmp_path / "sandbox.sqlite")
+    before = rehearse(store, **windows)
+    first, second, *_ = before.connections
+    before.stage("demo-1", {first: {"BTC": "1"}, second: {"BTC": "2"}})
+    raised = before.sandbox.raise_dispute("demo-1", first, {"BTC": 5})
+    before.sandbox.close_dispute(raised.id, {"BTC": 4})
+    before.pass_time(1)
+    before.stage("demo-2", {second: {"BTC": "3"}})
+    shown, disputes = before.shown("demo-2"), before.sandbox.disputes()
+    store.close()
+
+    after = rehearse(Store(tmp_path / "sandbox.sqlite"), **windows)
+    after.pass_time(1)
+    assert (after.shown("demo-2"), after.sandbox.disputes()) == (shown, disputes)
+    after.pass_time(86_400)
+    assert [each[:4] for each in after.booked()] == [
+        ("demo-1", second, "BTC", 2),
+        ("demo-2", second, "BTC", 3),
+        ("demo-2", first, "BTC", 4),
+    ]
+    events, bookings = after.sandbox.events(), after.sandbox.bookings()
+    again = rehearse(Store(tmp_path / "sandbox.sqlite"), **windows)
+    assert (again.sandbox.events(), again.sandbox.bookings()) == (events, bookings)
+
+
+def test_file_from_before_version_2_is_brought_up_to_date(tmp_path, rehearse):
+    """A store of the first schema keeps what it knows, and learns disputes."""
+    path = tmp_path / "sandbox.sqlite"
+    store = Store(tmp_path / "new.sqlite")
+    _, answer = rehearse(store).settle()
+    bookings = store.bookings()
+    store.close()
+    first_schema = resources.files("partner_sandbox").joinpath("schema.sql").read_text("utf-8")
+    with sqlite3.connect(path) as old:
+        old.executescript(first_schema)
+        old.execute("ATTACH ? AS new", [str(tmp_path / "new.sqlite")])
+        for table in ("settlement", "transfer", "balance", "booking", "issued_payload"):
+            columns = ", ".join(row[1] for row in old.execute(f"PRAGMA main.table_info({table})"))
+            old.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM new.{table}")
+    old.close()
+
+    after = rehearse(Store(path), client_dispute_window_minutes=60)
+    assert after.sandbox.bookings() == bookings
+    assert after.shown("demo-1")["settlement"] == answer["settlement"]
+    assert len(after.shown("demo-1")["settlementTransfers"]) == 2
+    assert after.stage("demo-2")[0] == 200
+    after.sandbox.raise_dispute("demo-2", after.connections[0], {"BTC": 1})
+    assert after.shown("demo-2")["settlement"]["disputed"]

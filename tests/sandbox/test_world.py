@@ -11,8 +11,11 @@ from partner_sandbox.demo_world import (
     DEMO_PUBLIC_KEY,
     DEMO_TOKEN,
     DEMO_XPRV,
+    demo_broker_world,
     demo_connections,
+    demo_full_units_world,
     demo_world,
+    demo_world_with_disputes,
 )
 from partner_sandbox.settings import Settings
 from partner_sandbox.world import World, load_world
@@ -44,11 +47,29 @@ def test_world_from_a_file(tmp_path):
     assert partner.initial_balance(partner.connections[0].id, "ETH") == 5
 
 
+def test_world_file_says_windows_broker_and_units(tmp_path):
+    """Every set-up of a partner may be written into the file."""
+    file = tmp_path / "world.toml"
+    set_up = """default_balance = 5
+unit = "full_units"
+broker = true
+client_dispute_window_minutes = 60
+top_up_window_minutes = 30
+"""
+    world = WORLD.format(key=DEMO_PUBLIC_KEY).replace("default_balance = 5\n", set_up)
+    file.write_text(world)
+    partner = load_world(file).partner("acme")
+    assert (partner.unit, partner.broker) == ("full_units", True)
+    assert (partner.client_dispute_window_minutes, partner.top_up_window_minutes) == (60, 30)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "word"),
     [
         ("default_balance = 5", "default_balance = 5.0", "base units"),
         ("default_balance = 5", "defualt_balance = 5", "defualt_balance"),
+        ("default_balance = 5", "top_up_window_minutes = 5", "follows a dispute window"),
+        ("default_balance = 5", "client_dispute_window_minutes = -1", "greater than or equal"),
         ("09684b38", "09684B38", "lower case"),
         (DEMO_PUBLIC_KEY, "04" + DEMO_PUBLIC_KEY, "public_key"),
         ("settlement_network_read", "read", "settlement_network_read"),
@@ -82,6 +103,21 @@ def test_demo_world_is_the_same_everywhere():
     assert all(str(uuid.UUID(connection.id)) == connection.id for connection in connections)
     assert bip32.private_key(DEMO_XPRV).public_key.format().hex() == DEMO_PUBLIC_KEY
     assert DEMO_PUBLIC_KEY == "02da4895fdb917f4f4e75ffe1ced1ecb32fd4ad79538f26701ff699a58edcbc36f"
+
+
+def test_demo_worlds_differ_in_the_partners_set_up_only():
+    """Key, token, clients and currencies are the demo's in all of them."""
+    plain = demo_world(3).partner()
+    disputes = demo_world_with_disputes(3, 10, 5).partner()
+    assert (disputes.client_dispute_window_minutes, disputes.top_up_window_minutes) == (10, 5)
+    broker, full = demo_broker_world(3).partner(), demo_full_units_world(3).partner()
+    assert (broker.broker, full.unit) == (True, "full_units")
+    for other in (
+        disputes.changed(client_dispute_window_minutes=None, top_up_window_minutes=None),
+        broker.changed(broker=False),
+        full.changed(unit="base_units"),
+    ):
+        assert other == plain
 
 
 def test_demo_token_is_sent_as_a_plain_bearer_token():
