@@ -38,7 +38,7 @@ class Service:
 
 
 def env_for_rehearsals() -> dict[str, str]:
-    """What docs/deployment.md says to put into .env: new secrets, the sandbox's published values."""
+    """The .env of docs/deployment.md: new secrets, and what the sandbox publishes."""
     new_env = str(PROJECT / "include" / "compose" / "new_env.py")
     ours = subprocess.check_output([sys.executable, new_env], text=True)
     published = FOR_REHEARSALS.findall((PROJECT / ".env.example").read_text())

@@ -16,7 +16,10 @@ from settlement_airflow.up.stack import PROJECT
 from support.compose_file import Service
 
 LISTENING = ("api-server", "redis", "sandbox")
-LOGS_SERVED = "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT", "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT"
+LOGS_SERVED = (
+    "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT",
+    "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT",
+)
 
 
 def _free_ports() -> dict[str, int]:
@@ -63,7 +66,7 @@ class Here:
         moves = {
             "/opt/settlement": str(PROJECT),
             "/opt/airflow": str(folder / "airflow"),
-            "/tmp/settlement": str(folder / "settlement"),
+            "/tmp/settlement": str(folder / "settlement"),  # noqa: S108 - the container's
             "/var/lib/sandbox": str(folder),
             "@postgres/airflow": f"@/airflow?host={self.postgres}",
             '"host": "postgres"': f'"host": "{self.postgres}"',
@@ -85,6 +88,7 @@ class Here:
         return {
             "PATH": os.pathsep.join(programs),
             "HOME": str(folder),
+            "SPT_NOENV": "1",  # else a process that sets its title hides its environment with it
             "AIRFLOW_HOME": str(folder / "airflow"),
             "PGHOST": str(self.postgres),
             "AIRFLOW__CORE__HOSTNAME_CALLABLE": "getpass.getuser",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,9 +57,11 @@ class Processes:
         assert done.returncode == 0, f"{command} in {name}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def processes(self, name: str) -> list[psutil.Process]:
-        """All processes of a service that is running."""
-        return [self.groups[name], *self.groups[name].children(recursive=True)]
+    def environments(self, name: str) -> Iterator[dict[str, str]]:
+        """What every process of a service that is running was started with."""
+        for process in (self.groups[name], *self.groups[name].children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+                yield process.environ()
 
     def said(self, name: str) -> str:
         """The last that a service has printed."""

@@ -45,8 +45,8 @@ def prepare(
     """
     partners = home / "partners"
     partners.mkdir(parents=True, exist_ok=True)
-    dates = _newest_dates(days)
-    _write_partner_file(partners / "demo.toml", dates[0], max_connections)
+    dates = newest_dates(days)
+    write_partner_file(partners / "demo.toml", dates[0], max_connections)
     warehouse = home / "warehouse.duckdb"
     calendar = BusinessCalendar(load_partner("demo", partners))
     clients = [each.id for each in demo_connections()]
@@ -83,7 +83,7 @@ def free_port(preferred: int) -> int:
     raise RuntimeError("no port of this machine is free")
 
 
-def _newest_dates(count: int) -> list[date]:
+def newest_dates(count: int) -> list[date]:
     """The newest business dates that are due, oldest first."""
     calendar = BusinessCalendar(load_partner("demo"))
     now = datetime.now(UTC)
@@ -96,7 +96,8 @@ def _newest_dates(count: int) -> list[date]:
     return dates[::-1]
 
 
-def _write_partner_file(path: Path, first: date, max_connections: int) -> None:
+def write_partner_file(path: Path, first: date, max_connections: int) -> None:
+    """Copy the demo's partner file, with another first business date and size of a request."""
     shipped = (partners_dir() / "demo.toml").read_text()
     dated = FIRST_DATE.sub(f"first_business_date = {first.isoformat()}", shipped)
     path.write_text(
