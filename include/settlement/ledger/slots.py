@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Text, any_, bindparam, select
+from sqlalchemy import Connection, Row, Select, Text, any_, bindparam, exists, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from settlement.errors import ConfigurationError
@@ -26,6 +26,16 @@ _BY_DATE = (
         slot.c.partner == bindparam("partner"), slot.c.business_date == bindparam("business_date")
     )
     .order_by(slot.c.n.nulls_last(), slot.c.external_id)
+)
+_LOWER = _BY_DATE.where(
+    slot.c.n < bindparam("n"), slot.c.state == any_(bindparam("states", type_=ARRAY(Text)))
+)
+_CONCERNING = _BY_DATE.where(
+    (slot.c.state == State.DIVERGED.value)
+    | exists().where(
+        line.c.external_id == slot.c.external_id,
+        line.c.connection_id == any_(bindparam("connections", type_=ARRAY(Text))),
+    )
 )
 _BY_ID_LOCKED, _BY_DATE_LOCKED = _BY_ID.with_for_update(), _BY_DATE.with_for_update()
 _BODIES = (
@@ -58,6 +68,34 @@ def load_slots(
     """All slots of a date with their bodies, in order; locked to the transaction's end if asked."""
     named = {"partner": partner, "business_date": business_date}
     return _load(tx, _BY_DATE_LOCKED if lock else _BY_DATE, named)
+
+
+def load_lower_slots(
+    tx: Connection, partner: str, business_date: date, n: int, states: Collection[State]
+) -> list[Slot]:
+    """The slots of a date with a number below `n` that are in one of the states, in order."""
+    named = {
+        "partner": partner,
+        "business_date": business_date,
+        "n": n,
+        "states": [state.value for state in states],
+    }
+    return _load(tx, _LOWER, named)
+
+
+def load_slots_concerning(
+    tx: Connection, partner: str, business_date: date, connections: Collection[str]
+) -> list[Slot]:
+    """The slots of a date that hold one of the connections, in order.
+
+    With them those that are diverged: nobody knows what they hold.
+    """
+    named = {
+        "partner": partner,
+        "business_date": business_date,
+        "connections": list(connections),
+    }
+    return _load(tx, _CONCERNING, named)
 
 
 def load_slot(tx: Connection, external_id: str, *, lock: bool = False) -> Slot | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Sequence, bindparam, select
+from sqlalchemy import Connection, Row, Sequence, Text, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from settlement.ledger.database import NOW
 from settlement.ledger.dates import FrozenDate, lock_generation
@@ -32,6 +33,9 @@ _POSITIONS = (
     select(net_position.c.connection_id, net_position.c.currency, net_position.c.amount)
     .where(net_position.c.snapshot_id == bindparam("snapshot_id"))
     .order_by(net_position.c.connection_id.collate("C"), net_position.c.currency.collate("C"))
+)
+_POSITIONS_OF = _POSITIONS.where(
+    net_position.c.connection_id == any_(bindparam("connections", type_=ARRAY(Text)))
 )
 
 
@@ -80,6 +84,15 @@ def stream_positions(tx: Connection, snapshot_id: int) -> Iterator[Line]:
 def load_positions(tx: Connection, snapshot_id: int) -> dict[PositionKey, int]:
     """Net positions of a snapshot."""
     rows = tx.execute(_POSITIONS, {"snapshot_id": snapshot_id})
+    return {PositionKey(connection, currency): amount for connection, currency, amount in rows}
+
+
+def load_positions_of(
+    tx: Connection, snapshot_id: int, connections: Collection[str]
+) -> dict[PositionKey, int]:
+    """Net positions of some connections in a snapshot."""
+    named = {"snapshot_id": snapshot_id, "connections": list(connections)}
+    rows = tx.execute(_POSITIONS_OF, named)
     return {PositionKey(connection, currency): amount for connection, currency, amount in rows}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, select
@@ -16,8 +17,8 @@ from settlement.ledger.database import NOW
 from settlement.ledger.folding import apply_to
 from settlement.ledger.people import held_connections, require_go
 from settlement.ledger.schema import slot as slot_table
-from settlement.ledger.slots import load_slots, require_slot
-from settlement.ledger.snapshots import load_positions
+from settlement.ledger.slots import load_lower_slots, load_slots_concerning, require_slot
+from settlement.ledger.snapshots import load_positions_of
 from settlement.partner_file import PartnerFile
 from settlement.slot_state import OPEN, Slot, State
 from settlement.steps.build import require_none_diverged
@@ -26,7 +27,7 @@ from settlement.values import Actor
 SENDABLE = frozenset({State.PREPARED, State.UNKNOWN, State.PENDING, State.FAILED})
 """A pending settlement too: the partner may have stopped half-way, and the same bytes go on."""
 
-_DATE_OF = select(slot_table.c.partner, slot_table.c.business_date).where(
+_PLACE_OF = select(slot_table.c.partner, slot_table.c.business_date, slot_table.c.n).where(
     slot_table.c.external_id == bindparam("external_id")
 )
 _FIRST_SENT = select(slot_table.c.state, slot_table.c.first_sent_at, NOW.label("now")).where(
@@ -100,10 +101,11 @@ def _require_plan_holds(tx: Connection, body: StoredBody) -> None:
     """
     if body.snapshot_id is None:
         return
-    net = load_positions(tx, body.snapshot_id)
+    connections = {line.connection_id for line in body.lines}
+    net = load_positions_of(tx, body.snapshot_id, connections)
     others = [
         each
-        for each in load_slots(tx, body.partner, body.business_date)
+        for each in load_slots_concerning(tx, body.partner, body.business_date, connections)
         if each.external_id != body.external_id
     ]
     require_none_diverged(others)
@@ -119,15 +121,10 @@ def _require_plan_holds(tx: Connection, body: StoredBody) -> None:
             )
 
 
-def slots_before(tx: Connection, external_id: str) -> list[Slot]:
-    """The lower-numbered slots of the same date, in order."""
-    partner, business_date = tx.execute(_DATE_OF, {"external_id": external_id}).one()
-    before: list[Slot] = []
-    for each in load_slots(tx, partner, business_date):
-        if each.external_id == external_id:
-            break
-        before.append(each)
-    return before
+def slots_before(tx: Connection, external_id: str, states: Collection[State]) -> list[Slot]:
+    """The lower-numbered slots of the same date that are in one of the states, in order."""
+    partner, business_date, n = tx.execute(_PLACE_OF, {"external_id": external_id}).one()
+    return load_lower_slots(tx, partner, business_date, n, states)
 
 
 def older_than_age_lock(tx: Connection, partner: PartnerFile, external_id: str) -> bool:

@@ -94,10 +94,8 @@ def _require_slots_before(
     :raises RefusedError: naming the slot that a person has to correct first
     """
     with ledger.transaction() as tx:
-        before = slots_before(tx, external_id)
+        before = slots_before(tx, external_id, NOT_SHOWN)
     for lower in before:
-        if lower.state not in NOT_SHOWN:
-            continue
         now, why = _looked_up_or_sent(ledger, api, partner, lower, actor)
         if now.state in NOT_SHOWN:
             error = RefusedError if now.state is State.REFUSED else OutcomeUnknownError
