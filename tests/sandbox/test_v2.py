@@ -163,6 +163,19 @@ def test_windows_of_a_settlement_are_those_of_its_day(disputing):
     assert disputing.shown()["settlement"]["status"] == "completed"
 
 
+def test_inactive_connection_permits_nothing_new(disputing):
+    """A repeat of what is pending is answered; what failed is not tried again."""
+    disputing.stage("demo-1")
+    disputing.fault("failed", route="submit")
+    disputing.stage("demo-2")
+    idle = disputing.partner.connections[0].changed(active=False)
+    bodies = {}
+    for name in ("demo-1", "demo-2", "demo-3"):
+        bodies[name] = disputing.signed(disputing.content(name, cutoffAt=CUTOFF))
+    disputing.change_partner(connections=(idle, *disputing.partner.connections[1:]))
+    assert [disputing.post_2(body)[0] for body in bodies.values()] == [200, 400, 400]
+
+
 def test_partner_shows_its_windows(disputing):
     """GET partners names both windows in minutes."""
     (partner,) = disputing.get("partners")[1]["partners"]

@@ -100,6 +100,24 @@ def test_missing_funds_fail_and_a_repeat_after_funding_completes(poor):
     assert btc(poor, second) == ("80", "0")
 
 
+def test_funds_that_come_too_late_do_not_count(poor):
+    """What was due before the money came has failed, though nobody had asked until then."""
+    poor.stage(amounts={poor.connections[0]: {"BTC": "100"}})
+    poor.pass_time(WINDOWS)
+    poor.sandbox.fund("BTC", 100)
+    assert poor.shown()["settlement"]["status"] == "failed"
+
+
+def test_partner_without_windows_fails_at_once(rehearse):
+    """Without time to top up, 200 shows a failed settlement; funded, the repeat completes it."""
+    poor = rehearse(default_balance=0)
+    status, answer = poor.stage(amounts={poor.connections[0]: {"BTC": "100"}})
+    assert (status, answer["settlement"]["status"]) == (200, "failed")
+    poor.sandbox.fund("BTC", 100)
+    status, answer = poor.stage(amounts={poor.connections[0]: {"BTC": "100"}})
+    assert (status, answer["settlement"]["status"]) == (200, "completed")
+
+
 def test_client_that_withdrew_is_named(poor):
     """A connection that can no longer pay when transfers run is named in the reason."""
     first = poor.connections[0]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 
 from partner_sandbox import creation, finalisation
@@ -38,8 +39,7 @@ class Operations:
 
     def bookings(self, after: int = 0) -> list[Booking]:
         """Every movement that was booked, in order, the first `after` of them left out."""
-        with self._lock:
-            self._catch_up()
+        with self._at_one_instant():
             return self._store.bookings(after)
 
     def booked_positions(self) -> dict[tuple[str, str], int]:
@@ -52,19 +52,18 @@ class Operations:
 
     def settlements(self) -> list[Settlement]:
         """Every settlement, oldest first, shown to look-ups or not."""
-        with self._lock:
-            self._catch_up()
+        with self._at_one_instant():
             return self._store.all_settlements()
 
     def events(self) -> list[Event]:
         """Every call that a partner would have got: the final amounts of its settlements."""
-        with self._lock:
-            self._catch_up()
+        with self._at_one_instant():
             return self._store.events()
 
     def disputes(self, partner: str | None = None) -> list[Dispute]:
         """Every dispute of a partner's clients, oldest first."""
-        return self._store.disputes_of(self.world.partner(partner).id)
+        with self._at_one_instant():
+            return self._store.disputes_of(self.world.partner(partner).id)
 
     def raise_dispute(
         self,
@@ -84,12 +83,12 @@ class Operations:
                 disputes it already, or an amount is zero.
 
         """
-        with self._lock, self._store.transaction():
+        with self._at_one_instant() as now:
             owner = self.world.partner(partner)
-            disputes = self._disputes(owner.id)
             settlement = self._store.settlement_under(owner.id, external_id)
             if settlement is None:
                 raise LookupError(f"partner {owner.name} has no settlement {external_id}")
+            disputes = Disputes(self._store, self.settings, owner, now)
             return disputes.raise_on(settlement, connection_id, expected_transfers, reason)
 
     def retract_dispute(self, dispute_id: str) -> Dispute:
@@ -100,9 +99,9 @@ class Operations:
             ValueError: it is closed or retracted, or the settlement is completed or rejected.
 
         """
-        with self._lock, self._store.transaction():
-            dispute = self._dispute(dispute_id)
-            return self._disputes(dispute.partner_id).retract(dispute)
+        with self._at_one_instant() as now:
+            dispute, disputes = self._dispute(dispute_id, now)
+            return disputes.retract(dispute)
 
     def close_dispute(
         self, dispute_id: str, adjusted: Mapping[str, int], closed_by: Closer = "client"
@@ -114,9 +113,9 @@ class Operations:
             ValueError: it is closed or retracted, or an amount is zero.
 
         """
-        with self._lock, self._store.transaction():
-            dispute = self._dispute(dispute_id)
-            return self._disputes(dispute.partner_id).close(dispute, adjusted, closed_by)
+        with self._at_one_instant() as now:
+            dispute, disputes = self._dispute(dispute_id, now)
+            return disputes.close(dispute, adjusted, closed_by)
 
     def fund(
         self, currency: str, amount: int, account: str | None = None, partner: str | None = None
@@ -130,7 +129,7 @@ class Operations:
             ValueError: the balance would be negative.
 
         """
-        with self._lock, self._store.transaction():
+        with self._at_one_instant():
             owner = self.world.partner(partner)
             owner.require_known(currency, account)
             accounts = Accounts(self._store, owner)
@@ -154,7 +153,7 @@ class Operations:
             ValueError: the externalId is taken, or there are no lines or an amount of zero.
 
         """
-        with self._lock, self._store.transaction():
+        with self._at_one_instant() as now:
             owner = self.world.partner(partner)
             transfers = sorted(AskedTransfer(None, *line) for line in lines)
             if not transfers or any(transfer.quantity == 0 for transfer in transfers):
@@ -163,7 +162,7 @@ class Operations:
                 owner.require_known(transfer.currency, transfer.destination)
             if self._store.settlement_under(owner.id, external_id) is not None:
                 raise ValueError(f"a settlement {external_id} already exists")
-            exchange = Exchange(self._store, self.settings, owner, "somebody-else", self._clock())
+            exchange = Exchange(self._store, self.settings, owner, "somebody-else", now)
             return creation.book_foreign(
                 exchange, external_id, transfers, properties_of(1, transfers)
             )
@@ -174,12 +173,17 @@ class Operations:
         finalisation.catch_up(self._store, self.world, self.settings, now)
         return now
 
-    def _disputes(self, partner_id: str) -> Disputes:
-        now = self._catch_up()
-        return Disputes(self._store, self.settings, self.world.partner_by_id[partner_id], now)
+    @contextmanager
+    def _at_one_instant(self) -> Iterator[datetime]:
+        """All or nothing of what happens inside, once what is due is worked off."""
+        with self._lock:
+            now = self._catch_up()
+            with self._store.transaction():
+                yield now
 
-    def _dispute(self, dispute_id: str) -> Dispute:
+    def _dispute(self, dispute_id: str, now: datetime) -> tuple[Dispute, Disputes]:
         dispute = self._store.dispute(dispute_id)
         if dispute is None:
             raise LookupError(f"no dispute {dispute_id}")
-        return dispute
+        partner = self.world.partner_by_id[dispute.partner_id]
+        return dispute, Disputes(self._store, self.settings, partner, now)

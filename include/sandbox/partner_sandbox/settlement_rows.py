@@ -109,7 +109,7 @@ class SettlementRows(Database):
         """
         rows = self._run(
             "SELECT * FROM settlement WHERE status = 'pending' AND dispute_until <= :now "
-            "AND ((finalize_at <= :now AND NOT held_back) "
+            "AND (finalize_at <= :now "
             "OR NOT EXISTS (SELECT 1 FROM event WHERE settlement_id = settlement.id)) "
             "ORDER BY finalize_at, created_at, id",
             {"now": now},

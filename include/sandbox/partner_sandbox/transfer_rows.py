@@ -40,10 +40,11 @@ class TransferRows(Database):
 
     def waiting_transfers(self, partner_id: str) -> list[Transfer]:
         """Transfers of a partner's pending settlements of version 2, one settlement's together."""
+        # the index of a partner's settlements (switched off by +) has years of finished ones
         rows = self._run(
             "SELECT transfer.* FROM settlement JOIN transfer ON settlement_id = settlement.id "
-            "WHERE settlement.status = 'pending' AND dispute_until IS NOT NULL AND partner_id = ? "
-            "ORDER BY settlement_id, position",
+            "WHERE settlement.status = 'pending' AND dispute_until IS NOT NULL "
+            "AND +partner_id = ? ORDER BY settlement_id, position",
             [partner_id],
         )
         return [_transfer(row) for row in rows]
