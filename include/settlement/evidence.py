@@ -112,6 +112,7 @@ class Shown:
     transfers_completed: bool
     reason: str | None = None
     notes: str | None = None
+    cutoff_at: datetime | None = None
     transfers: tuple[ShownTransfer, ...] = ()
 
 

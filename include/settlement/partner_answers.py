@@ -83,6 +83,7 @@ class Settlement(AnswerModel):
     status: SettlementStatus
     reason: str | None = None
     notes: str | None = None
+    cutoff_at: Instant | None = Field(default=None, alias="cutoffAt")
     created_at: Instant = Field(alias="createdAt")
     updated_at: Instant = Field(alias="updatedAt")
 

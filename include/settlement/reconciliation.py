@@ -53,6 +53,7 @@ def shown_by(
         transfers_completed=all(each.status in ended for each in own),
         reason=one_line(newest.reason) if newest.reason else None,
         notes=newest.notes,
+        cutoff_at=newest.cutoff_at if reader.with_disputes else None,
         transfers=_as_shown(transfers, connections) if reader.with_disputes else (),
     )
 

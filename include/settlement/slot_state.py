@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from settlement.evidence import Absent, Answered, Evidence, Sent, Shown, Verdict
@@ -46,11 +47,15 @@ ABSENCES_TO_REFUSE = {Verdict.REFUSAL: 1, Verdict.UNAUTHORISED: 2}
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What was, or will be, sent under a slot; `sent` once an attempt row was written for it."""
+    """What was, or will be, sent under a slot; `sent` once an attempt row was written for it.
+
+    `cutoff_at` is a property of the settlement where the partner's clients may dispute.
+    """
 
     number: int
     positions: Positions
     sent: bool = False
+    cutoff_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,17 +207,20 @@ def _lags_behind(slot: Slot, evidence: Shown) -> bool:
 
 def _match(slot: Slot, evidence: Shown) -> tuple[Body | None, Slot]:
     """The body that the partner shows; one that the ledger forgot is recognised by its notes."""
-    shown = dict(evidence.positions)
-    if slot.current is not None and dict(slot.current.positions) == shown:
-        return slot.current, slot
-    for body in slot.bodies:
-        if dict(body.positions) == shown:
+    current = (slot.current,) if slot.current is not None else ()
+    for body in (*current, *slot.bodies):
+        if _is_shown(body, evidence):
             return body, slot
     if not is_ours(slot, evidence):
         return None, slot
     number = max((body.number for body in slot.bodies), default=0) + 1
-    adopted = Body(number, evidence.positions, sent=True)
+    adopted = Body(number, evidence.positions, sent=True, cutoff_at=evidence.cutoff_at)
     return adopted, replace(slot, bodies=(*slot.bodies, adopted))
+
+
+def _is_shown(body: Body, evidence: Shown) -> bool:
+    same_cut_off = evidence.cutoff_at in {None, body.cutoff_at}
+    return same_cut_off and dict(body.positions) == dict(evidence.positions)
 
 
 def is_ours(slot: Slot, evidence: Shown) -> bool:

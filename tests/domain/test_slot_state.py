@@ -409,7 +409,8 @@ def test_a_free_slot_shows_nothing_at_the_partner(slot: Slot, history: list[Evid
 
 def test_a_slot_whose_payload_met_a_409_is_free_once_a_look_up_finds_nothing() -> None:
     """Nothing of it was ever sent; should something be booked there, the next body meets it."""
-    slot = fold(slot_in(State.PREPARED), answered(Verdict.CONFLICT))
+    never_sent = replace(slot_in(State.PREPARED), bodies=(BODIES[0], Body(2, SECOND)))
+    slot = fold(never_sent, answered(Verdict.CONFLICT))
     assert (slot.state, slot.free) == (State.UNKNOWN, False)
     slot = fold(slot, Absent())
     assert (slot.state, slot.free) == (State.UNKNOWN, True)

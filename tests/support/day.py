@@ -11,6 +11,7 @@ from partner_sandbox.demo_world import DEMO_XPRV, demo_connections, demo_world
 from partner_sandbox.faults import FaultKind, FaultRule
 from partner_sandbox.settings import Settings
 from partner_sandbox.store import Store
+from partner_sandbox.world import World as PartnerWorld
 from settlement.errors import SettlementError
 from settlement.ledger.database import Ledger
 from settlement.ledger.slots import load_slots, require_slot
@@ -56,10 +57,11 @@ class World:
     warehouse: MemoryWarehouse = field(default_factory=MemoryWarehouse)
     store: Store = field(default_factory=Store)
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    kind_of_partner: PartnerWorld = field(default_factory=lambda: demo_world(count=6))
     trade_numbers: int = 0
 
     def __post_init__(self) -> None:
-        self.sandbox = Sandbox(self.store, self.clock, Settings(), demo_world(count=6))
+        self.sandbox = Sandbox(self.store, self.clock, Settings(), self.kind_of_partner)
         self.api = SandboxApi(self.sandbox)
         self.signer = LocalSigner.from_xprv(DEMO_XPRV)
 

@@ -11,7 +11,7 @@ from settlement.doctor.diagnosis import Diagnosis, note, ok, wrong
 from settlement.ledger.database import Ledger
 from settlement.ledger.overview import stop_of
 from settlement.ledger.people import binding_of, bound_values, holds_in_force
-from settlement.ledger.upgrade import current_version, newest_version
+from settlement.ledger.version import current_version, newest_version
 from settlement.partner_file import PartnerFile
 from settlement.signing import Signer, key_id_of, signer_of
 from settlement.steps.compute import lines_to_settle

@@ -64,6 +64,7 @@ def apply_to(
             business_date=row.business_date,
             snapshot_id=None,
             origin="adopted",
+            cutoff_at=adopted.cutoff_at,
         )
     if isinstance(evidence, Sent):
         _mark_sent(tx, external_id, evidence.body)
@@ -175,6 +176,7 @@ def take_as_booked(
         business_date=business_date,
         snapshot_id=None,
         origin="adopted",
+        cutoff_at=shown.cutoff_at,
     )
     after = Slot(
         external_id,

@@ -43,6 +43,7 @@ _BODIES = (
         body.c.external_id,
         body.c.number,
         body.c.sent_at,
+        body.c.cutoff_at,
         line.c.connection_id,
         line.c.currency,
         line.c.amount,
@@ -141,13 +142,14 @@ def _load_bodies(tx: Connection, external_ids: Sequence[str]) -> dict[str, list[
         return {}
     found = tx.execute(_BODIES, {"external_ids": list(external_ids)})
     bodies: dict[str, list[Body]] = {}
-    for (external_id, number, sent_at), rows in groupby(found, lambda row: row[:3]):
+    for (external_id, number, sent_at, cutoff_at), rows in groupby(found, lambda row: row[:4]):
         positions = {
             PositionKey(row.connection_id, row.currency): row.amount
             for row in rows
             if row.amount is not None
         }
-        bodies.setdefault(external_id, []).append(Body(number, positions, sent_at is not None))
+        each = Body(number, positions, sent_at is not None, cutoff_at)
+        bodies.setdefault(external_id, []).append(each)
     return bodies
 
 

@@ -153,10 +153,13 @@ def plan_for(
 def cutoff_of(partner: PartnerFile, window: Window, newest: datetime | None) -> datetime | None:
     """`cutoffAt` of a request: the newest trade that it settles (partner API, section 7).
 
-    Where no trade is left and what was settled is taken back, the end of the window. Version 1 has
-    no such field.
+    Where no trade is left and what was settled is taken back, the end of the window. In whole
+    milliseconds, as it is sent. Version 1 has no such field.
     """
-    return None if partner.api_version == "v1" else newest or window.end
+    if partner.api_version == "v1":
+        return None
+    cutoff_at = newest or window.end
+    return cutoff_at.replace(microsecond=cutoff_at.microsecond // 1000 * 1000)
 
 
 def plan_of(

@@ -59,7 +59,7 @@ def submit_request(
     reader = PartnerReader(ledger, api, partner, actor)
     if look_first:
         slot = look_up(ledger, reader, external_id, actor)
-    if _may_be_sent(slot):
+    if _may_be_sent(partner, slot):
         if slot.never_sent:
             _require_slots_before(ledger, api, partner, external_id, actor)
         slot, evidence = _send(ledger, api, partner, slot, actor)
@@ -70,10 +70,14 @@ def submit_request(
     return Submitted(external_id, slot.state, conflict=slot.in_conflict)
 
 
-def _may_be_sent(slot: Slot) -> bool:
-    """A 409 is reconciled before anything is sent again; if that finds nothing, it may be."""
+def _may_be_sent(partner: PartnerFile, slot: Slot) -> bool:
+    """A 409 is reconciled before anything is sent again; if that finds nothing, it may be.
+
+    On version 2 a pending settlement waits for its windows: there is nothing to send.
+    """
     reconciled = not slot.in_conflict or slot.absences > 0
-    return slot.state in SENDABLE and reconciled
+    staged = slot.state is State.PENDING and partner.api_version == "v2"
+    return slot.state in SENDABLE and reconciled and not staged
 
 
 def _missing(reader: PartnerReader, partner: PartnerFile, slot: Slot) -> str:
