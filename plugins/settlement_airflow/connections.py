@@ -1,4 +1,4 @@
-"""From Airflow connections to what the domain works with: the ledger and the warehouse.
+"""From Airflow connections to what the domain works with: ledger, warehouse and partner API.
 
 Only keys that are named here are read from an Airflow connection's extra; nothing is spread.
 """
@@ -15,7 +15,8 @@ from sqlalchemy import URL
 
 import settlement
 from settlement.ledger.database import Ledger
-from settlement.ledger.upgrade import require_newest_version
+from settlement.ledger.version import require_newest_version
+from settlement.partner_api import PartnerApi
 from settlement.warehouse import Warehouse
 from settlement.warehouse.sql import SqlWarehouse
 from settlement_airflow.airflow_connection import connection_named, wrong_connection
@@ -68,6 +69,17 @@ def postgres_url(conn_id: str) -> URL:
         database=connection.schema,
         query=query,
     )
+
+
+def open_partner_api(conn_id: str, *, pool_slots: int = 1) -> PartnerApi:
+    """The partner API behind an Airflow connection of type `bitgo_network`.
+
+    :param pool_slots: slots of the pool `partner_api` that the task occupies
+    """
+    from settlement_airflow.hooks.partner_api import PartnerApiHook  # noqa: PLC0415 - HttpHook
+    # brings an asynchronous client, too slow to import for the tasks that call nobody
+
+    return PartnerApiHook(conn_id, pool_slots=pool_slots)
 
 
 def open_warehouse(conn_id: str) -> Warehouse:

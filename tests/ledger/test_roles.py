@@ -22,7 +22,8 @@ from settlement.ledger.people import (
 )
 from settlement.ledger.roles import CHANGES, READER, VERSION_TABLE, WRITER, grant_rights
 from settlement.ledger.schema import metadata
-from settlement.ledger.upgrade import require_newest_version, upgrade_ledger
+from settlement.ledger.upgrade import upgrade_ledger
+from settlement.ledger.version import require_newest_version
 from settlement.values import Actor
 from support.day import ALICE, BOB, DAY, World
 from support.in_process import net_of

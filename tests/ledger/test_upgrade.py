@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import delete
 from sqlalchemy.exc import DBAPIError
 
@@ -13,7 +14,12 @@ from settlement.ledger.chain import append_event
 from settlement.ledger.database import Ledger
 from settlement.ledger.embedded import EmbeddedServer
 from settlement.ledger.schema import event, metadata
-from settlement.ledger.upgrade import require_newest_version
+from settlement.ledger.version import (
+    MIGRATIONS,
+    current_version,
+    newest_version,
+    require_newest_version,
+)
 from settlement.values import Actor
 
 
@@ -33,8 +39,16 @@ def test_an_empty_database_is_refused_with_the_next_step(postgres: EmbeddedServe
 
 
 def test_an_upgraded_ledger_is_accepted(ledger: Ledger) -> None:
-    """The newest version passes the check."""
+    """The newest version passes the check; it is read as Alembic reads it."""
     require_newest_version(ledger)
+    with ledger.transaction() as tx:
+        context = MigrationContext.configure(tx, opts={"version_table": "ledger_version"})
+        assert current_version(tx) == context.get_current_revision() == newest_version()
+
+
+def test_the_newest_version_is_the_head_of_the_migrations() -> None:
+    """The number in the name of the newest migration is the revision where Alembic ends."""
+    assert newest_version() == ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
 def test_events_cannot_be_deleted(ledger: Ledger) -> None:

@@ -54,7 +54,8 @@ def upgrade(
     find_connections()
     from alembic.util import CommandError  # noqa: PLC0415 - not for --help
 
-    from settlement.ledger.upgrade import current_version, upgrade_ledger  # noqa: PLC0415
+    from settlement.ledger.upgrade import upgrade_ledger  # noqa: PLC0415
+    from settlement.ledger.version import current_version  # noqa: PLC0415
     from settlement_airflow.connections import postgres_url  # noqa: PLC0415 - imports Airflow
 
     with embedded_ledger(conn_id):

@@ -15,8 +15,7 @@ from settlement.ledger.schema import snapshot
 from settlement.steps.branch import NextStep, next_steps
 from settlement.steps.reconcile import look_up_pending, reconcile_conflicts
 from settlement.steps.verify import Settled, verify_settled
-from settlement_airflow.connections import opened_ledger
-from settlement_airflow.hooks.partner_api import PartnerApiHook
+from settlement_airflow.connections import open_partner_api, opened_ledger
 from settlement_airflow.operators.base import (
     SettlementOperator,
     Work,
@@ -65,7 +64,7 @@ class ReconcileConflictsOperator(SettlementOperator):
         """Look up every slot in conflict; the states that were found, for the reader only."""
         partner = work.partner
         with opened_ledger(partner.ledger_conn_id) as ledger:
-            api = PartnerApiHook(partner.api_conn_id)
+            api = open_partner_api(partner.api_conn_id)
             slots = reconcile_conflicts(ledger, api, partner, work.business_date, work.actor)
         return {slot.external_id: slot.state.value for slot in slots}
 
@@ -102,7 +101,7 @@ class VerifySettledOperator(SettlementOperator):
     def _look_up_open_ones(self, ledger: Ledger, work: Work) -> None:
         with_partner = (
             ledger,
-            PartnerApiHook(work.partner.api_conn_id),
+            open_partner_api(work.partner.api_conn_id),
             work.partner,
             work.business_date,
             work.actor,

@@ -17,8 +17,7 @@ from settlement.ledger.questions import load_question, open_questions
 from settlement.partner_file import PartnerFile, load_partner
 from settlement.question import CHOICES, SHORT, Choice, Question, takes_a_run
 from settlement.steps.decide import body_of, decide, title_of
-from settlement_airflow.connections import opened_ledger
-from settlement_airflow.hooks.partner_api import PartnerApiHook
+from settlement_airflow.connections import open_partner_api, opened_ledger
 from settlement_airflow.operators.base import actor_of, airflow_errors, in_this_process
 
 LOOK_AGAIN = timedelta(minutes=5)
@@ -123,7 +122,7 @@ class ApplyDecisionOperator(BaseOperator):
         if not given:
             raise DecisionError(f"nobody has answered question {asked.digest[:SHORT]}{ASK_AGAIN}")
         actor = replace(actor_of(context), who=given["who"])
-        api, choice = PartnerApiHook(partner.api_conn_id), Choice(given["choice"])
+        api, choice = open_partner_api(partner.api_conn_id), Choice(given["choice"])
         try:
             decided = decide(ledger, api, partner, asked.digest, choice, given["reason"], actor)
         except DecisionError as error:

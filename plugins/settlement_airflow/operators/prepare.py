@@ -11,10 +11,8 @@ from settlement.errors import SupersededError
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
 from settlement.steps.sign import sign_requests
-from settlement_airflow.connections import open_warehouse, opened_ledger
-from settlement_airflow.hooks.partner_api import PartnerApiHook
+from settlement_airflow.connections import open_partner_api, open_warehouse, opened_ledger
 from settlement_airflow.operators.base import GatedOperator, Work
-from settlement_airflow.signers import open_signer
 from settlement_airflow.slices import slices_of
 
 SIGNER_QUEUE = "signer"
@@ -61,7 +59,7 @@ class BuildRequestsOperator(GatedOperator):
         with opened_ledger(partner.ledger_conn_id) as ledger:
             built = build_requests(
                 ledger,
-                PartnerApiHook(partner.api_conn_id),
+                open_partner_api(partner.api_conn_id),
                 partner,
                 work.business_date,
                 _generation(self.computed),
@@ -98,6 +96,8 @@ class SignRequestsOperator(GatedOperator):
 
     def step(self, work: Work, context: Context) -> list[list[str]]:  # noqa: ARG002
         """Sign; the externalIds to submit, in slices of one mapped task each."""
+        from settlement_airflow.signers import open_signer  # noqa: PLC0415 - only here: requests
+
         partner = work.partner
         signer = open_signer(partner.signing_conn_id)
         with opened_ledger(partner.ledger_conn_id) as ledger:

@@ -16,8 +16,7 @@ from settlement.errors import (
     SettlementError,
 )
 from settlement.steps.submit import submit_request
-from settlement_airflow.connections import opened_ledger
-from settlement_airflow.hooks.partner_api import PartnerApiHook
+from settlement_airflow.connections import open_partner_api, opened_ledger
 from settlement_airflow.operators.base import GatedOperator, Work
 
 WORST_FIRST = (DivergedSlotError, RejectedError, RefusedError, CredentialsError)
@@ -49,7 +48,7 @@ class SubmitRequestsOperator(GatedOperator):
         states: dict[str, str] = {}
         errors: list[SettlementError] = []
         with opened_ledger(partner.ledger_conn_id) as ledger:
-            api = PartnerApiHook(partner.api_conn_id, pool_slots=self.pool_slots)
+            api = open_partner_api(partner.api_conn_id, pool_slots=self.pool_slots)
             for external_id in self.external_ids:
                 try:
                     done = submit_request(ledger, api, partner, external_id, work.actor)

@@ -20,8 +20,7 @@ from settlement.partner_profile import windows_of
 from settlement.slot_state import State
 from settlement.steps.pending import Waiting, waiting_for
 from settlement.steps.reconcile import look_up_pending
-from settlement_airflow.connections import open_warehouse, opened_ledger
-from settlement_airflow.hooks.partner_api import PartnerApiHook
+from settlement_airflow.connections import open_partner_api, open_warehouse, opened_ledger
 from settlement_airflow.operators.base import SettlementOperator, Work
 from settlement_airflow.retry import FIRST_DELAY
 from settlement_airflow.run_date import STARTED_FOR_A_DATE
@@ -105,7 +104,7 @@ class AwaitSettlementOperator(SettlementOperator):
         with opened_ledger(partner.ledger_conn_id) as ledger:
             if not _pending(ledger, work):
                 raise AirflowSkipException("nothing is pending")
-            api = PartnerApiHook(partner.api_conn_id)
+            api = open_partner_api(partner.api_conn_id)
             pending = look_up_pending(ledger, api, partner, work.business_date, work.actor)
             now = ledger.now()
             if not pending:

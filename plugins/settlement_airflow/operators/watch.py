@@ -16,9 +16,8 @@ from settlement.partner_file import load_partners
 from settlement.question import Question
 from settlement.watch.finding import Finding, SettleAgain
 from settlement.watch.partners import Openers, ledgers_of, watch_partner, watched
-from settlement_airflow.connections import open_warehouse, opened_ledger
+from settlement_airflow.connections import open_partner_api, open_warehouse, opened_ledger
 from settlement_airflow.dag_parts import dag_id_of
-from settlement_airflow.hooks.partner_api import PartnerApiHook
 from settlement_airflow.operators.ask import conf_of, run_id_of
 from settlement_airflow.operators.base import airflow_errors
 
@@ -30,7 +29,7 @@ BY_SCHEDULE = "scheduled"
 OPENERS = Openers(
     ledger=opened_ledger,
     warehouse=lambda partner: open_warehouse(partner.warehouse_conn_id),
-    api=lambda partner: PartnerApiHook(partner.api_conn_id),
+    api=lambda partner: open_partner_api(partner.api_conn_id),
 )
 Starts = Literal["late_trades", "questions"]
 
