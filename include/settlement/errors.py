@@ -20,6 +20,7 @@
     ├── ChainBrokenError              the event chain, or an invariant of the ledger, does not hold
     ├── StoppedError                  the partner's stop flag is up
     ├── HeldConnectionError           a request contains a connection that is on hold
+    ├── NotNettingError               a broker's amounts do not net to zero, or do not fit
     ├── LimitExceededError            more would move than the partner file's limits allow
     ├── ShortOfFundsError             somebody cannot give what the requests would take
     ├── ApprovalMissingError          a person must approve before anything is signed
@@ -173,6 +174,12 @@ class HeldConnectionError(SettlementError):
     """A request contains a connection that is on hold: it is not sent."""
 
     runbook = "held-connection"
+
+
+class NotNettingError(SettlementError):
+    """A broker's amounts do not net to zero per currency, or do not fit into one request."""
+
+    runbook = "not-netting"
 
 
 class LimitExceededError(SettlementError):

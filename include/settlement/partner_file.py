@@ -33,6 +33,7 @@ _EXAMPLES: Mapping[str, str] = {
     "enterprise_id": 'enterprise_id = "59cd72485007a239fb00282ed480da1f"',
     "api_version": 'api_version = "v1"',
     "amounts": 'amounts = "base_units"',
+    "broker": "broker = false",
     "timezone": 'timezone = "America/New_York"',
     "cut_off": 'cut_off = "17:00"',
     "calendar": 'calendar = "weekdays"',
@@ -77,7 +78,8 @@ class CutOff(BaseModel):
 class PartnerFile(BaseModel):
     """One partner: a BitGo enterprise, its calendar, its currencies, its Airflow connections.
 
-    `name` is the file's stem and the first part of every externalId. `currencies` maps each known
+    `name` is the file's stem and the first part of every externalId. A `broker`'s clients settle
+    with each other. `currencies` maps each known
     currency to its decimals. `settle_after` counts from the cut-off; `watermark_wait` counts from
     there, zero means that the warehouse's watermark is not waited for. An open slot older than
     `look_up_first_after` is looked up before anything is sent again. `settled_within` counts from
@@ -90,6 +92,7 @@ class PartnerFile(BaseModel):
     enterprise_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.~-]+$")]
     api_version: Literal["v1", "v2"] = "v1"
     amounts: Literal["base_units", "full_units"] = "base_units"
+    broker: bool = False
     timezone: Annotated[str, AfterValidator(known_timezone)]
     cut_offs: Annotated[tuple[CutOff, ...], Field(min_length=1)]
     first_business_date: date

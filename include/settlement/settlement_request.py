@@ -9,11 +9,13 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from settlement.amounts import to_base_units_text, to_full_units_text
+from settlement.broker import client_to_client
 from settlement.errors import ConfigurationError, PayloadMismatchError
 from settlement.strict_json import from_json, to_json
 from settlement.values import Line
@@ -65,25 +67,26 @@ class SettlementInstruction(BaseModel):
         cutoff_at: datetime | None = None,
         *,
         decimals: Mapping[str, int] | None = None,
+        between_clients: bool = False,
     ) -> Self:
-        """Build the form 1 request of the lines.
+        """Build the request of the lines: of form 1, or of form 2 for a broker.
 
         :param decimals: of each currency, for a partner configured for full units; without it
             amounts are written in base units
+        :param between_clients: every amount is from one client to another (form 2)
         :raises ValueError: if there are no lines, an amount is zero, or two lines have the same
             connection and currency
         :raises ConfigurationError: if the decimals of a currency are needed and not known
         """
-        amounts: dict[str, dict[str, str]] = {}
-        for line in sorted(lines):
-            of_connection = amounts.setdefault(line.connection_id, {})
-            if line.currency in of_connection:
+        lines = sorted(lines)
+        for line, following in pairwise(lines):
+            if line.key == following.key:
                 raise ValueError(f"two lines for {line.connection_id} {line.currency}")
-            of_connection[line.currency] = _amount_text(line, decimals)
+        form = _from_client_to_client if between_clients else _of_connections
         return cls(
             external_id=external_id,
             notes=notes,
-            settlement_amounts=amounts,
+            settlement_amounts=form(lines, decimals),
             nonce=nonce,
             cutoff_at=None if cutoff_at is None else _timestamp(cutoff_at),
         )
@@ -149,15 +152,35 @@ def proof_in_notes(notes: str | None) -> str | None:
     return match.group(1) if match else None
 
 
-def _amount_text(line: Line, decimals: Mapping[str, int] | None) -> str:
+def _of_connections(
+    lines: Iterable[Line], decimals: Mapping[str, int] | None
+) -> dict[str, dict[str, str]]:
+    amounts: dict[str, dict[str, str]] = {}
+    for line in lines:
+        text = _amount_text(line.amount, line.currency, decimals)
+        amounts.setdefault(line.connection_id, {})[line.currency] = text
+    return amounts
+
+
+def _from_client_to_client(
+    lines: Iterable[Line], decimals: Mapping[str, int] | None
+) -> dict[str, dict[str, dict[str, str]]]:
+    amounts: dict[str, dict[str, dict[str, str]]] = {}
+    for each in client_to_client(lines):
+        of_pair = amounts.setdefault(each.source, {}).setdefault(each.destination, {})
+        of_pair[each.currency] = _amount_text(each.amount, each.currency, decimals)
+    return amounts
+
+
+def _amount_text(amount: int, currency: str, decimals: Mapping[str, int] | None) -> str:
     if decimals is None:
-        return to_base_units_text(line.amount)
-    if line.currency not in decimals:
+        return to_base_units_text(amount)
+    if currency not in decimals:
         raise ConfigurationError(
-            f"the decimals of {line.currency!a} are not known, and amounts are sent in full units. "
+            f"the decimals of {currency!a} are not known, and amounts are sent in full units. "
             "Add the currency to [currencies] of the partner file"
         )
-    return to_full_units_text(line.amount, decimals[line.currency])
+    return to_full_units_text(amount, decimals[currency])
 
 
 def _canonical(lines: Iterable[Line]) -> list[list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
 import pytest
 
@@ -19,26 +19,11 @@ from settlement.partner_reads import PartnerReader
 from settlement.steps.disputes import disputed_requests
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
 from support.in_process import net_of
+from support.partners_clock import PartnersClock
 from support.recorder import Recorder
 
 NEXT_DAY = date(2026, 3, 4)
 SLOT = f"demo-{DAY}-1"
-WINDOWS = timedelta(minutes=90)
-
-
-class PartnersClock:
-    """The partner's clock, which a test moves on."""
-
-    def __init__(self) -> None:
-        self.passed = timedelta(0)
-
-    def __call__(self) -> datetime:
-        """Now, there."""
-        return datetime.now(UTC) + self.passed
-
-    def windows_end(self) -> None:
-        """An hour for disputes and half an hour to top up are over."""
-        self.passed += WINDOWS
 
 
 @pytest.fixture

@@ -137,6 +137,10 @@ def _check_request(
     named = f"the request bytes of body {each.number} of {each.external_id}"
     if hashlib.sha256(request).hexdigest() != in_event:
         raise broken(f"{named} are not the ones that were signed")
+    try:
+        held = from_json(request)
+    except ValueError as error:
+        raise broken(f"{named} are not JSON ({error})") from error
     instruction = SettlementInstruction.from_lines(
         each.external_id,
         each.lines,
@@ -144,12 +148,9 @@ def _check_request(
         each.nonce,
         each.cutoff_at,
         decimals=audited.decimals,
+        between_clients=_is_between_clients(held),
     )
     asked = from_json(instruction.signing_request_bytes())
-    try:
-        held = from_json(request)
-    except ValueError as error:
-        raise broken(f"{named} are not JSON ({error})") from error
     if held != {**asked, "payload": each.payload, "signature": each.signature}:
         raise broken(f"{named} do not say what the body says")
     try:
@@ -159,6 +160,13 @@ def _check_request(
             f"the payload of body {each.number} of {each.external_id} is not what it asks for "
             f"({error.message})"
         ) from error
+
+
+def _is_between_clients(held: Any) -> bool:
+    """Whether stored bytes are of form 2: one level more (partner API, section 4)."""
+    amounts = held.get("settlementAmounts") if isinstance(held, dict) else None
+    inner = next(iter(amounts.values()), None) if isinstance(amounts, dict) else None
+    return isinstance(inner, dict) and any(isinstance(each, dict) for each in inner.values())
 
 
 def _check_sent(each: StoredBody, submitted: Mapping[int, set[str]]) -> None:

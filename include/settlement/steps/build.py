@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection
 
+from settlement.broker import require_one_netting_request
 from settlement.difference import Plan, difference, plan, without_connections
 from settlement.errors import DivergedSlotError, SupersededError, WarehouseDataError
 from settlement.ledger.approvals import ask_for_approval
@@ -165,10 +166,18 @@ def cutoff_of(partner: PartnerFile, window: Window, newest: datetime | None) -> 
 def plan_of(
     partner: PartnerFile, net: Positions, slots: Sequence[Slot], holds: Sequence[Hold]
 ) -> Plan:
-    """The plan for the given net positions; the preview and the real build share it."""
+    """The plan for the given net positions; the preview and the real build share it.
+
+    :raises NotNettingError: for a broker whose amounts cannot be one request
+    """
     on_hold = frozenset(each.connection_id for each in holds)
     owed = without_connections(difference(net, slots), on_hold)
-    return plan(owed, slots, partner.max_connections_per_request)
+    most = partner.max_connections_per_request
+    if not partner.broker:
+        return plan(owed, slots, most)
+    planned = plan(owed, slots, max(1, len(owed)))
+    require_one_netting_request(partner.name, [each.lines for each in planned.fills], most)
+    return planned
 
 
 def require_none_diverged(slots: Sequence[Slot]) -> None:

@@ -30,6 +30,7 @@ def instruction_of(partner: PartnerFile, body: StoredBody) -> SettlementInstruct
         body.nonce,
         body.cutoff_at,
         decimals=partner.currencies if partner.amounts == "full_units" else None,
+        between_clients=partner.broker,
     )
 
 

@@ -82,6 +82,7 @@ def preview_requests(
                 nonce,
                 cutoff_at,
                 decimals=partner.currencies if partner.amounts == "full_units" else None,
+                between_clients=partner.broker,
             )
         )
     in_flight = [slot.external_id for slot in slots if slot.state in OPEN]
