@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +95,40 @@ def leaves(amounts: object) -> list[str]:
     if isinstance(amounts, dict):
         return [text for inner in amounts.values() for text in leaves(inner)]
     return [str(amounts)]
+
+
+ROWS = {
+    "without disputes": ('`api_version = "v1"`', ("v1", False, "base_units")),
+    "with disputes": ('`api_version = "v2"`', ("v2", False, "base_units")),
+    "broker": ("`broker = true`", ("v1", True, "base_units")),
+    "in full units": ('`amounts = "full_units"`', ("v1", False, "full_units")),
+}
+README = Path(__file__).resolve().parents[2] / "README.md"
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_the_readme_says_what_is_sent_for_each_kind(ledger: Ledger, kind: str) -> None:
+    """Its row is written from what was seen."""
+    key, settings = ROWS[kind]
+    world = world_of(ledger, *settings)
+    trade(world, ALICE, BOB, 123_456_789)
+    settle(world)
+    path, content = next(
+        (path, json.loads(body))
+        for _, path, body in world.api.requests
+        if path.endswith("/settlements") and body
+    )
+    sent = content["settlementAmounts"]
+    levels = ["client", "currency"] if depth(sent) == 2 else ["client", "client", "currency"]
+    cells = [
+        kind,
+        key,
+        f"version {path.split('/')[3][1:]}{', with `cutoffAt`' if 'cutoffAt' in content else ''}",
+        " → ".join(levels),
+        f"`{next(text for text in leaves(sent) if '123' in text).lstrip('-')}`",
+        "after its windows" if world.clock.passed else "in the answer",
+    ]
+    assert f"| {' | '.join(cells)} |" in README.read_text(encoding="utf-8").splitlines()
 
 
 def house(world: World) -> None:
