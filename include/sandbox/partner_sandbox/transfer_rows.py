@@ -40,11 +40,12 @@ class TransferRows(Database):
 
     def waiting_transfers(self, partner_id: str) -> list[Transfer]:
         """Transfers of a partner's pending settlements of version 2, one settlement's together."""
-        # the index of a partner's settlements (switched off by +) has years of finished ones
+        # by the index of pending ones: the partner's own has all that are finished as well
         rows = self._run(
-            "SELECT transfer.* FROM settlement JOIN transfer ON settlement_id = settlement.id "
-            "WHERE settlement.status = 'pending' AND dispute_until IS NOT NULL "
-            "AND +partner_id = ? ORDER BY settlement_id, position",
+            "SELECT * FROM transfer WHERE settlement_id IN ("
+            "SELECT id FROM settlement INDEXED BY settlement_by_window "
+            "WHERE status = 'pending' AND dispute_until IS NOT NULL AND partner_id = ?) "
+            "ORDER BY settlement_id, position",
             [partner_id],
         )
         return [_transfer(row) for row in rows]
