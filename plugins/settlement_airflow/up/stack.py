@@ -87,13 +87,20 @@ class LocalStack:
         """
         self.run("db", "migrate")
         self.run("pools", "set", POOL, str(POOL_SLOTS), "Calls of the partner API")
+        self.start_api_server()
+        for component in AIRFLOW_COMPONENTS:
+            self.spawn(component, _airflow(component))
+
+    def start_api_server(self) -> None:
+        """Start what serves the UI, on a database that is migrated, and wait until it answers.
+
+        :raises StackError: naming its log if it does not come up
+        """
         self.spawn(
             "api-server",
             [*_airflow("api-server"), "--host", "127.0.0.1", "--port", str(self.port)],
         )
         self.wait_for(f"http://127.0.0.1:{self.port}/api/v2/monitor/health", "api-server")
-        for component in AIRFLOW_COMPONENTS:
-            self.spawn(component, _airflow(component))
 
     def run(self, *arguments: str) -> None:
         """Run one airflow command to its end.
