@@ -245,16 +245,18 @@ class Story:
         world.promises.check()
         self._people.fund()
         self._people.release(1)
-        left = [day for day in self._days if not self._is_right(day)]
         for _ in range(CLEAN_CLEARS):
             world.clock.pass_time(timedelta(hours=3))
             self._people.decide()
-            left = [day for day in left if not self._comes_right(day)]
-            if not left:
-                break
+            for day in self._not_right():
+                self._comes_right(day)
+        left = self._not_right()
         if left:
             raise PromiseBroken(f"never green, though nothing fails any more: {left}")
         self._prove_settled()
+
+    def _not_right(self) -> list[date]:
+        return [day for day in self._days if not self._is_right(day)]
 
     def _is_right(self, day: date) -> bool:
         """Whether the newest run was green and nothing has happened to the date since."""
