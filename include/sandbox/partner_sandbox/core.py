@@ -11,6 +11,7 @@ from partner_sandbox.exchange import Exchange
 from partner_sandbox.faults import Fault, FaultKind, FaultPlan, Route
 from partner_sandbox.messages import ConnectionDropped, Refusal, Request, Response
 from partner_sandbox.operations import Operations
+from partner_sandbox.rate_limit import RateLimit
 from partner_sandbox.routing import external_ids, target_of
 from partner_sandbox.settings import Settings
 from partner_sandbox.store import Store
@@ -47,6 +48,7 @@ class Sandbox(Operations):
     ) -> None:
         super().__init__(store, clock, settings, world)
         self.faults = FaultPlan()
+        self._rate_limit = RateLimit()
         self._under_way: list[tuple[int, Request]] = []
 
     def handle(self, request: Request) -> Response:
@@ -91,6 +93,9 @@ class Sandbox(Operations):
                 partner, token = admit(
                     request, target.enterprise_id, target.scopes, self.world, self.settings
                 )
+                per_minute = self.settings.requests_per_minute
+                if wait := self._rate_limit.wait(token.user_id, now, per_minute):
+                    return spoiling.rate_limited(wait)
                 exchange = Exchange(
                     self._store,
                     self.settings,

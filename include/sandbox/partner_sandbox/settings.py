@@ -62,6 +62,8 @@ class Settings(BaseModel):
     """How version 2 answers where the windows last no time: run already, or about to."""
     unprocessable_is_stored: bool = False
     """Whether version 2 keeps a failed settlement behind when it answers 422."""
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    """Requests of one user that are answered within any 60 seconds; more get 429. None: all."""
     max_body_bytes: int = Field(default=20 * 1024 * 1024, ge=1)
     """Largest request body; a larger one gets 413."""
 

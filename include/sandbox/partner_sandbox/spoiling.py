@@ -36,15 +36,20 @@ def answer_before(fault: Fault) -> Response | None:
     if kind in _PAGES_BEFORE:
         return _page(*_PAGES_BEFORE[kind])
     if kind is FaultKind.RATE_LIMITED:
-        content = {
-            "error": "rate limit exceeded",
-            "name": "TooManyRequests",
-            "requestId": "sandbox-request",
-        }
-        return json_response(429, content, {"Retry-After": str(math.ceil(fault.wait_seconds))})
+        return rate_limited(fault.wait_seconds)
     if kind is FaultKind.REDIRECT:
         return Response(302, {"Location": "/login", **_HTML_TYPE}, b"")
     return None
+
+
+def rate_limited(wait_seconds: float) -> Response:
+    """Return the answer to a request above the rate limit."""
+    content = {
+        "error": "rate limit exceeded",
+        "name": "TooManyRequests",
+        "requestId": "sandbox-request",
+    }
+    return json_response(429, content, {"Retry-After": str(math.ceil(wait_seconds))})
 
 
 def answer_after(fault: Fault, answer: Response) -> Response:
