@@ -55,7 +55,10 @@ def scheduling(folder: Path) -> list[dict[str, str]]:
 def _require_same_shape(airflow: RealAirflow) -> None:
     """The empty DAG must not fall behind the real one."""
     ours, empty = (
-        [[task[key] for key in SHAPE] for task in airflow.rest.call("GET", f"dags/{dag}/tasks")["tasks"]]
+        [
+            [task[key] for key in SHAPE]
+            for task in airflow.rest.call("GET", f"dags/{dag}/tasks")["tasks"]
+        ]
         for dag in (SETTLE, EMPTY)
     )
     assert sorted(ours) == sorted(empty), f"{sorted(ours)} is not {sorted(empty)}"

@@ -36,7 +36,13 @@ class Place:
 
 
 def prepare(
-    home: Path, sandbox_port: int, *, days: int, trades: int, max_connections: int = 40
+    home: Path,
+    sandbox_port: int,
+    *,
+    days: int,
+    trades: int,
+    clients: int = 100,
+    max_connections: int = 40,
 ) -> Place:
     """Prepare `home` so that a scheduler started on it settles the newest `days` business dates.
 
@@ -49,9 +55,9 @@ def prepare(
     write_partner_file(partners / "demo.toml", dates[0], max_connections)
     warehouse = home / "warehouse.duckdb"
     calendar = BusinessCalendar(load_partner("demo", partners))
-    clients = [each.id for each in demo_connections()]
+    ids = [each.id for each in demo_connections(clients)]
     for day in dates:
-        seed_day(warehouse, "demo", calendar.window(day), clients, DEMO_CURRENCIES, trades=trades)
+        seed_day(warehouse, "demo", calendar.window(day), ids, DEMO_CURRENCIES, trades=trades)
     server = EmbeddedServer.start(home / "ledger")
     ledger = Ledger.connect(server.url(LEDGER))
     upgrade_ledger(ledger)

@@ -65,9 +65,9 @@ with DAG("empty_shape", schedule=None) as dag:
     request_approval = Skip(task_id="request_approval")
     await_approval = Skip(task_id="await_approval", trigger_rule=TriggerRule.NONE_FAILED)
     sign = Slices(task_id="sign_requests", trigger_rule=TriggerRule.NONE_FAILED)
-    submit = Nothing.partial(
-        task_id="submit_requests", pool=POOL, pool_slots=WHOLE_POOL
-    ).expand(taken=sign.output)
+    submit = Nothing.partial(task_id="submit_requests", pool=POOL, pool_slots=WHOLE_POOL).expand(
+        taken=sign.output
+    )
     branch = Settled(
         task_id="branch_on_response", taken=sign.output, trigger_rule=TriggerRule.ALL_DONE
     )
