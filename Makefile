@@ -38,8 +38,8 @@ compose-check: ## Let a real Compose check docker-compose.yaml (installs Debian'
 up: install ## Airflow with its UI, the sandbox and a seeded warehouse, until Ctrl-C
 	@$(BIN)/python -m settlement_airflow.up
 
-simulate: install ## Simulate business days with crashes and faults, on all cores: make simulate DAYS=2000 SEED=1
-	@PYTHONPATH=tests $(BIN)/python -m simulation.search --days $(or $(DAYS),100) --seed $(or $(SEED),1)
+simulate: install ## Simulate business days with crashes and faults, on all cores: make simulate DAYS=2000 SEED=1 KIND=disputes
+	@PYTHONPATH=tests $(BIN)/python -m simulation.search --days $(or $(DAYS),100) --seed $(or $(SEED),1) --kind $(or $(KIND),direct)
 
 clear-fuzz: install ## Clears, marks and kills in a real Airflow, by chance: make clear-fuzz MINUTES=30 SEED=1
 	@PYTHONPATH=tests $(BIN)/python -m clear_fuzz --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)

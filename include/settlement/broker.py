@@ -75,9 +75,8 @@ def require_one_netting_request(
             raise NotNettingError(
                 f"{name} is a broker, but what its clients owe each other does not net to zero: "
                 f"{', '.join(off[:SHOWN])}. Fees and trades of the house cannot be settled with a "
-                "broker's requests; a hold on one side of a trade, or an older request still "
-                "open, leaves the other side over: correct the trades or end the hold, then clear "
-                "compute_net_positions"
+                "broker's requests; a hold on one side of a trade leaves the other side over: "
+                "correct the trades or end the hold, then clear compute_net_positions"
             )
         connections = {line.connection_id for line in lines}
         if len(connections) > max_connections:

@@ -8,6 +8,7 @@ import time
 
 from simulation.broken import PromiseBroken
 from simulation.databases import DATABASE, Databases, own_server
+from simulation.kinds import PartnerKind
 from simulation.story import Story
 from simulation.worlds import DAYS_OF_A_WORLD
 
@@ -18,6 +19,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     parser.add_argument("--days", type=int, default=DAYS_OF_A_WORLD, help="business days in all")
     parser.add_argument("--trace", action="store_true", help="show what happened in any case")
+    parser.add_argument("--kind", type=PartnerKind, choices=list(PartnerKind), default="direct")
     arguments = parser.parse_args()
     started, lived = time.monotonic(), 0
     with own_server() as server:
@@ -25,7 +27,7 @@ def main() -> int:
         databases.prepare()
         for number, start in enumerate(range(0, arguments.days, DAYS_OF_A_WORLD)):
             days = min(DAYS_OF_A_WORLD, arguments.days - start)
-            story = Story(databases, arguments.seed + number, days)
+            story = Story(databases, arguments.seed + number, days, arguments.kind)
             broken = _broken_in(story)
             lived += story.days_lived
             if broken is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from partner_sandbox.faults import FaultKind, FaultRule, RandomFaults, Route
-from simulation.kinds import Accident
+from simulation.kinds import Accident, PartnerKind
 from simulation.world import SimulatedWorld
 from support.fault_kinds import EVERYWHERE
 
@@ -33,6 +33,9 @@ class Accidents:
     def __init__(self, world: SimulatedWorld) -> None:
         self._world = world
         self._chance = world.chance
+        self._on_submit = ON_SUBMIT
+        if world.kind is PartnerKind.BROKER:  # one side of what it books would never net
+            self._on_submit = tuple(each for each in ON_SUBMIT if each is not FaultKind.FOREIGN)
 
     def plan_faults(self, day: date) -> None:
         """Faults for the requests of a date, and now and then for any request."""
@@ -71,7 +74,7 @@ class Accidents:
 
     def _randomize(self) -> None:
         chance = self._chance
-        kinds = chance.sample(EVERYWHERE, 3) + chance.sample(ON_SUBMIT, 2)
+        kinds = chance.sample(EVERYWHERE, 3) + chance.sample(self._on_submit, 2)
         rates = {kind: chance.choice([0.02, 0.1]) for kind in kinds}
         seconds = chance.choice([1, 900])
         self._world.tell(f"faults by chance: {', '.join(sorted(rates))}")
@@ -99,7 +102,7 @@ class Accidents:
     def _kind_and_route(self) -> tuple[FaultKind, Route]:
         chance = self._chance
         if chance.random() < 0.5:
-            kind = chance.choice(ON_SUBMIT)
+            kind = chance.choice(self._on_submit)
             return kind, Route.PAYLOAD if kind is FaultKind.WRONG_PAYLOAD else Route.SUBMIT
         kind = chance.choice(EVERYWHERE)
         if kind is FaultKind.CAPPED_PAGES:

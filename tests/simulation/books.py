@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from partner_sandbox.records import stamp
+from partner_sandbox.records import Booking, Settlement, stamp
 from settlement.external_id import parse_external_id
-from settlement.values import PositionKey
+from settlement.values import Line, PositionKey, as_positions
 from simulation.broken import require
-from support.bookings import by_external_id, goes_towards, sums_of
+from simulation.kinds import PartnerKind
+from support.bookings import by_external_id, goes_towards
 
 if TYPE_CHECKING:
     from simulation.world import SimulatedWorld
@@ -92,23 +93,40 @@ class Books:
         sandbox = self._world.sandbox
         new = sandbox.bookings(self._bookings_seen)
         self._bookings_seen += len(new)
-        if not new:
+        if not new and self._world.kind is not PartnerKind.DISPUTES:
             return
-        nonces: dict[str, str] = {}
-        for each in sandbox.settlements():
-            nonces[each.external_id] = each.nonce
-            self.settlement_ids[each.external_id] = each.id
-        for external_id, bookings in by_external_id(new).items():
+        own = by_external_id(each for each in new if each.kind == "own")
+        for external_id in own:
             require(external_id not in self.by_id, f"{external_id} is booked twice")
-            lines = sums_of(bookings)
-            self.by_id[external_id] = lines
-            self._world.tell(f"  booked {external_id}: {shown(lines)}")
-            if nonces[external_id].startswith(FOREIGN_NONCE):
-                self.foreign.add(external_id)
-            else:
-                self._look_at_booking(external_id, nonces[external_id], lines)
-            if parse_external_id(external_id) is not None:
-                self._add(external_id)
+        settlements = {each.external_id: each for each in sandbox.settlements()}
+        self.settlement_ids |= {name: each.id for name, each in settlements.items()}
+        ended = [name for name, each in settlements.items() if each.status == "completed"]
+        for external_id in dict.fromkeys([*own, *ended]):
+            if external_id not in self.by_id:
+                self._booked_now(settlements[external_id], own.get(external_id, []))
+
+    def _booked_now(self, settlement: Settlement, bookings: Sequence[Booking]) -> None:
+        """A settlement is completed. What is disputed in it has not run, but counts as instructed.
+
+        What closing a dispute adjusts is moved by a later settlement, and counts for none.
+        """
+        external_id, nonce = settlement.external_id, settlement.nonce
+        require(settlement.status == "completed", f"{external_id} is booked and not completed")
+        disputed = [
+            Line(str(each.destination), each.currency, each.quantity)
+            for each in self._world.store.transfers_of(settlement.id)
+            if each.status == "disputed" and each.kind == "own"
+        ]
+        ran = [Line(each.connection_id, each.currency, each.amount) for each in bookings]
+        lines = as_positions([*ran, *disputed])
+        self.by_id[external_id] = lines
+        self._world.tell(f"  booked {external_id}: {shown(lines)}")
+        if nonce.startswith(FOREIGN_NONCE):
+            self.foreign.add(external_id)
+        else:
+            self._look_at_booking(external_id, nonce, lines)
+        if parse_external_id(external_id) is not None:
+            self._add(external_id)
 
     def _look_at_booking(self, external_id: str, nonce: str, lines: Net) -> None:
         """No request takes what is booked past the snapshot it was built from, or a newer one.

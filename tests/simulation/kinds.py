@@ -1,8 +1,24 @@
-"""The kinds of accidents, as the table at the end names them."""
+"""The kinds of partners, and of accidents as the table at the end names them."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+
+class PartnerKind(StrEnum):
+    """What kind of partner all worlds of a search have."""
+
+    DIRECT = "direct"
+    """Version 1 of the API, amounts in base or in full units."""
+    FULL_UNITS = "full-units"
+    DISPUTES = "disputes"
+    """Version 2: settlements wait for their windows, and clients may dispute them."""
+    BROKER = "broker"
+
+    @property
+    def clean_clears(self) -> int:
+        """Clears, three hours apart, after which every date is settled once all is calm."""
+        return 8 if self is PartnerKind.DISPUTES else 4
 
 
 class Accident(StrEnum):

@@ -20,12 +20,23 @@ MOST_DIGITS = 30
 
 
 class Market:
-    """Trades between a few clients and the house; `small`: one pair, round amounts, reversals."""
+    """Trades between a few clients and the house; `small`: one pair, round amounts, reversals.
 
-    def __init__(self, chance: random.Random, clients: tuple[str, ...], *, small: bool) -> None:
+    `between_clients`: a broker's, without house and fees.
+    """
+
+    def __init__(
+        self,
+        chance: random.Random,
+        clients: tuple[str, ...],
+        *,
+        small: bool,
+        between_clients: bool,
+    ) -> None:
         self._chance = chance
         self._clients = clients
         self._small = small
+        self._between_clients = between_clients
         self._numbers = 0
 
     def trade(self, window: Window, recorded_at: datetime, earlier: list[TradeRow]) -> TradeRow:
@@ -41,9 +52,10 @@ class Market:
     def _new(self, window: Window, recorded_at: datetime) -> TradeRow:
         chance = self._chance
         buyer, seller = chance.sample(self._clients, 2)
-        if chance.random() < HOUSE_SHARE:
+        if chance.random() < HOUSE_SHARE and not self._between_clients:
             buyer, seller = chance.choice([(buyer, HOUSE), (HOUSE, seller)])
         base, quote = PAIRS[0] if self._small else chance.choice(PAIRS)
+        free = self._small or self._between_clients
         span = int((window.end - window.start).total_seconds())
         return TradeRow(
             trade_id=self._next_id(),
@@ -55,8 +67,8 @@ class Market:
             quote_currency=quote,
             base_quantity=self._quantity(),
             quote_quantity=self._quantity(),
-            buyer_fee=0 if self._small else chance.choice([0, 0, 1, 7]),
-            seller_fee=0 if self._small else chance.choice([0, 0, 2, -3]),
+            buyer_fee=0 if free else chance.choice([0, 0, 1, 7]),
+            seller_fee=0 if free else chance.choice([0, 0, 2, -3]),
         )
 
     def _reversed(self, trade: TradeRow, recorded_at: datetime) -> TradeRow:

@@ -17,7 +17,7 @@ from settlement.question import Choice, Question, Subject
 from settlement.steps.decide import decide
 from settlement.steps.placing import ignore_named, record_settlement
 from settlement.values import Actor
-from simulation.kinds import Accident
+from simulation.kinds import Accident, PartnerKind
 from simulation.run import Ended
 from simulation.world import SimulatedWorld
 
@@ -148,6 +148,7 @@ class People:
 
     def _drain(self, currency: str, account: str | None) -> None:
         world = self._world
+        world.sandbox.settlements()  # works off what is due, which moves balances
         accounts = Accounts(world.store, world.sandbox.world.partner())
         amount = accounts.available(account or accounts.own, currency)
         if amount > 0:
@@ -158,7 +159,10 @@ class People:
     def _settle_by_hand(self, day: date) -> None:
         world, chance = self._world, self._chance
         name = f"by hand {len(world.by_hand) + 1}"
-        lines = [(chance.choice(world.clients), "USD", chance.choice([5, -5]))]
+        one, other = chance.sample(world.clients, 2)
+        lines = [(one, "USD", chance.choice([5, -5]))]
+        if world.kind is PartnerKind.BROKER:
+            lines.append((other, "USD", -lines[0][2]))
         world.sandbox.book_foreign(name, lines)
         world.by_hand[name] = chance.choice([day, None])
         world.happened(Accident.BY_HAND, f"{name}: {lines}, for {world.by_hand[name]}")

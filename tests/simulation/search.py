@@ -19,6 +19,7 @@ from sqlalchemy import URL, make_url
 from simulation.broken import PromiseBroken
 from simulation.code_version import code_version
 from simulation.databases import DATABASE, Databases, own_server
+from simulation.kinds import PartnerKind
 from simulation.story import Story
 from simulation.tally import Tally
 from simulation.worlds import DAYS_OF_A_WORLD
@@ -44,22 +45,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="simulation.search", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     parser.add_argument("--days", type=int, default=100, help="business days in all")
+    parser.add_argument("--kind", type=PartnerKind, choices=list(PartnerKind), default="direct")
     arguments = parser.parse_args()
+    kind: PartnerKind = arguments.kind
     code = code_version()
-    tally = Tally(code)
+    tally = Tally(code, kind)
     worlds = -(-arguments.days // DAYS_OF_A_WORLD)
     seeds = range(arguments.seed, arguments.seed + worlds)
     console = Console()
-    broken = _search([seed for seed in seeds if seed not in tally.passed], tally, len(seeds))
+    to_live = [seed for seed in seeds if seed not in tally.passed]
+    broken = _search(to_live, kind, tally, len(seeds))
     if broken is not None:
         sys.stderr.write(f"{broken.broken}\n")
         console.print(f"Seed {broken.seed} broke a promise", style="red")
         return 1
-    _show(console, tally, code)
+    _show(console, tally, f"{kind} partner, code {code}")
     return 0
 
 
-def _search(seeds: list[int], tally: Tally, worlds: int) -> Lived | None:
+def _search(seeds: list[int], kind: PartnerKind, tally: Tally, worlds: int) -> Lived | None:
     """The first world that broke a promise, or None; what passes goes into the tally."""
     columns = (
         TextColumn("{task.description}"),
@@ -70,7 +74,7 @@ def _search(seeds: list[int], tally: Tally, worlds: int) -> Lived | None:
     )
     with Progress(*columns, console=Console(stderr=True)) as progress, _processes() as pool:
         task = progress.add_task("Simulating", total=worlds, completed=worlds - len(seeds))
-        for lived in _lived(pool, iter(seeds)):
+        for lived in _lived(pool, kind, iter(seeds)):
             if lived.broken is not None:
                 return lived
             tally.world_passed(lived.seed, lived.days, lived.accidents)
@@ -95,12 +99,12 @@ def _processes() -> Iterator[ProcessPoolExecutor]:
             pool.shutdown(cancel_futures=True)
 
 
-def _lived(pool: ProcessPoolExecutor, seeds: Iterator[int]) -> Iterator[Lived]:
+def _lived(pool: ProcessPoolExecutor, kind: PartnerKind, seeds: Iterator[int]) -> Iterator[Lived]:
     """Worlds as they end, a few under way at a time."""
     under_way: set[Future[Lived]] = set()
     while True:
         for seed in seeds:
-            under_way.add(pool.submit(_live, seed))
+            under_way.add(pool.submit(_live, seed, kind))
             if len(under_way) >= 2 * len(os.sched_getaffinity(0)):
                 break
         if not under_way:
@@ -116,8 +120,8 @@ def _begin(urls: multiprocessing.SimpleQueue[str]) -> None:
     _Process.databases.prepare()
 
 
-def _live(seed: int) -> Lived:
-    story = Story(_Process.databases, seed, DAYS_OF_A_WORLD)
+def _live(seed: int, kind: PartnerKind) -> Lived:
+    story = Story(_Process.databases, seed, DAYS_OF_A_WORLD, kind)
     broken = None
     try:
         story.play()
@@ -126,13 +130,13 @@ def _live(seed: int) -> Lived:
     return Lived(seed, story.days_lived, dict(story.world.accidents), broken)
 
 
-def _show(console: Console, tally: Tally, code: str) -> None:
+def _show(console: Console, tally: Tally, what: str) -> None:
     days = sum(tally.passed.values())
-    table = Table(title=f"{days} days in {len(tally.passed)} worlds, code {code}: promises held")
+    table = Table(title=f"{days} days in {len(tally.passed)} worlds, {what}: promises held")
     table.add_column("accident")
     table.add_column("times", justify="right")
-    for what, times in tally.accidents.most_common():
-        table.add_row(what, f"{times:,}")
+    for accident, times in tally.accidents.most_common():
+        table.add_row(accident, f"{times:,}")
     console.print(table)
     console.print(f"Tally: {tally.path}", soft_wrap=True)
 

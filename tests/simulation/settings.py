@@ -11,7 +11,7 @@ from partner_sandbox.faults import Fault, FaultPlan, Route
 from partner_sandbox.settings import Settings
 from partner_sandbox.world import World
 from settlement.partner_file import CutOff, PartnerFile
-from simulation.kinds import Accident
+from simulation.kinds import Accident, PartnerKind
 from simulation.swarm import Swarm
 
 FIRST_DAY = date(2026, 3, 4)
@@ -35,8 +35,12 @@ class CountedFaults(FaultPlan):
         return fault
 
 
-def partner_file(chance: random.Random, swarm: Swarm) -> PartnerFile:
+def partner_file(chance: random.Random, swarm: Swarm, kind: PartnerKind) -> PartnerFile:
     """The partner file that the world starts with."""
+    units = (
+        ["full_units"] if kind is PartnerKind.FULL_UNITS else ["base_units"] * 2 + ["full_units"]
+    )
+    sizes = CHUNKS[-1:] if kind is PartnerKind.BROKER else [1, 1, 2] if swarm.small else CHUNKS
     windows_move = any(swarm.happens(kind) for kind in EDITS_OF_DATES)
     return PartnerFile.model_validate(
         {
@@ -45,9 +49,11 @@ def partner_file(chance: random.Random, swarm: Swarm) -> PartnerFile:
             "timezone": "America/New_York",
             "cut_offs": (CutOff.model_validate({"at": "17:00", "calendar": "all-days"}),),
             "first_business_date": FIRST_DAY,
-            "amounts": chance.choice(["base_units", "base_units", "full_units"]),
+            "amounts": chance.choice(units),
+            "api_version": "v2" if kind is PartnerKind.DISPUTES else "v1",
+            "broker": kind is PartnerKind.BROKER,
             "allow_empty_days": windows_move or chance.random() < 0.5,
-            "max_connections_per_request": chance.choice([1, 1, 2] if swarm.small else CHUNKS),
+            "max_connections_per_request": chance.choice(sizes),
             "look_up_first_after": chance.choice([timedelta(hours=1), timedelta(hours=24)]),
             "currencies": {"BTC": 8, "ETH": 18, "USD": 2},
         }
@@ -55,11 +61,12 @@ def partner_file(chance: random.Random, swarm: Swarm) -> PartnerFile:
 
 
 def books_for(partner: PartnerFile, clients: int) -> World:
-    """The accounts at the partner, in its unit of amounts."""
+    """The accounts at the partner, which is of the kind that its file says."""
     books = demo_world(clients)
-    return books.changed(
-        partners=tuple(each.changed(unit=partner.amounts) for each in books.partners)
-    )
+    changes: dict[str, object] = {"unit": partner.amounts, "broker": partner.broker}
+    if partner.api_version == "v2":
+        changes |= {"client_dispute_window_minutes": 60, "top_up_window_minutes": 30}
+    return books.changed(partners=tuple(each.changed(**changes) for each in books.partners))
 
 
 def settings(chance: random.Random) -> Settings:

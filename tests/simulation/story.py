@@ -8,9 +8,10 @@ from datetime import date, timedelta
 from settlement.business_calendar import BusinessCalendar
 from simulation.accidents import Accidents
 from simulation.broken import PromiseBroken
+from simulation.clients import Clients
 from simulation.databases import Databases
 from simulation.edits import Edits
-from simulation.kinds import Accident
+from simulation.kinds import Accident, PartnerKind
 from simulation.moments import BETWEEN_TRANSACTIONS
 from simulation.people import People
 from simulation.run import ALL_TASKS, Run, Task
@@ -18,7 +19,6 @@ from simulation.settings import FIRST_DAY
 from simulation.workers import Workers
 from simulation.world import SimulatedWorld
 
-CLEAN_CLEARS = 4
 DAY = timedelta(days=1)
 AT_MOST_A_DAY = 4
 """Things that happen after the first run of a day."""
@@ -27,9 +27,15 @@ AT_MOST_A_DAY = 4
 class Story:
     """One world from its first day to the last, then back to calm."""
 
-    def __init__(self, databases: Databases, seed: int, days: int) -> None:
+    def __init__(
+        self,
+        databases: Databases,
+        seed: int,
+        days: int,
+        kind: PartnerKind = PartnerKind.DIRECT,
+    ) -> None:
         self.seed = seed
-        self.world = SimulatedWorld(databases, seed)
+        self.world = SimulatedWorld(databases, seed, kind)
         self._days_to_live = days
         self._days: list[date] = []
         self._chance = self.world.chance
@@ -38,6 +44,7 @@ class Story:
         self._accidents = Accidents(self.world)
         self._edits = Edits(self.world)
         self._people = People(self.world)
+        self._clients = Clients(self.world)
         self._workers = Workers(self.world, self._people)
 
     @property
@@ -61,7 +68,7 @@ class Story:
                 f"What happened (seed {self.seed}):\n"
                 + "\n".join(self.world.trace)
                 + f"\nReplay: PYTHONPATH=tests .venv/bin/python -m simulation --seed {self.seed} "
-                f"--days {self._days_to_live}"
+                f"--days {self._days_to_live} --kind {self.world.kind}"
             ) from error
         finally:
             self.world.close()
@@ -90,6 +97,7 @@ class Story:
             happening(chance.choice([day, day, chance.choice(self._days)]))
         world.moments.cancel_crash()
         self._people.after_the_run()
+        self._clients.after_the_run()
         if chance.random() < 0.5:
             world.warehouse.complete_load()
         if chance.random() < 0.5:
@@ -245,7 +253,8 @@ class Story:
         world.promises.check()
         self._people.fund()
         self._people.release(1)
-        for _ in range(CLEAN_CLEARS):
+        self._clients.end_disputes()
+        for _ in range(world.kind.clean_clears):
             world.clock.pass_time(timedelta(hours=3))
             self._people.decide()
             for day in self._not_right():

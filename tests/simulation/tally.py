@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from settlement.ledger.embedded import home
+from simulation.kinds import PartnerKind
 
 
 class Tally:
-    """Worlds that have passed with this code, in `simulation.jsonl` under SETTLEMENT_HOME."""
+    """Worlds that have passed with this code and kind, in `simulation.jsonl` of SETTLEMENT_HOME."""
 
-    def __init__(self, code: str, path: Path | None = None) -> None:
+    def __init__(self, code: str, kind: PartnerKind, path: Path | None = None) -> None:
         self._code = code
+        self._kind = kind
         self.path = path or home() / "simulation.jsonl"
         self.passed: dict[int, int] = {}
         """Days lived, by seed."""
@@ -28,7 +30,13 @@ class Tally:
 
     def world_passed(self, seed: int, days: int, accidents: Mapping[str, int]) -> None:
         """Remember a world, on disk at once."""
-        entry = {"code": self._code, "seed": seed, "days": days, "accidents": dict(accidents)}
+        entry = {
+            "code": self._code,
+            "kind": self._kind,
+            "seed": seed,
+            "days": days,
+            "accidents": dict(accidents),
+        }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
@@ -39,7 +47,7 @@ class Tally:
             entry = json.loads(line)
         except ValueError:
             return  # the last line of a search that was killed while writing
-        if entry["code"] == self._code:
+        if (entry["code"], entry["kind"]) == (self._code, self._kind):
             self._count(entry)
 
     def _count(self, entry: Mapping[str, object]) -> None:

@@ -20,7 +20,7 @@ from settlement.values import PositionKey, Window
 from simulation.books import Books
 from simulation.clock import SimulatedClock
 from simulation.databases import Backup, Databases
-from simulation.kinds import Accident
+from simulation.kinds import Accident, PartnerKind
 from simulation.ledger_watch import LedgerWatch
 from simulation.market import Market
 from simulation.moments import Crash, Moments
@@ -42,7 +42,8 @@ class SimulatedWorld:
 
     name = "demo"
 
-    def __init__(self, databases: Databases, seed: int) -> None:
+    def __init__(self, databases: Databases, seed: int, kind: PartnerKind) -> None:
+        self.kind = kind
         self.chance = random.Random(seed)
         self.swarm = Swarm.draw(self.chance)
         self.trace: list[str] = []
@@ -56,7 +57,7 @@ class SimulatedWorld:
         self.signer = SIGNER
         self._databases = databases
         self._backups: list[Backup] = []
-        self.partner: PartnerFile = partner_file(self.chance, self.swarm)
+        self.partner: PartnerFile = partner_file(self.chance, self.swarm, kind)
         self.clients = tuple(each.id for each in demo_connections(self.swarm.most_clients))
         self.store = Store()
         self.sandbox = Sandbox(
@@ -73,7 +74,12 @@ class SimulatedWorld:
             self.sandbox, self.moments, self._before_exchange, self.word.heard
         )
         self.api: PartnerApi = self.partner_side
-        market = Market(self.chance, self.clients, small=self.swarm.small)
+        market = Market(
+            self.chance,
+            self.clients,
+            small=self.swarm.small,
+            between_clients=kind is PartnerKind.BROKER,
+        )
         self.warehouse = SimulatedWarehouse(self, market)
         databases.empty()
         self.ledger = databases.ledger(self.clock, self.moments)

@@ -172,10 +172,20 @@ def plan_of(
     """
     on_hold = frozenset(each.connection_id for each in holds)
     owed = without_connections(difference(net, slots), on_hold)
-    most = partner.max_connections_per_request
-    if not partner.broker:
-        return plan(owed, slots, most)
+    if partner.broker:
+        return plan_of_broker(partner, owed, slots)
+    return plan(owed, slots, partner.max_connections_per_request)
+
+
+def plan_of_broker(partner: PartnerFile, owed: Positions, slots: Sequence[Slot]) -> Plan:
+    """One request for all that is owed; if any of it must wait, all of it: the rest would not net.
+
+    :raises NotNettingError: if it cannot be one request
+    """
     planned = plan(owed, slots, max(1, len(owed)))
+    if planned.waiting:
+        return replace(plan({}, slots, 1), waiting=dict(owed))
+    most = partner.max_connections_per_request
     require_one_netting_request(partner.name, [each.lines for each in planned.fills], most)
     return planned
 
