@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
+from settlement_airflow.portless import PortlessTests
+
 
 class SettlementPlugin(AirflowPlugin):
-    """Shows in Airflow's list of plugins that the project is installed."""
+    """Shows that the project is installed, and makes *Test connection* work without a port."""
 
     name = "settlement"
+    fastapi_root_middlewares = [  # noqa: RUF012 - an instance variable of the base class
+        {"name": "Test connection without a port", "middleware": PortlessTests}
+    ]

@@ -284,6 +284,15 @@ def test_testing_the_connection(
     assert (success, says in message) == (good, True)
 
 
+def test_fields_that_the_form_leaves_empty_count_as_absent(
+    httpserver: HTTPServer, connect: Callable[..., PartnerApiHook]
+):
+    """The form of the UI stores a null for each of its own fields that nobody fills in."""
+    httpserver.expect_request("").respond_with_data("{}", 200)
+    hook = connect(httpserver.url_for(""), extra={"enterprise_id": None, "verify": None})
+    assert hook.exchange("GET", PATH).status == 200
+
+
 def test_the_pacer_keeps_its_interval():
     """Three exchanges take at least two intervals."""
     pacer = Pacer(0.05)

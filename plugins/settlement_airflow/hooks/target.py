@@ -88,11 +88,11 @@ def is_loopback(host: str) -> bool:
 
 def _network_settings(conn_id: str, extra: dict[str, Any]) -> tuple[dict[str, str], bool | str]:
     proxies = extra.get("proxies") or {}
-    verify = extra.get("verify") or True
     if not isinstance(proxies, dict) or not all(isinstance(url, str) for url in proxies.values()):
         raise wrong_connection(conn_id, 'extra "proxies" must map schemes to URLs')
-    if "verify" in extra and not isinstance(extra["verify"], str):
+    given = extra.get("verify")  # None: the form, with the field left empty
+    if given is not None and not isinstance(given, str):
         raise wrong_connection(
             conn_id, 'extra "verify" must be the path of a CA bundle; it cannot be off'
         )
-    return proxies, verify
+    return proxies, given or True
