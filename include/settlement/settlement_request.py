@@ -133,12 +133,13 @@ def digest(lines: Iterable[Line]) -> str:
     return _sha256(_canonical(lines))
 
 
-def nonce_of(external_id: str, lines: Iterable[Line]) -> str:
-    """Nonce of a body: SHA-256, in hex, of its externalId and amounts.
+def nonce_of(external_id: str, lines: Iterable[Line], cutoff_at: datetime | None = None) -> str:
+    """Nonce of a body: SHA-256, in hex, of its externalId, amounts and `cutoffAt`, if it has one.
 
     The same difference in the same slot gives the same nonce, so a re-run sends the same bytes.
     """
-    return _sha256([external_id, _canonical(lines)])
+    cut_off = [] if cutoff_at is None else [_timestamp(cutoff_at)]
+    return _sha256([external_id, _canonical(lines), *cut_off])
 
 
 def notes_of(business_date: date, nonce: str) -> str:

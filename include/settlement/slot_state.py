@@ -226,13 +226,14 @@ def _is_shown(body: Body, evidence: Shown) -> bool:
 def is_ours(slot: Slot, evidence: Shown) -> bool:
     """Whether a settlement that equals none of our bodies is one that the ledger has forgotten.
 
-    Our notes carry the start of the nonce, a hash over externalId and amounts; notes that prove
+    Our notes carry the start of the nonce, a hash over externalId, amounts and cut-off; notes that prove
     nothing else are ours. Without notes (the partner may leave them out) only a slot that the
     ledger does not know at all is taken for a forgotten one.
     """
     proof = proof_in_notes(evidence.notes)
     if proof is not None:
-        return nonce_of(slot.external_id, as_lines(evidence.positions)).startswith(proof)
+        lines = as_lines(evidence.positions)
+        return nonce_of(slot.external_id, lines, evidence.cutoff_at).startswith(proof)
     return evidence.notes is None and not slot.bodies
 
 

@@ -109,8 +109,8 @@ EVIDENCE = (
         "older-bodies-not-compared",
         "What the partner holds is compared with the newest body only, not with older ones.",
         FOLD,
-        "    for body in slot.bodies:\n        if dict(body.positions) == shown:\n",
-        "    for body in slot.bodies[-1:]:\n        if dict(body.positions) == shown:\n",
+        "    for body in (*current, *slot.bodies):\n",
+        "    for body in current:\n",
     ),
     Break(
         "listing-stops-short",

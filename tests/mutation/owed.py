@@ -26,7 +26,7 @@ OWED = (
         "free-slots-left-behind",
         "New slots are opened above a refused one: what is under way there has no fence.",
         DIFFERENCE,
-        "    free = [slot.external_id for slot in slots if slot.state in FREE]\n",
+        "    free = [slot.external_id for slot in slots if slot.free]\n",
         "    free: list[str] = []\n",
     ),
     Break(

@@ -124,7 +124,7 @@ def _check_content(each: StoredBody, in_event: str) -> None:
         raise broken(f"the lines of {named} are not the ones that it was built with")
     if each.digest != in_event:
         raise broken(f"{named} is not the one that its event names")
-    if each.nonce != nonce_of(each.external_id, each.lines):
+    if each.nonce != nonce_of(each.external_id, each.lines, each.cutoff_at):
         raise broken(f"the nonce of {named} is not that of its lines")
     if each.notes != notes_of(each.business_date, each.nonce):
         raise broken(f"the notes of {named} are not that of its nonce")

@@ -184,11 +184,11 @@ def add_body(
     origin: str,
     cutoff_at: datetime | None = None,
 ) -> None:
-    """Store a body and its lines under a slot; nonce and notes follow from externalId and lines.
+    """Store a body and its lines under a slot; nonce and notes follow from what it says.
 
     :param cutoff_at: of the newest trade that it settles, where version 2 of the API asks for it
     """
-    nonce = nonce_of(external_id, lines)
+    nonce = nonce_of(external_id, lines, cutoff_at)
     values = {
         "external_id": external_id,
         "number": number,

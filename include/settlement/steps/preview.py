@@ -73,7 +73,7 @@ def preview_requests(
         external_id = fill.external_id
         if external_id is None:
             external_id = next(unused).external_id
-        nonce = nonce_of(external_id, fill.lines)
+        nonce = nonce_of(external_id, fill.lines, cutoff_at)
         requests.append(
             SettlementInstruction.from_lines(
                 external_id,
