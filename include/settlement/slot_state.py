@@ -226,8 +226,8 @@ def _is_shown(body: Body, evidence: Shown) -> bool:
 def is_ours(slot: Slot, evidence: Shown) -> bool:
     """Whether a settlement that equals none of our bodies is one that the ledger has forgotten.
 
-    Our notes carry the start of the nonce, a hash over externalId, amounts and cut-off; notes that prove
-    nothing else are ours. Without notes (the partner may leave them out) only a slot that the
+    Our notes carry the start of the nonce, a hash over externalId, amounts and cut-off; notes that
+    prove nothing else are ours. Without notes (the partner may leave them out) only a slot that the
     ledger does not know at all is taken for a forgotten one.
     """
     proof = proof_in_notes(evidence.notes)
