@@ -28,6 +28,7 @@ from settlement.values import PositionKey
 from settlement.warehouse import TradeRow
 from support.day import ALICE, BOB, CAROL, DAVE, DAY
 from support.in_process import net_of
+from support.partners_clock import PartnersClock
 
 DAGS = Path(__file__).parents[2] / "dags"
 PARTNER_FILE = """
@@ -73,6 +74,7 @@ class AirflowDay:
     sandbox: Sandbox
     url: str
     folder: Path
+    clock: PartnersClock
     trades: list[TradeRow] = field(default_factory=list)
 
     @property
@@ -178,10 +180,11 @@ def airflow_day(
     ledger_url: URL, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[AirflowDay]:
     """A day with two trades between four clients, ready to be settled."""
-    sandbox = Sandbox(Store(), lambda: datetime.now(UTC), Settings(), demo_world(count=6))
+    clock = PartnersClock()
+    sandbox = Sandbox(Store(), clock, Settings(), demo_world(count=6))
     ledger = Ledger.connect(ledger_url)
     with running(sandbox) as url:
-        day = AirflowDay(ledger, sandbox, url, folder)
+        day = AirflowDay(ledger, sandbox, url, folder, clock)
         with closing(duckdb.connect(str(day.warehouse))) as database:
             database.execute(TRADES)
         day.write_partner()

@@ -9,13 +9,15 @@ WINDOWS = timedelta(minutes=90)
 
 
 class PartnersClock:
-    """Now, and what a test has let pass."""
+    """Now, and what a test has let pass; with `per_reading`, more passes whenever it is read."""
 
     def __init__(self) -> None:
         self.passed = timedelta(0)
+        self.per_reading = timedelta(0)
 
     def __call__(self) -> datetime:
         """Now, there."""
+        self.passed += self.per_reading
         return datetime.now(UTC) + self.passed
 
     def windows_end(self) -> None:
