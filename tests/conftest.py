@@ -7,27 +7,48 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, text
+from xdist.scheduler import LoadFileScheduling
 
 from settlement.ledger.database import Ledger
 from settlement.ledger.embedded import EmbeddedServer
 from settlement.ledger.upgrade import upgrade_ledger
 
-SLOWEST_FIRST = (
+ONE_AIRFLOW = (
     "scheduler/test_real_scheduler.py",
+    "clear_fuzz/test_clear_fuzz.py",
+    "compose/test_processes.py",
+    "browser/test_connection_forms.py",
+)
+"""They start a real Airflow, one at a time: one worker takes them all, so that none waits."""
+SLOWEST_FIRST = (
+    *ONE_AIRFLOW,
     "cli/test_run.py",
     "airflow/test_evidence_rows.py",
     "airflow/test_decisions.py",
+    "airflow/test_disputes.py",
     "simulation/test_worlds_even.py",
     "simulation/test_worlds_odd.py",
-    "clear_fuzz/test_clear_fuzz.py",
-    "compose/test_processes.py",
     "cli/test_their_airflow.py",
 )
 """A worker that began one of these last would keep all others waiting."""
 FAST_AND_UNSAFE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+
+
+class OneAirflowScheduling(LoadFileScheduling):
+    """A file to a worker, but all that start a real Airflow to the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "one Airflow" if file.removeprefix("tests/") in ONE_AIRFLOW else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneAirflowScheduling:
+    """How the tests are spread over workers."""
+    return OneAirflowScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
