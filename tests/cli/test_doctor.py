@@ -142,6 +142,23 @@ def test_what_is_wrong_at_the_partner_is_named(
     assert says in said
 
 
+@pytest.mark.parametrize(
+    ("more", "health", "says"),
+    [
+        ("", "wrong", "pending for 1 day, 1:00:00 in all"),
+        ('settled_within = "26h"\nlook_up_first_after = "2d"', "ok", 'api_version = "v2" fits'),
+    ],
+)
+def test_a_date_may_take_as_long_as_the_windows(
+    doctor: Doctor, day: AirflowDay, more: str, health: str, says: str
+) -> None:
+    """Else the watch would report dates that only wait."""
+    of_partner(day, client_dispute_window_minutes=1440, top_up_window_minutes=60)
+    day.write_partner(f'api_version = "v2"\n{more}')
+    found, said = doctor()["disputes"]
+    assert (found, says in said) == (health, True)
+
+
 def test_a_connection_that_is_not_active_is_named(doctor: Doctor, day: AirflowDay) -> None:
     """Its trades would stop the build."""
     partner = day.sandbox.world.partners[0]

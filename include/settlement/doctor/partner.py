@@ -143,9 +143,16 @@ def _of_disputes(partner: PartnerFile, profile: PartnerProfile) -> Diagnosis:
     subject, minutes = "disputes", profile.dispute_window_minutes
     needed = "v1" if minutes is None else "v2"
     what = "not set up" if minutes is None else f"clients may dispute for {minutes} minutes"
-    if partner.api_version == needed:
-        return ok(subject, f'{what}, and api_version = "{needed}" fits')
-    return wrong(subject, f'{what}: set api_version = "{needed}" in the partner file')
+    if partner.api_version != needed:
+        return wrong(subject, f'{what}: set api_version = "{needed}" in the partner file')
+    pending = timedelta(minutes=(minutes or 0) + (profile.top_up_window_minutes or 0))
+    if pending >= min(partner.settled_within, partner.look_up_first_after):
+        return wrong(
+            subject,
+            f"{what}, and a settlement is pending for {pending} in all: set settled_within and "
+            "look_up_first_after to more than that, or the watch reports dates that only wait",
+        )
+    return ok(subject, f'{what}, and api_version = "{needed}" fits')
 
 
 def _of_currencies(partner: PartnerFile, supported: set[str]) -> Iterator[Diagnosis]:
