@@ -7,9 +7,15 @@ from contextlib import suppress
 import pytest
 
 from partner_sandbox.faults import FaultKind, Route
-from settlement.errors import OutcomeUnknownError, RefusedError, SettlementError
+from settlement.errors import (
+    NotSettledError,
+    OutcomeUnknownError,
+    RefusedError,
+    SettlementError,
+)
 from settlement.ledger.database import Ledger
 from settlement.ledger.people import put_on_hold
+from settlement.steps.compute import compute_net_positions
 from support.day import ACTOR, ALICE, BOB, CAROL, DAY, World, demo_partner
 from support.in_process import net_of
 
@@ -59,3 +65,19 @@ def test_a_refused_client_keeps_the_later_requests_waiting_until_it_is_held(ledg
         put_on_hold(tx, "demo", early, "refused by the partner", None, ACTOR)
     world.run()
     assert {key.connection_id for key in world.booked()} == {alice, bob}
+
+
+def test_an_empty_ledger_proves_nothing_before_the_partners_list_was_read(
+    ledger: Ledger, fresh_ledger: Ledger
+) -> None:
+    """All trades are gone and nothing is known to be booked: zero against zero is not settled."""
+    world = World(ledger, demo_partner(allow_empty_days=True))
+    world.trade(ALICE, BOB, 100)
+    world.run()
+    world.ledger = fresh_ledger
+    world.warehouse.trades.clear()
+    compute_net_positions(fresh_ledger, world.warehouse, world.partner, DAY, ACTOR)
+    with pytest.raises(NotSettledError, match="clear build_requests"):
+        world.verify()
+    world.run()
+    assert world.booked() == {}

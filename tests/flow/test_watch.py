@@ -31,6 +31,7 @@ from settlement.ledger.schema import metadata
 from settlement.partner_api import PartnerApi
 from settlement.partner_file import CutOff, PartnerFile
 from settlement.question import Choice, Subject
+from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
 from settlement.steps.placing import ignore_named, record_settlement
 from settlement.steps.verify import verify_settled
@@ -351,11 +352,17 @@ def test_a_foreign_settlement_is_found_unless_somebody_has_placed_it(world: Worl
 # Airflow's word
 
 
-def compute_as(world: World, run_id: str) -> Actor:
-    """A run reads the trades of the date."""
-    actor = Actor("airflow (scheduled)", run_id=run_id)
-    compute_net_positions(world.ledger, world.warehouse, world.partner, DAY, actor)
-    return actor
+def actor(run_id: str) -> Actor:
+    """A run of the schedule."""
+    return Actor("airflow (scheduled)", run_id=run_id)
+
+
+def compute_as(world: World, run_id: str, *, build: bool = False) -> None:
+    """A run reads the trades of the date, and perhaps what the partner holds."""
+    ledger, partner, who = world.ledger, world.partner, actor(run_id)
+    computed = compute_net_positions(ledger, world.warehouse, partner, DAY, who)
+    if build:
+        build_requests(ledger, world.api, partner, DAY, computed.generation, who)
 
 
 def test_a_run_that_airflow_calls_success_without_a_proof_is_found(world: World) -> None:
@@ -371,8 +378,8 @@ def test_a_run_that_proved_it_is_believed_until_it_starts_again(world: World) ->
     """Cleared after its success, it must prove it once more."""
     world.run(DAY)
     green = AirflowSays({"green"})
-    actor = compute_as(world, "green")
-    verify_settled(world.ledger, world.partner, DAY, actor, since=None)
+    compute_as(world, "green", build=True)
+    verify_settled(world.ledger, world.partner, DAY, actor("green"), since=None)
     assert look(world, runs=green) == []
     compute_as(world, "green")
     found(look(world, runs=green), Kind.MARKED_BY_HAND)
