@@ -1,15 +1,19 @@
-"""Spreading a day's requests over mapped tasks."""
+"""Spreading a day's requests over mapped tasks.
+
+They are sent one after the other, whichever task sends them, and to start a task takes as long as
+to send some ten. So a task for each request is for days of few, where the grid then shows each.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
-MOST_TASKS = 32
+MOST_SINGLE = 32
+SLICE = 250
+"""At the partner's limit about 40 seconds of sending."""
 
 
 def slices_of(external_ids: Sequence[str]) -> list[list[str]]:
-    """Slices in order, one request each up to 32 requests, then 32 slices of almost equal size."""
-    count = min(len(external_ids), MOST_TASKS)
-    edges = [len(external_ids) * index // count for index in range(count + 1)] if count else []
-    return [list(external_ids[a:b]) for a, b in pairwise(edges)]
+    """Slices in order: one request each up to 32 requests, else 250 each."""
+    size = 1 if len(external_ids) <= MOST_SINGLE else SLICE
+    return [list(external_ids[at : at + size]) for at in range(0, len(external_ids), size)]
