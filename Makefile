@@ -53,8 +53,8 @@ killed-workers: install ## Kill a dozen tasks in a real Airflow, clear each over
 mutation-check: install ## Break the code on purpose, one break at a time: something must notice
 	@PYTHONPATH=tests $(BIN)/python -m mutation $(addprefix --only ,$(ONLY))
 
-bench: install ## Measure against what one would use instead
-	@$(BIN)/python tests/benchmarks
+bench: install ## Measure against what one would use instead: make bench ONLY=signing; WRITE=1 keeps it in docs/
+	@PYTHONPATH=tests $(BIN)/python tests/benchmarks $(addprefix --only ,$(ONLY)) $(if $(WRITE),--write)
 
 lock: install ## Resolve requirements.lock anew
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip compile pyproject.toml --group dev --extra embedded --extra celery \

@@ -3,28 +3,61 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import tempfile
+from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 
 from compute import compute_and_freeze
+from page import write_page
 from parsing import parsing
 from rich.console import Console
 from rich.table import Table
+from scheduling import scheduling
 from signing import signing
+from submitting import submitting
+
+BENCHMARKS: dict[str, Callable[[Path], list[dict[str, str]]]] = {
+    "signing": lambda _: signing(),
+    "parsing": parsing,
+    "compute": compute_and_freeze,
+    "scheduling": scheduling,
+    "submitting": submitting,
+}
+COLUMNS = ("measured", "ours", "instead", "ratio", "goal")
 
 
 def main() -> None:
-    """Measure everything; a table for people, JSON with --json."""
-    with tempfile.TemporaryDirectory(prefix="bench") as folder:
-        figures = [*signing(), *parsing(Path(folder)), *compute_and_freeze(Path(folder))]
-    if "--json" in sys.argv:
+    """Measure; a table for people, JSON with --json, into docs/benchmarks.md with --write."""
+    parser = ArgumentParser(prog="make bench")
+    parser.add_argument("--only", choices=BENCHMARKS, help="measure this one alone")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--write", action="store_true", help="everything, into the page")
+    asked = parser.parse_args()
+    if asked.only and asked.write:
+        parser.error("the page holds everything: leave --only out")
+    figures = _measured([asked.only] if asked.only else list(BENCHMARKS))
+    if asked.json:
         sys.stdout.write(json.dumps(figures, indent=2) + "\n")
         return
-    table = Table("measured", "ours", "instead", "ratio", "goal")
+    if asked.write:
+        write_page(figures, COLUMNS)
+    table = Table(*COLUMNS)
     for each in figures:
-        table.add_row(*(str(each[key]) for key in ("measured", "ours", "instead", "ratio", "goal")))
+        table.add_row(*(each[key] for key in COLUMNS))
     Console().print(table)
+
+
+def _measured(names: list[str]) -> list[dict[str, str]]:
+    logging.disable(logging.WARNING)
+    figures: list[dict[str, str]] = []
+    for name in names:
+        sys.stderr.write(f"{name} ...\n")
+        with tempfile.TemporaryDirectory(prefix="bench", ignore_cleanup_errors=True) as folder:
+            figures += BENCHMARKS[name](Path(folder))
+    return figures
 
 
 main()

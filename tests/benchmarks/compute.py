@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from math import log
-from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
-from typing import TypeVar
 
 import duckdb
+from processes import in_a_process
 from sqlalchemy import URL
 
 from partner_sandbox.demo_trades import seed_day
@@ -52,8 +49,6 @@ GROUP BY ALL HAVING SUM(moved) <> 0 ORDER BY ALL
 """
 """What one would type instead: no window, no checks, nothing kept."""
 
-Result = TypeVar("Result")
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -72,8 +67,8 @@ def compute_and_freeze(folder: Path) -> list[dict[str, str]]:
     for trades, clients in SIZES:
         file = folder / f"{trades}.duckdb"
         url = _prepare(server, file, trades, clients)
-        bare = _in_a_process(partial(_aggregate, file))
-        measured[trades] = ours = _in_a_process(partial(_compute, file, url))
+        bare = in_a_process(_aggregate, file)
+        measured[trades] = ours = in_a_process(_compute, file, url)
         assert ours.positions == bare.positions
         figures.append(_time_of(trades, ours, bare))
         file.unlink()
@@ -90,11 +85,6 @@ def _prepare(server: EmbeddedServer, file: Path, trades: int, clients: int) -> U
     upgrade_ledger(ledger)
     ledger.engine.dispose()
     return url
-
-
-def _in_a_process(work: Callable[[], Result]) -> Result:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(work).result()
 
 
 def _aggregate(file: Path) -> Measured:

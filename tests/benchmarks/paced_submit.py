@@ -7,6 +7,7 @@ an address that is not loopback, with a certificate made for it; it refuses what
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -83,6 +84,7 @@ class UnpacedHook(PartnerApiHook):
 
 def submit_paced(folder: Path) -> Paced:
     """Submit a day's requests. Changes this process's environment."""
+    logging.disable(logging.WARNING)
     folder.mkdir()
     certificate, port = folder / "sandbox.pem", free_port(0)
     _write_certificate(certificate)
