@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -14,9 +15,11 @@ from sqlalchemy import create_engine, text
 
 from partner_sandbox.demo_world import DEMO_PUBLIC_KEY, DEMO_TOKEN, DEMO_XPRV
 from partner_sandbox.world import READ, Token
+from settlement.business_calendar import BusinessCalendar
 from settlement.ledger.people import raise_stop, require_binding
 from settlement.partner_file import load_partner
 from settlement.values import Actor
+from settlement.watch.standing import due_dates
 from settlement_airflow.cli import doctor as doctor_command
 from settlement_airflow.cli.their_airflow import TheirAirflow
 from support.airflow_day import AirflowDay
@@ -87,10 +90,12 @@ def doctor(
 
 def load_today(day: AirflowDay) -> None:
     """The load is running: trades in the newest window, and recordings up to now."""
+    partner = load_partner("demo", day.folder / "partners")
+    newest = due_dates(partner, datetime.now(UTC))[-1]
+    executed = BusinessCalendar(partner).window(newest).start + timedelta(hours=1)
     with closing(duckdb.connect(str(day.warehouse))) as database:
         database.execute(
-            "UPDATE trades SET executed_at = now()::TIMESTAMPTZ - INTERVAL 30 HOUR, "
-            "recorded_at = now()::TIMESTAMPTZ"
+            "UPDATE trades SET executed_at = ?, recorded_at = now()::TIMESTAMPTZ", [executed]
         )
 
 

@@ -16,7 +16,7 @@ from .conftest import Command
 
 COMMANDS = [
     "run", "preview", "show", "explain", "verify", "watch", "stop", "go", "hold", "record",
-    "decide", "ignore", "bind", "doctor", "seed", "sandbox", "ledger upgrade",
+    "decide", "disputes", "ignore", "bind", "doctor", "seed", "sandbox", "ledger upgrade",
 ]  # fmt: skip
 
 

@@ -74,7 +74,7 @@ class AirflowDay:
     sandbox: Sandbox
     url: str
     folder: Path
-    clock: PartnersClock
+    clock: PartnersClock = field(default_factory=PartnersClock)
     trades: list[TradeRow] = field(default_factory=list)
 
     @property

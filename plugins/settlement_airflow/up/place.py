@@ -7,7 +7,7 @@ import re
 import socket
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import URL
@@ -93,7 +93,7 @@ def newest_dates(count: int) -> list[date]:
     """The newest business dates that are due, oldest first."""
     calendar = BusinessCalendar(load_partner("demo"))
     now = datetime.now(UTC)
-    day = calendar.previous(now.date())
+    day = calendar.previous(now.date() + timedelta(days=2))
     while calendar.due_at(day) > now:
         day = calendar.previous(day)
     dates = [day]
