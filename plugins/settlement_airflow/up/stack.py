@@ -64,6 +64,8 @@ def airflow_settings(home: Path, metadata: URL, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _metadata_url(metadata),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        # Also how late a worker may notice that a task was skipped, often 5 s otherwise.
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     }
 
 
