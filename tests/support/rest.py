@@ -47,8 +47,12 @@ class AirflowRest:
 
     def run_of(self, day: date) -> dict[str, Any] | None:
         """The scheduled run of a business date: its logical date is the cut-off on that day."""
-        runs = self.call("GET", f"dags/{DAG}/dagRuns?limit=50")["dag_runs"]
-        found = [each for each in runs if (each["logical_date"] or "").startswith(str(day))]
+        runs = self.call("GET", "dags/~/dagRuns?limit=100")["dag_runs"]
+        found = [
+            each
+            for each in runs
+            if each["dag_id"] == DAG and (each["logical_date"] or "").startswith(str(day))
+        ]
         return found[0] if found else None
 
     def finished_run(self, day: date) -> dict[str, Any]:
