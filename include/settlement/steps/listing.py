@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from settlement.errors import ForeignSettlementError
@@ -49,12 +49,12 @@ def adopt_unknown_settlements(
     if ours:
         _adopt(ledger, reader, partner, ours, actor)
     with ledger.transaction() as tx:
-        _listing_done(tx, partner.name, min(start, since), started)
+        _listing_done(tx, partner.name, start, started)
     return [each.external_id for each in ours]
 
 
 def _listing_start(tx: Connection, partner: str, since: datetime) -> tuple[datetime, datetime]:
-    """From when on to list, and the ledger's time now."""
+    """From when on to list, so that no gap is left to what was listed; and the ledger's time."""
     query = select(listing, NOW.label("now")).where(listing.c.partner == partner)
     row = tx.execute(query).one_or_none()
     if row is None:
@@ -62,18 +62,21 @@ def _listing_start(tx: Connection, partner: str, since: datetime) -> tuple[datet
     now: datetime = row.now
     if since < row.listed_from:
         return since, now
-    return max(since, row.listed_until - OVERLAP), now
+    return row.listed_until - OVERLAP, now
 
 
 def _listing_done(tx: Connection, partner: str, start: datetime, until: datetime) -> None:
+    """What is listed only grows: another date's listing may have ended meanwhile."""
     values = {"partner": partner, "listed_from": start, "listed_until": until}
     statement = insert(listing).values(values)
     tx.execute(
         statement.on_conflict_do_update(
             index_elements=["partner"],
             set_={
-                "listed_from": statement.excluded.listed_from,
-                "listed_until": statement.excluded.listed_until,
+                "listed_from": func.least(listing.c.listed_from, statement.excluded.listed_from),
+                "listed_until": func.greatest(
+                    listing.c.listed_until, statement.excluded.listed_until
+                ),
             },
         )
     )
