@@ -182,10 +182,10 @@ def test_the_preview_fails_where_the_limits_would_end_the_run(
 
 @pytest.mark.parametrize(
     ("count", "slices", "largest"),
-    [(0, 0, 0), (1, 1, 1), (32, 32, 1), (33, 1, 33), (250, 1, 250), (251, 2, 250), (500, 2, 250)],
+    [(0, 0, 0), (1, 1, 1), (32, 32, 1), (33, 1, 33), (500, 1, 500), (501, 2, 500)],
 )
 def test_slices(count: int, slices: int, largest: int) -> None:
-    """One request each up to 32, else 250 each, in order."""
+    """One request each up to 32, else 500 each, in order."""
     ids = [f"demo-2026-03-03-{n}" for n in range(count)]
     cut = slices_of(ids)
     assert len(cut) == slices
