@@ -47,7 +47,7 @@ def _against_stock(folder: Path) -> list[dict[str, str]]:
     return [
         {
             "measured": f"submit {len(sent)} requests of a date in the real scheduler, unpaced",
-            "ours": f"{our_rate:.1f} a second, {len(ours)} tasks in {_span(ours):.0f} s",
+            "ours": f"{our_rate:.1f} a second, {len(ours)} task(s) in {_span(ours):.0f} s",
             "instead": f"a stock HttpOperator each: {stock_rate:.1f} a second, "
             f"{len(stock)} tasks in {_span(stock):.0f} s",
             "ratio": f"{our_rate / stock_rate:.1f}",
