@@ -138,7 +138,7 @@ def parse_settlement(body: bytes) -> Settlement:
 
     :raises UnreadableAnswer: if it holds none, or not a whole one
     """
-    return _model(Settlement, _member(object_in(body), "settlement"), "settlement")
+    return model_in(Settlement, _member(object_in(body), "settlement"), "settlement")
 
 
 def parse_settlements(body: bytes) -> tuple[Settlement, ...]:
@@ -159,7 +159,7 @@ def parse_settlement_detail(
     """
     answer = object_in(body)
     return SettlementDetail(
-        _model(Settlement, _member(answer, "settlement"), "settlement"),
+        model_in(Settlement, _member(answer, "settlement"), "settlement"),
         models_in(Transfer, answer, "settlementTransfers", decimals),
     )
 
@@ -229,13 +229,17 @@ def models_in(
     if not isinstance(items, list):
         raise UnreadableAnswer(f"{name!r} of the answer is not a list")
     return tuple(
-        _model(model, item, f"{name}[{place}]", decimals) for place, item in enumerate(items)
+        model_in(model, item, f"{name}[{place}]", decimals) for place, item in enumerate(items)
     )
 
 
-def _model(
+def model_in(
     model: type[AnyModel], value: Any, where: str, decimals: Mapping[str, int] | None = None
 ) -> AnyModel:
+    """One object of an answer; `where` it stands is named in an error.
+
+    :raises UnreadableAnswer: if it cannot be read
+    """
     try:
         return model.model_validate(value, context={"decimals": decimals})
     except ValidationError as error:

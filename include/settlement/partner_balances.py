@@ -14,7 +14,7 @@ from settlement.partner_answers import (
     NonEmpty,
     UnreadableAnswer,
     Uuid,
-    models_in,
+    model_in,
     object_in,
 )
 
@@ -39,12 +39,12 @@ class _Amount(AnswerModel):
 
 
 class _Account(AnswerModel):
-    connection_id: Uuid
     balances: dict[NonEmpty, _Amount]
 
 
-class _Own(AnswerModel):
-    balances: dict[NonEmpty, _Amount] | None = Field(default=None)
+class _Page(AnswerModel):
+    connections: dict[Uuid, _Account] = Field(alias="networkBalances")
+    own: dict[NonEmpty, _Amount] | None = Field(default=None, alias="balances")
 
 
 def parse_balances(
@@ -55,23 +55,12 @@ def parse_balances(
     :param decimals: of each currency, for a partner configured for full units
     :raises UnreadableAnswer: if something cannot be read
     """
-    answer = object_in(body)
-    found = answer.get("networkBalances")
-    if not isinstance(found, dict):
-        raise UnreadableAnswer("'networkBalances' of the answer is not an object")
-    rows = [
-        {"connection_id": connection, "balances": held.get("balances")}
-        for connection, held in found.items()
-        if isinstance(held, dict)
-    ]
-    accounts = models_in(_Account, {"networkBalances": rows}, "networkBalances")
-    own = models_in(_Own, {"balances": [{"balances": answer.get("balances")}]}, "balances")[0]
-    return (
-        tuple(
-            AccountBalance(each.connection_id, _read(each.balances, decimals)) for each in accounts
-        ),
-        None if own.balances is None else _read(own.balances, decimals),
+    page = model_in(_Page, object_in(body), "the balances")
+    accounts = (
+        AccountBalance(connection, _read(account.balances, decimals))
+        for connection, account in page.connections.items()
     )
+    return tuple(accounts), None if page.own is None else _read(page.own, decimals)
 
 
 def _read(balances: Mapping[str, _Amount], decimals: Mapping[str, int] | None) -> dict[str, int]:

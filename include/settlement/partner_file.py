@@ -79,11 +79,11 @@ class PartnerFile(BaseModel):
     """One partner: a BitGo enterprise, its calendar, its currencies, its Airflow connections.
 
     `name` is the file's stem and the first part of every externalId. A `broker`'s clients settle
-    with each other. `currencies` maps each known
-    currency to its decimals. `settle_after` counts from the cut-off; `watermark_wait` counts from
-    there, zero means that the warehouse's watermark is not waited for. An open slot older than
-    `look_up_first_after` is looked up before anything is sent again. `settled_within` counts from
-    `settle_after`: a date still not settled then is reported by the watch.
+    with each other. `currencies` maps each known currency to its decimals. `settle_after` counts
+    from the cut-off; `watermark_wait` counts from there, zero means that the warehouse's watermark
+    is not waited for. An open slot older than `look_up_first_after` is looked up before anything
+    is sent again. `settled_within` counts from `settle_after`: a date still not settled then is
+    reported by the watch.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

@@ -38,7 +38,8 @@ class Built:
 
     `superseded`: a newer run has taken the date; this one built nothing.
     `waiting` amounts could not be placed yet: an older request for them is not concluded.
-    `shortfalls`: accounts that hold less than these requests take from them.
+    `shortfalls`: accounts that hold less than these requests take from them; None if the balances
+    could not be read.
     `approval` is the digest of the question that must be approved before anything is signed.
     """
 
@@ -47,7 +48,7 @@ class Built:
     held: list[Hold] = field(default_factory=list)
     waiting: dict[PositionKey, int] = field(default_factory=dict)
     approval: str | None = None
-    shortfalls: list[Shortfall] = field(default_factory=list)
+    shortfalls: list[Shortfall] | None = field(default_factory=list)
 
 
 def build_requests(

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import slot
-from settlement.ledger.slots import load_slots
+from settlement.ledger.slots import require_slot
 from settlement.partner_disputes import Dispute
 from settlement.partner_reads import PartnerReader
 from settlement.slot_state import Slot
@@ -45,17 +45,14 @@ def disputed_requests(
 def _holders(
     ledger: Ledger, partner: str, settlement_ids: Sequence[str]
 ) -> dict[str, tuple[Slot, date]]:
-    """Slots by the settlement that the partner holds under them."""
-    query = select(slot.c.business_date).where(
+    """Slots, with their dates, by the settlement that the partner holds under them."""
+    query = select(slot.c.settlement_id, slot.c.external_id, slot.c.business_date).where(
         slot.c.partner == partner, slot.c.settlement_id.in_(settlement_ids)
     )
     with ledger.transaction() as tx:
-        days = sorted(set(tx.execute(query).scalars()))
         return {
-            each.settlement_id: (each, day)
-            for day in days
-            for each in load_slots(tx, partner, day)
-            if each.settlement_id is not None
+            settlement_id: (require_slot(tx, external_id), day)
+            for settlement_id, external_id, day in tx.execute(query).all()
         }
 
 

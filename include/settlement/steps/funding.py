@@ -72,8 +72,8 @@ def _of_own_account(most: Mapping[str, int], balances: Balances) -> Iterator[Sho
 
 def look_before_signing(
     reader: PartnerReader, partner: PartnerFile, requests: Iterable[Sequence[Line]]
-) -> list[Shortfall]:
-    """Shortfalls of what was just built; empty too if the policy is to warn and nobody can tell.
+) -> list[Shortfall] | None:
+    """Shortfalls of what was just built; None if the policy is to warn and nobody can tell.
 
     :raises ShortOfFundsError: if there are any and the partner file says `funding = "refuse"`
     :raises PartnerAnswerError: with `refuse`, if the balances cannot be read
@@ -83,7 +83,7 @@ def look_before_signing(
     except PartnerAnswerError:
         if partner.funding == "refuse":
             raise
-        return []
+        return None
     if found and partner.funding == "refuse":
         raise ShortOfFundsError(
             f"{partner.name}: {listed(found, partner.currencies)}. Nothing is signed or sent: have "

@@ -12,15 +12,15 @@ from rich.text import Text
 
 from settlement.amounts import to_base_units_text
 from settlement.ledger.database import Ledger
+from settlement.ledger.snapshots import load_positions_of
 from settlement.partner_file import PartnerFile, load_partner
 from settlement.partner_reads import PartnerReader
 from settlement.steps.disputes import DisputedRequest, disputed_requests
-from settlement.values import PositionKey
 from settlement_airflow.cli.amounts_shown import at, shown
 from settlement_airflow.cli.arguments import AsJson, PartnerName, parse_day, person
 from settlement_airflow.cli.console import print_json, results
 from settlement_airflow.cli.explain import trades_table
-from settlement_airflow.cli.explanation import Trace, explanation_of, position_in, trace
+from settlement_airflow.cli.explanation import Trace, explanation_of, trace
 from settlement_airflow.cli.workplace import api_of, warehouse_of, work_for
 
 
@@ -67,6 +67,8 @@ def disputes(
 def traces_behind(ledger: Ledger, file: PartnerFile, disputed: DisputedRequest) -> list[Trace]:
     """The trades behind each of our amounts that a dispute is about.
 
+    There are none behind an amount that took back what was settled for trades that went.
+
     :raises WarehouseError: if the warehouse cannot be read
     """
     if disputed.external_id is None or not disputed.ours:
@@ -75,10 +77,14 @@ def traces_behind(ledger: Ledger, file: PartnerFile, disputed: DisputedRequest) 
         explanation = explanation_of(tx, disputed.external_id)
         if explanation.snapshot is None:
             return []
-        keys = [PositionKey(disputed.dispute.connection_id, name) for name in disputed.ours]
-        amounts = [(key, position_in(tx, explanation, key)) for key in keys]
+        client = disputed.dispute.connection_id
+        net = load_positions_of(tx, explanation.snapshot.id, [client])
     snapshot, warehouse = explanation.snapshot, warehouse_of(file)
-    return [trace(warehouse, file, snapshot, key, amount) for key, amount in amounts]
+    return [
+        trace(warehouse, file, snapshot, key, amount)
+        for key, amount in sorted(net.items())
+        if key.currency in disputed.ours
+    ]
 
 
 def dispute_json(disputed: DisputedRequest, traces: list[Trace]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -10,7 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from settlement.errors import ConfigurationError
+from settlement.evidence import ShownTransfer
 from settlement.external_id import parse_external_id
+from settlement.ledger.transfers import kind_of
 from settlement.partner_file import PartnerFile
 from settlement.values import PositionKey
 from settlement_airflow.cli.amounts_shown import amounts_table, at, shown
@@ -95,6 +97,8 @@ def _print(file: PartnerFile, explanation: Explanation, traced: Trace | None) ->
     if current is not None:
         title = f"body {current.number}"
         console.print(amounts_table(title, current.lines, file.currencies))
+    if explanation.transfers:
+        console.print(_transfers_table(explanation.transfers, file.currencies))
     console.print(_attempts_table(explanation))
     if traced is not None:
         console.print(trades_table(traced, file.currencies))
@@ -125,6 +129,20 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
             ("window", f"{at(snapshot.window.start)} to {at(snapshot.window.end)}"),
         ]
     return facts
+
+
+def _transfers_table(transfers: Sequence[ShownTransfer], decimals: Mapping[str, int]) -> Table:
+    """What the partner made of it: ours, and adjustments of earlier requests after disputes."""
+    table = Table(title="transfers", title_justify="left", title_style="bold", header_style="")
+    for column in ("connection", "currency"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("amount", justify="right", no_wrap=True)
+    for column in ("kind", "status"):
+        table.add_column(column, no_wrap=True)
+    for each in transfers:
+        amount = shown(each.amount, each.currency, decimals)
+        table.add_row(each.connection_id, each.currency, amount, kind_of(each).value, each.status)
+    return table
 
 
 def _attempts_table(explanation: Explanation) -> Table:

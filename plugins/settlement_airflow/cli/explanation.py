@@ -7,9 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from settlement.amounts import to_base_units_text
 from settlement.errors import ConfigurationError
+from settlement.evidence import ShownTransfer
 from settlement.ledger.overview import SlotView, view_slot
 from settlement.ledger.snapshots import Snapshot, load_positions, load_snapshot
+from settlement.ledger.transfers import kind_of, load_transfers
 from settlement.partner_file import PartnerFile
 from settlement.values import PositionKey
 from settlement.warehouse import TradeRow, Warehouse
@@ -19,10 +22,14 @@ from settlement_airflow.cli.show import slot_json
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A request and the snapshot that its current body was built from; adopted ones have none."""
+    """A request and the snapshot that its current body was built from; adopted ones have none.
+
+    `transfers`: what the partner moved or will, kept where clients may dispute.
+    """
 
     view: SlotView
     snapshot: Snapshot | None
+    transfers: tuple[ShownTransfer, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """For programs: as in `show`, and the exact texts."""
@@ -41,6 +48,7 @@ class Explanation:
                 "request": as_text(current.request),
             }
         content["snapshot"] = _snapshot_json(self.snapshot) if self.snapshot else None
+        content["transfers"] = [_transfer_json(each) for each in self.transfers]
         return content
 
 
@@ -94,7 +102,8 @@ def explanation_of(tx: Connection, external_id: str) -> Explanation:
     view = view_slot(tx, external_id)
     current = view.current
     built_from = current.snapshot_id if current else None
-    return Explanation(view, load_snapshot(tx, built_from) if built_from is not None else None)
+    snapshot = load_snapshot(tx, built_from) if built_from is not None else None
+    return Explanation(view, snapshot, tuple(load_transfers(tx, external_id)))
 
 
 def position_in(tx: Connection, explanation: Explanation, key: PositionKey) -> int:
@@ -130,6 +139,19 @@ def trace(
 def as_text(content: bytes | None) -> str | None:
     """Bytes that were sent or received, to be read."""
     return content.decode("utf-8", "replace") if content is not None else None
+
+
+def _transfer_json(shown: ShownTransfer) -> dict[str, Any]:
+    return {
+        "id": shown.id,
+        "connection": shown.connection_id,
+        "source_connection": shown.source_connection_id,
+        "currency": shown.currency,
+        "amount": to_base_units_text(shown.amount),
+        "kind": kind_of(shown).value,
+        "status": shown.status,
+        "dispute_closure": shown.dispute_closure_id,
+    }
 
 
 def _snapshot_json(snapshot: Snapshot) -> dict[str, Any]:

@@ -69,8 +69,11 @@ class BuildRequestsOperator(GatedOperator):
             self.log.warning("A newer run has taken %s: nothing is built here", work.business_date)
         for hold in built.held:
             self.log.warning("On hold: %s (%s, %s)", hold.connection_id, hold.who, hold.reason)
-        for shortfall in built.shortfalls:
-            self.log.warning("Short of funds: %s", shortfall.text(partner.currencies))
+        if built.shortfalls is None:
+            self.log.warning("Balances could not be read: nobody knows whether funds suffice")
+        short = [each.text(partner.currencies) for each in built.shortfalls or ()]
+        for text in short:
+            self.log.warning("Short of funds: %s", text)
         for key, amount in built.waiting.items():
             self.log.warning(
                 "%s %s %d waits for an older request", key.connection_id, key.currency, amount
@@ -80,7 +83,7 @@ class BuildRequestsOperator(GatedOperator):
             "superseded": built.superseded,
             "held": [hold.connection_id for hold in built.held],
             "waiting": len(built.waiting),
-            "shortfalls": [each.text(partner.currencies) for each in built.shortfalls],
+            "shortfalls": short,
         }
 
 
