@@ -300,6 +300,15 @@ def test_a_nonce_belongs_to_one_slot_and_one_set_of_amounts():
     assert digest(more) != digest(LINES)
 
 
+def test_a_nonce_belongs_to_one_cut_off():
+    """Two bodies that differ only in `cutoffAt` are two requests; without one nothing changes."""
+    first = datetime(2026, 3, 2, 20, 0, 0, 1000, tzinfo=UTC)
+    later = first + timedelta(milliseconds=1)
+    assert len({nonce_of("x", LINES, each) for each in (None, first, later)}) == 3
+    in_new_york = first.astimezone(timezone(timedelta(hours=-5)))
+    assert nonce_of("x", LINES, in_new_york) == nonce_of("x", LINES, first)
+
+
 def test_notes_prove_which_body_they_belong_to():
     """Our notes give back the start of the nonce; notes of others give nothing."""
     nonce = nonce_of("demo-2026-03-02-1", LINES)

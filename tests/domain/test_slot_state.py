@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import reduce
 
 import pytest
@@ -405,6 +405,19 @@ def test_a_free_slot_shows_nothing_at_the_partner(slot: Slot, history: list[Evid
         slot = fold(slot, evidence)
         seen = seen or slot.state in SHOWN_STATES
         assert not (seen and slot.state in FREE)
+
+
+def test_of_two_bodies_with_the_same_amounts_the_cut_off_tells_which_is_booked() -> None:
+    """Else a replay after a failure would send the other one, and meet a 409 for ever."""
+    early, late = datetime(2026, 3, 3, 20, tzinfo=UTC), datetime(2026, 3, 3, 21, tzinfo=UTC)
+    bodies = (Body(1, SECOND, sent=True, cutoff_at=early), Body(2, SECOND, True, cutoff_at=late))
+    slot = replace(slot_in(State.UNKNOWN), bodies=bodies)
+    shown = Shown(ID, "failed", SECOND, transfers_completed=False)
+    assert fold(slot, replace(shown, cutoff_at=early)).current_body == 1
+    assert fold(slot, replace(shown, cutoff_at=late)).current_body == 2
+    assert fold(slot, shown).current_body == 2
+    foreign = replace(shown, cutoff_at=late.replace(hour=22), notes="by hand")
+    assert fold(slot, foreign).state is State.DIVERGED
 
 
 def test_a_slot_whose_payload_met_a_409_is_free_once_a_look_up_finds_nothing() -> None:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
 
 import pytest
+from sqlalchemy import text
 
 from partner_sandbox.demo_world import demo_world_with_disputes
 from partner_sandbox.faults import FaultKind, Route
-from settlement.errors import DivergedSlotError, NotSettledError, RefusedError
+from settlement.business_calendar import BusinessCalendar
+from settlement.errors import (
+    ChainBrokenError,
+    DivergedSlotError,
+    HistoryChangedError,
+    NotSettledError,
+    RefusedError,
+)
 from settlement.ledger.chain import read_events
 from settlement.ledger.database import Ledger
 from settlement.ledger.invariants import verify_ledger
 from settlement.ledger.people import rebind
+from settlement.ledger.questions import open_questions
 from settlement.ledger.transfers import TransferKind, kind_of, load_transfers
 from settlement.partner_reads import PartnerReader
+from settlement.question import Choice
+from settlement.steps.decide import decide
 from settlement.steps.disputes import disputed_requests
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
 from support.in_process import net_of
@@ -84,17 +95,14 @@ def test_the_newest_trade_is_signed_as_the_cut_off(world: World) -> None:
     assert "/api/network/v2/enterprises/demo-enterprise/partners/settlements" in paths
 
 
-def test_runs_in_between_send_the_same_bytes_or_nothing(world: World, clock: PartnersClock) -> None:
+def test_runs_in_between_send_nothing(world: World, clock: PartnersClock) -> None:
     """Cleared five times while it is pending: one settlement, booked once."""
     for _ in range(5):
         pending(world)
     clock.windows_end()
     world.run()
     world.run()
-    assert (
-        len({body for _, path, body in world.api.requests if path.endswith("settlements") and body})
-        == 1
-    )
+    assert world.api.settlements == [SLOT]
     assert world.booked() == net_of(world.warehouse.trades)
 
 
@@ -133,6 +141,50 @@ def test_an_adjustment_is_a_row_of_its_own_kind(world: World, clock: PartnersClo
     world.run()
     world.run(NEXT_DAY)
     assert len(world.sandbox.settlements()) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE transfer SET status = 'failed' WHERE connection_id = :bob",
+        "UPDATE transfer SET amount = amount + 1 WHERE connection_id = :bob",
+        "DELETE FROM transfer WHERE connection_id = :bob",
+    ],
+)
+def test_transfers_that_somebody_changed_are_found(
+    world: World, clock: PartnersClock, change: str
+) -> None:
+    """Events name them by their digest."""
+    pending(world)
+    clock.windows_end()
+    world.run()
+    with world.ledger.transaction() as tx:
+        tx.execute(text(change), {"bob": BOB})
+    with pytest.raises(ChainBrokenError, match=f"the transfers of {SLOT}"):
+        verify_ledger(world.ledger, "demo", world.partner.currencies)
+
+
+def test_trades_that_all_went_are_taken_back_up_to_the_end_of_the_window(
+    world: World, clock: PartnersClock
+) -> None:
+    """There is no newest trade any more; a person has said that they are really gone."""
+    pending(world)
+    clock.windows_end()
+    world.run()
+    world.partner = demo_partner(api_version="v2", allow_empty_days=True)
+    world.warehouse.trades.clear()
+    with pytest.raises(HistoryChangedError):
+        world.run()
+    with world.ledger.transaction() as tx:
+        (question,) = open_questions(tx, "demo")
+    decide(world.ledger, world.api, world.partner, question.digest, Choice.SETTLE, "gone", ACTOR)
+    pending(world)
+    sent = [json.loads(body) for _, path, body in world.api.requests if b"signature" in body]
+    window = BusinessCalendar(world.partner).window(DAY)
+    assert datetime.fromisoformat(sent[-1]["cutoffAt"]) == window.end
+    clock.windows_end()
+    world.run()
+    assert world.booked() == {}
 
 
 def test_a_dispute_is_shown_beside_what_we_instructed(world: World) -> None:

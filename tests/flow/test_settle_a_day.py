@@ -139,6 +139,30 @@ def test_a_conflict_over_the_signing_payload_is_sent_again_too(world: World) -> 
     assert world.booked() == net_of(world.warehouse.trades)
 
 
+def test_a_slot_whose_payload_met_a_409_is_filled_anew(world: World) -> None:
+    """Its amounts have changed since, and nothing of it was ever sent: the id stays the same."""
+    world.fault(FaultKind.CONFLICT, route=Route.PAYLOAD)
+    with pytest.raises(OutcomeUnknownError, match="shows no settlement"):
+        world.run()
+    world.trade(BOB, ALICE, 7)
+    world.run()
+    assert world.states() == {"demo-2026-03-03-1": "completed"}
+    assert world.booked() == net_of(world.warehouse.trades)
+
+
+def test_a_slot_whose_payload_met_a_409_is_emptied_when_nothing_is_owed(ledger: Ledger) -> None:
+    """The trade was undone before anything was sent: nothing is open any more."""
+    world = World(ledger)
+    world.trade(ALICE, BOB, 100)
+    world.fault(FaultKind.CONFLICT, route=Route.PAYLOAD)
+    with pytest.raises(OutcomeUnknownError, match="shows no settlement"):
+        world.run()
+    world.trade(BOB, ALICE, 100)
+    world.run()
+    assert world.states() == {"demo-2026-03-03-1": "withdrawn"}
+    assert world.booked() == {}
+
+
 def test_requests_are_sent_in_order_in_whatever_order_their_tasks_start(ledger: Ledger) -> None:
     """The task of the last slot, started first, sends the lower slots before its own."""
     world = World(ledger, demo_partner(max_connections_per_request=1))
