@@ -36,6 +36,7 @@ class Balances:
 
 class _Amount(AnswerModel):
     available: NonEmpty
+    held: NonEmpty = "0"
 
 
 class _Account(AnswerModel):
@@ -48,30 +49,42 @@ class _Page(AnswerModel):
 
 
 def parse_balances(
-    body: bytes, decimals: Mapping[str, int] | None
+    body: bytes, decimals: Mapping[str, int] | None, *, held_too: bool = False
 ) -> tuple[tuple[AccountBalance, ...], Mapping[str, int] | None]:
     """Read one page: connections' balances, and the partner's own where they are shown.
 
     :param decimals: of each currency, for a partner configured for full units
+    :param held_too: count what is held for something as well
     :raises UnreadableAnswer: if something cannot be read
     """
     page = model_in(_Page, object_in(body), "the balances")
     accounts = (
-        AccountBalance(connection, _read(account.balances, decimals))
+        AccountBalance(connection, _read(account.balances, decimals, held_too))
         for connection, account in page.connections.items()
     )
-    return tuple(accounts), None if page.own is None else _read(page.own, decimals)
+    return tuple(accounts), None if page.own is None else _read(page.own, decimals, held_too)
 
 
-def _read(balances: Mapping[str, _Amount], decimals: Mapping[str, int] | None) -> dict[str, int]:
+def _read(
+    balances: Mapping[str, _Amount],
+    decimals: Mapping[str, int] | None,
+    held_too: bool,
+) -> dict[str, int]:
     """Amounts in base units; a currency whose decimals are not known is none that we settle."""
-    try:
+
+    def base_units(name: str, amount: str) -> int:
         if decimals is None:
-            return {name: parse_base_units(each.available) for name, each in balances.items()}
+            return parse_base_units(amount)
+        return parse_full_units(amount, decimals[name])
+
+    try:
         return {
-            name: parse_full_units(each.available, decimals[name])
+            name: sum(
+                base_units(name, amount)
+                for amount in ([each.available, each.held] if held_too else [each.available])
+            )
             for name, each in balances.items()
-            if name in decimals
+            if decimals is None or name in decimals
         }
     except ValueError as error:
         raise UnreadableAnswer(f"balances: {error}") from None

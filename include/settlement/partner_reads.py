@@ -113,12 +113,15 @@ class PartnerReader:
         path = f"{self._path}/partners/connections"
         return self._all_pages("connections", path, [], parse_connections)
 
-    def balances(self) -> Balances:
-        """What may be moved now: every connection's allocation, and the partner's own account."""
+    def balances(self, *, held_too: bool = False) -> Balances:
+        """What may be moved now: every connection's allocation, and the partner's own account.
+
+        :param held_too: count what is held for something as well
+        """
         own: list[Mapping[str, int] | None] = []
 
         def parse(body: bytes) -> tuple[AccountBalance, ...]:
-            accounts, shown = parse_balances(body, self._decimals())
+            accounts, shown = parse_balances(body, self._decimals(), held_too=held_too)
             own.append(shown)
             return accounts
 

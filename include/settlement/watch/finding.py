@@ -16,6 +16,8 @@ class Kind(StrEnum):
     OVERDUE = "overdue"
     LATE_TRADES = "late-trades"
     OPEN_TOO_LONG = "open-too-long"
+    DISPUTED = "disputed"
+    SHORT_OF_FUNDS = "short-of-funds"
     STATE_CHANGED = "state-changed"
     UNKNOWN_SETTLEMENT = "unknown-settlement"
     FOREIGN_SETTLEMENT = "foreign-settlement"

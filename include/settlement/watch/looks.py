@@ -22,6 +22,7 @@ from settlement.watch.finding import Finding, Kind
 from settlement.watch.marked_by_hand import marked_by_hand, read_unproved_successes
 from settlement.watch.partner_list import differences, read_partner_list
 from settlement.watch.slots import open_too_long, read_open_slots
+from settlement.watch.windows import read_running_windows, running_windows
 
 Facts = TypeVar("Facts")
 
@@ -39,6 +40,7 @@ class Look(Generic[Facts]):
 LOOKS: tuple[Look[Any], ...] = (
     Look("the business dates", read_dates, unsettled_dates),
     Look("open requests", read_open_slots, open_too_long),
+    Look("disputes and balances", read_running_windows, running_windows),
     Look("late trades in the warehouse", read_late_trades, late_trades),
     Look("the partner's list", read_partner_list, differences),
     Look("Airflow's runs", read_unproved_successes, marked_by_hand),

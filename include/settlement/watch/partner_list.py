@@ -12,7 +12,7 @@ from settlement.external_id import parse_external_id
 from settlement.ledger.people import ignored_among
 from settlement.ledger.schema import slot
 from settlement.partner_answers import Settlement
-from settlement.partner_api import Answer
+from settlement.partner_api import Answer, PartnerApi
 from settlement.partner_reads import PartnerReader, Query
 from settlement.slot_state import FREE, State
 from settlement.values import Actor
@@ -50,6 +50,11 @@ class Comparison:
 class WatchingReader(PartnerReader):
     """Reads without writing attempts: nothing in the ledger follows from what the watch reads."""
 
+    @classmethod
+    def of(cls, eyes: Eyes, api: PartnerApi) -> WatchingReader:
+        """Reads for the partner that is watched."""
+        return cls(eyes.ledger, api, eyes.partner, Actor("watch"))
+
     def _exchange(self, kind: str, path: str, query: Query, external_id: str | None) -> Answer:  # noqa: ARG002
         return self._api.exchange("GET", path, query=query)
 
@@ -58,8 +63,7 @@ def read_partner_list(eyes: Eyes) -> Comparison:
     """One listing, all its pages; then the ledger, which has every slot before it is sent."""
     started = eyes.ledger.now()
     since = started - READ_AGAIN_FOR
-    reader = WatchingReader(eyes.ledger, eyes.open_api(), eyes.partner, Actor("watch"))
-    shown = reader.settlements_created_since(since)
+    shown = WatchingReader.of(eyes, eyes.open_api()).settlements_created_since(since)
     named = literal([each.external_id for each in shown], ARRAY(Text))
     query = select(slot).where(
         slot.c.partner == eyes.partner.name,
