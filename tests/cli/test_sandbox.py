@@ -16,7 +16,7 @@ import requests
 from .conftest import COMMAND, Command
 
 PATIENCE_S = 60
-PATH = "/api/network/v1/enterprises/demo-enterprise/partners/connections"
+PATH = "/api/network/v1/enterprises/demo-enterprise/partners"
 
 
 def free_port() -> int:
@@ -26,10 +26,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def sandbox_process(home: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+def sandbox_process(home: Path, port: int, *more: str) -> Iterator[subprocess.Popen[str]]:
     """The command, until it is interrupted."""
     process = subprocess.Popen(
-        [*COMMAND, "sandbox", "--port", str(port)],
+        [*COMMAND, "sandbox", "--port", str(port), *more],
         env={**os.environ, "SETTLEMENT_HOME": str(home)},
         stderr=subprocess.PIPE,
         text=True,
@@ -41,13 +41,15 @@ def sandbox_process(home: Path, port: int) -> Iterator[subprocess.Popen[str]]:
         process.communicate(timeout=PATIENCE_S)
 
 
-def answer_of(port: int, process: subprocess.Popen[str]) -> requests.Response:
+def answer_of(
+    port: int, process: subprocess.Popen[str], path: str = "/connections"
+) -> requests.Response:
     """The first answer that it gives."""
     deadline = time.monotonic() + PATIENCE_S
     headers = {"Authorization": "Bearer demo-token-read-write"}
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            return requests.get(f"http://127.0.0.1:{port}{PATH}", headers=headers, timeout=5)
+            return requests.get(f"http://127.0.0.1:{port}{PATH}{path}", headers=headers, timeout=5)
         except requests.ConnectionError:
             continue
     raise AssertionError("the sandbox gives no answer")
@@ -62,6 +64,22 @@ def test_it_serves_the_demo_and_keeps_what_it_booked(home: Path) -> None:
         assert len(answer.json()["connections"]) == 100
     assert (home / "sandbox.sqlite").exists()
     assert process.returncode == 0
+
+
+def test_it_stands_in_for_partners_of_every_kind(home: Path) -> None:
+    """One whose clients may dispute, by name."""
+    port = free_port()
+    with sandbox_process(home, port, "--world", "disputes") as process:
+        (partner,) = answer_of(port, process, "").json()["partners"]
+    assert partner["clientDisputeWindowMinutes"] == 60
+
+
+def test_a_world_that_is_none_is_said(home: Path, command: Command) -> None:
+    """Exit code 2, and the names that there are."""
+    ended = command("sandbox", "--world", "disptes")
+    assert ended.code == 2
+    assert "no world 'disptes'" in ended.err
+    assert "disputes, broker, full-units" in " ".join(ended.err.split())
 
 
 def test_a_port_that_is_taken_is_said(home: Path, command: Command) -> None:

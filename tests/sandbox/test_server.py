@@ -254,7 +254,7 @@ def test_command_names_files_it_cannot_read(tmp_path, capsys):
     """A world or store file that is something else is exit code 2 with its name."""
     broken = tmp_path / "broken"
     broken.write_text("not a world, nor a database, whatever its length " * 50)
-    assert main(["--config", str(broken)]) == 2
-    assert main(["--config", str(Path("no-such-file"))]) == 2
+    assert main(["--world", str(broken)]) == 2
+    assert main(["--world", str(Path("no-such-file"))]) == 2
     assert main(["--store", str(broken)]) == 2
     assert capsys.readouterr().err.count(str(broken)) == 2

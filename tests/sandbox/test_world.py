@@ -18,7 +18,8 @@ from partner_sandbox.demo_world import (
     demo_world_with_disputes,
 )
 from partner_sandbox.settings import Settings
-from partner_sandbox.world import World, load_world
+from partner_sandbox.world import World
+from partner_sandbox.worlds import world_called
 
 WORLD = """
 [[partners]]
@@ -41,7 +42,7 @@ def test_world_from_a_file(tmp_path):
     """A TOML file names partners, tokens, connections and exact balances."""
     file = tmp_path / "world.toml"
     file.write_text(WORLD.format(key=DEMO_PUBLIC_KEY))
-    partner = load_world(file).partner("acme")
+    partner = world_called(str(file)).partner("acme")
     assert partner.initial_balance(partner.id, "BTC") == 10**30 + 1
     assert partner.initial_balance(partner.connections[0].id, "BTC") == 7
     assert partner.initial_balance(partner.connections[0].id, "ETH") == 5
@@ -58,7 +59,7 @@ top_up_window_minutes = 30
 """
     world = WORLD.format(key=DEMO_PUBLIC_KEY).replace("default_balance = 5\n", set_up)
     file.write_text(world)
-    partner = load_world(file).partner("acme")
+    partner = world_called(str(file)).partner("acme")
     assert (partner.unit, partner.broker) == ("full_units", True)
     assert (partner.client_dispute_window_minutes, partner.top_up_window_minutes) == (60, 30)
 
@@ -80,7 +81,7 @@ def test_mistakes_in_a_world_are_named(tmp_path, old, new, word):
     file = tmp_path / "world.toml"
     file.write_text(WORLD.format(key=DEMO_PUBLIC_KEY).replace(old, new))
     with pytest.raises(ValueError, match=word):
-        load_world(file)
+        world_called(str(file))
 
 
 def test_ids_and_tokens_are_named_once():

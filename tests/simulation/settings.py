@@ -17,6 +17,8 @@ from simulation.swarm import Swarm
 FIRST_DAY = date(2026, 3, 4)
 START = datetime(2026, 3, 3, 12, tzinfo=UTC)
 CHUNKS = (1, 2, 3, 40)
+WINDOWS = ((60, 30), (60, 30), (60, None), (0, None))
+"""Minutes for disputes, and then to top up."""
 EDITS_OF_DATES = (Accident.CUT_OFF, Accident.TIME_ZONE, Accident.CALENDAR)
 
 
@@ -60,31 +62,41 @@ def partner_file(chance: random.Random, swarm: Swarm, kind: PartnerKind) -> Part
     )
 
 
-def books_for(partner: PartnerFile, clients: int) -> World:
+def books_for(chance: random.Random, partner: PartnerFile, clients: int) -> World:
     """The accounts at the partner, which is of the kind that its file says."""
     books = demo_world(clients)
     changes: dict[str, object] = {"unit": partner.amounts, "broker": partner.broker}
     if partner.api_version == "v2":
-        changes |= {"client_dispute_window_minutes": 60, "top_up_window_minutes": 30}
+        dispute, top_up = chance.choice(WINDOWS)
+        changes |= {"client_dispute_window_minutes": dispute, "top_up_window_minutes": top_up}
     return books.changed(partners=tuple(each.changed(**changes) for each in books.partners))
 
 
-def settings(chance: random.Random) -> Settings:
+def settings(chance: random.Random, kind: PartnerKind) -> Settings:
     """One of the ways in which the partner may decide what is not documented."""
-    return Settings.model_validate(
-        {
-            "payload_order": chance.choice(["documented", "sorted", "reversed"]),
-            "payload_spaces": chance.choice([False, True]),
-            "only_issued_payloads": chance.choice([False, True]),
-            "signing_answers_conflict": chance.choice([False, True]),
-            "failed_status": chance.choice([401, 500]),
-            "pending_status": chance.choice([401, 500]),
-            "rejected_status": chance.choice([401, 500]),
-            "nonce_is_compared": chance.choice([False, True]),
-            "nonce_reuse": chance.choice(["accept", "refuse"]),
-            "list_order": chance.choice(["ascending", "descending"]),
-            "array_filters": chance.choice(["both", "repeated", "comma_separated"]),
-            "max_page_size": (largest := chance.choice([3, 500, 500])),
-            "default_page_size": min(largest, 100),
+    decided = _as_every_partner(chance)
+    if kind is PartnerKind.DISPUTES:
+        decided |= {
+            "disputed_settlement": chance.choice(["completes", "stays_pending"]),
+            "zero_window_answer": chance.choice(["completed", "pending"]),
+            "unprocessable_is_stored": chance.choice([False, True]),
         }
-    )
+    return Settings.model_validate(decided)
+
+
+def _as_every_partner(chance: random.Random) -> dict[str, object]:
+    return {
+        "payload_order": chance.choice(["documented", "sorted", "reversed"]),
+        "payload_spaces": chance.choice([False, True]),
+        "only_issued_payloads": chance.choice([False, True]),
+        "signing_answers_conflict": chance.choice([False, True]),
+        "failed_status": chance.choice([401, 500]),
+        "pending_status": chance.choice([401, 500]),
+        "rejected_status": chance.choice([401, 500]),
+        "nonce_is_compared": chance.choice([False, True]),
+        "nonce_reuse": chance.choice(["accept", "refuse"]),
+        "list_order": chance.choice(["ascending", "descending"]),
+        "array_filters": chance.choice(["both", "repeated", "comma_separated"]),
+        "max_page_size": (largest := chance.choice([3, 500, 500])),
+        "default_page_size": min(largest, 100),
+    }

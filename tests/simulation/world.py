@@ -63,8 +63,8 @@ class SimulatedWorld:
         self.sandbox = Sandbox(
             self.store,
             self.clock,
-            settings(self.chance),
-            books_for(self.partner, self.swarm.most_clients),
+            settings(self.chance, kind),
+            books_for(self.chance, self.partner, self.swarm.most_clients),
         )
         self.sandbox.faults = CountedFaults(self.count)
         self.books = Books(self)

@@ -27,14 +27,15 @@ from partner_sandbox.connection_dropping import (
 )
 from partner_sandbox.control import control_routes
 from partner_sandbox.core import Sandbox
-from partner_sandbox.demo_world import demo_world
 from partner_sandbox.messages import ConnectionDropped, Request, Response
 from partner_sandbox.settings import Settings
 from partner_sandbox.store import Store
-from partner_sandbox.world import World, load_world
+from partner_sandbox.world import World
+from partner_sandbox.worlds import WORLDS, world_called
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8480
+DEFAULT_WORLD = "demo"
 
 _log = logging.getLogger("partner_sandbox")
 
@@ -74,7 +75,9 @@ def serve(
 ) -> None:
     """Serve a sandbox until interrupted; without a path, it forgets everything at the end."""
     store = Store(store_path)
-    sandbox = Sandbox(store, lambda: datetime.now(UTC), Settings(), world or demo_world())
+    sandbox = Sandbox(
+        store, lambda: datetime.now(UTC), Settings(), world or world_called(DEFAULT_WORLD)
+    )
     try:
         uvicorn.run(
             create_app(sandbox), host=host, port=port, http=DroppingProtocol, log_level="info"
@@ -113,12 +116,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", default=DEFAULT_HOST)
     parser.add_argument("--port", type=int, default=DEFAULT_PORT)
     parser.add_argument("--store", type=Path, help="SQLite file; in memory if left out")
-    parser.add_argument("--config", type=Path, help="world as TOML; the demo's if left out")
+    parser.add_argument(
+        "--world", default=DEFAULT_WORLD, help=f"{', '.join(WORLDS)}, or a file of TOML"
+    )
     arguments = parser.parse_args(argv)
     try:
-        world = None if arguments.config is None else load_world(arguments.config)
+        world = world_called(arguments.world)
     except (OSError, ValueError) as problem:
-        sys.stderr.write(f"{arguments.config}: {problem}\n")
+        sys.stderr.write(f"{arguments.world}: {problem}\n")
         return 2
     try:
         serve(arguments.host, arguments.port, arguments.store, world)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 import uuid
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -207,13 +205,3 @@ class World(_Model):
             if partner.name == name:
                 return partner
         raise LookupError(f"no partner '{name}' in this world; it has: {known}")
-
-
-def load_world(path: Path) -> World:
-    """Return a world from a TOML file.
-
-    Raises:
-        ValueError: not TOML, or not a world (pydantic's error names the field).
-
-    """
-    return World.model_validate(tomllib.loads(path.read_text("utf-8")))

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from partner_sandbox.demo_world import DEMO_ENTERPRISE
+from partner_sandbox.world import World
+from partner_sandbox.worlds import WORLDS, world_called
 from settlement.errors import ConfigurationError
 from settlement.ledger.embedded import home
 from settlement_airflow.cli.console import say
@@ -39,6 +40,14 @@ def sandbox(
             help="Where it keeps what it booked; sandbox.sqlite in SETTLEMENT_HOME if left out.",
         ),
     ] = None,
+    world: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"Kind of partner: {', '.join(WORLDS)}, or a TOML file with a world of your own.",
+            show_default="demo",
+        ),
+    ] = None,
 ) -> None:
     """Start the stand-in for the partner API and serve until Ctrl-C.
 
@@ -49,23 +58,40 @@ def sandbox(
 
         settlement sandbox
         settlement sandbox --port 9000 --store /tmp/sandbox.sqlite
+        settlement sandbox --world disputes
     """
     from partner_sandbox.server import (  # noqa: PLC0415 - not for --help
         DEFAULT_HOST,
         DEFAULT_PORT,
+        DEFAULT_WORLD,
         serve,
     )
 
     host, port = host or DEFAULT_HOST, port or DEFAULT_PORT
     file = store or home() / "sandbox.sqlite"
+    books = _world_called(world or DEFAULT_WORLD)
     _require_free(host, port)
-    say(f"sandbox for enterprise {DEMO_ENTERPRISE} at http://{host}:{port}, booked in {file}")
+    enterprises = ", ".join(each.enterprise_id for each in books.partners)
+    say(f"sandbox for enterprise {enterprises} at http://{host}:{port}, booked in {file}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        serve(host, port, file)
+        serve(host, port, file, books)
     except (sqlite3.Error, OSError) as error:
         raise ConfigurationError(
             f"{file} is not a store of the sandbox ({error}): name another file with --store"
+        ) from None
+
+
+def _world_called(name: str) -> World:
+    """The partners to stand in for.
+
+    :raises ConfigurationError: if there is no such world, or the file is none
+    """
+    try:
+        return world_called(name)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"no world '{name}' ({error}): name one of {', '.join(WORLDS)}, or a TOML file"
         ) from None
 
 
