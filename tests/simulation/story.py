@@ -268,8 +268,13 @@ class Story:
         return [day for day in self._days if not self._is_right(day)]
 
     def _is_right(self, day: date) -> bool:
-        """Whether the newest run was green and nothing has happened to the date since."""
-        return self._runs[day].green and self.world.promises.is_settled(day, self.world.owed(day))
+        """Whether the newest run was green and nothing has happened to the date since.
+
+        Trades that came and cancel out leave every position as it is, and are still a change.
+        """
+        run, world = self._runs[day], self.world
+        same_trades = run.has_read == world.warehouse.trades_of(day)
+        return run.green and same_trades and world.promises.is_settled(day, world.owed(day))
 
     def _comes_right(self, day: date) -> bool:
         run = self._runs[day]
