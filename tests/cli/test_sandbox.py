@@ -71,7 +71,7 @@ def test_it_stands_in_for_partners_of_every_kind(home: Path) -> None:
     port = free_port()
     with sandbox_process(home, port, "--world", "disputes") as process:
         (partner,) = answer_of(port, process, "").json()["partners"]
-    assert partner["clientDisputeWindowMinutes"] == 60
+    assert partner["clientDisputeWindowMinutes"] == 5
 
 
 def test_a_world_that_is_none_is_said(home: Path, command: Command) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from partner_sandbox.demo_world import (
@@ -16,7 +17,9 @@ from partner_sandbox.world import World
 
 WORLDS: Mapping[str, Callable[[], World]] = {
     "demo": demo_world,
-    "disputes": demo_world_with_disputes,
+    "disputes": partial(
+        demo_world_with_disputes, dispute_window_minutes=5, top_up_window_minutes=1
+    ),  # short ones: who rehearses sits there and waits
     "broker": demo_broker_world,
     "full-units": demo_full_units_world,
 }

@@ -82,8 +82,13 @@ def _settle(ledger: Ledger, file: PartnerFile, day: date) -> None:
     """
     from settlement_airflow.cli.dag_run import run_dag  # noqa: PLC0415 - imports Airflow
 
-    before = _completed(ledger, file, day)
-    end = run_dag(file.name, day, log_of(f"settle_{file.name}-{day}"))
+    before, log = _completed(ledger, file, day), log_of(f"settle_{file.name}-{day}")
+    if file.api_version == "v2":
+        say(
+            f"clients of {file.name} may dispute: this ends when the partner's windows are over "
+            f"(until when is in {log}). Stopped and run again, it goes on waiting"
+        )
+    end = run_dag(file.name, day, log)
     if not end.succeeded:
         raise _error(file, day, end.errors, str(end.log))
     sent = [each for each in _completed(ledger, file, day) if each not in before]
