@@ -114,6 +114,6 @@ def decrypt_xprv(encrypted_xprv: str, passphrase: str) -> str:
 
 def _error(what: str) -> SigningKeyError:
     return SigningKeyError(
-        f"the encrypted signing key cannot be used: {what}. Correct encrypted_xprv or the password "
-        "in the Airflow connection of the signing key"
+        f"the encrypted signing key cannot be used: {what}. Correct encrypted_private_key or the "
+        "password in the Airflow connection of the signing key"
     )

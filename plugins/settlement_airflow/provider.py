@@ -58,7 +58,7 @@ def _signing_key() -> dict[str, Any]:
             "placeholders": {"host": "https://express.example"},
         },
         "conn-fields": {
-            "encrypted_xprv": {
+            "encrypted_private_key": {
                 "label": "Encrypted xprv (JSON as BitGo's tools write it)",
                 "schema": {"type": NULLABLE_TEXT, "format": "multiline"},
             },

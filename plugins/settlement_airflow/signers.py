@@ -34,7 +34,7 @@ def open_signer(conn_id: str) -> Signer:
         raise wrong_connection(
             conn_id, "password must be the xprv, or the passphrase that opens it"
         )
-    encrypted = connection.extra_dejson.get("encrypted_xprv")
+    encrypted = connection.extra_dejson.get("encrypted_private_key")
     xprv: str = connection.password
     if encrypted:
         xprv = decrypt_xprv(str(encrypted), connection.password)

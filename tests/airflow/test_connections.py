@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from airflow.api_fastapi.core_api.datamodels.connections import ConnectionResponse
 from airflow.providers_manager import ProvidersManager
 from coincurve import PrivateKey
 
@@ -153,10 +154,23 @@ def test_an_encrypted_key(define: Define) -> None:
     conn_id = define(
         "settlement_signing_key",
         password=envelope["passphrase"],
-        extra={"encrypted_xprv": envelope["encrypted_xprv"]},
+        extra={"encrypted_private_key": envelope["encrypted_xprv"]},
     )
     expected = LocalSigner.from_xprv(vectors["xprv"])
     assert open_signer(conn_id).key_id == expected.key_id
+
+
+def test_airflow_shows_no_key_to_whoever_may_read_connections() -> None:
+    """Its API masks extra by the names of the fields: the encrypted key bears one that is masked."""
+    types = {each["connection-type"]: each for each in get_provider_info()["connection-types"]}
+    names = types["settlement_signing_key"]["conn-fields"]
+    extra = json.dumps(dict.fromkeys(names, "value"))
+    shown = json.loads(str(ConnectionResponse.redact_extra(extra)))
+    assert shown == {
+        "encrypted_private_key": "***",
+        "wallet_id": "value",
+        "public_key": "value",
+    }
 
 
 @pytest.mark.parametrize(

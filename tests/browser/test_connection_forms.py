@@ -97,7 +97,7 @@ FORMS = [
     key(
         "encrypted_key",
         ENCRYPTED_KEY.passphrase,
-        {"encrypted_xprv": ENCRYPTED_KEY.encrypted_xprv},
+        {"encrypted_private_key": ENCRYPTED_KEY.encrypted_xprv},
         "Successful",
         f"key {LocalSigner.from_xprv(ENCRYPTED_KEY.xprv).key_id} signs",
     ),
