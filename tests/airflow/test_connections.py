@@ -161,7 +161,7 @@ def test_an_encrypted_key(define: Define) -> None:
 
 
 def test_airflow_shows_no_key_to_whoever_may_read_connections() -> None:
-    """Its API masks extra by the names of the fields: the encrypted key bears one that is masked."""
+    """Its API masks extra by the names of the fields; that of the encrypted key is masked."""
     types = {each["connection-type"]: each for each in get_provider_info()["connection-types"]}
     names = types["settlement_signing_key"]["conn-fields"]
     extra = json.dumps(dict.fromkeys(names, "value"))
