@@ -132,16 +132,21 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
 
 
 def _transfers_table(transfers: Sequence[ShownTransfer], decimals: Mapping[str, int]) -> Table:
-    """What the partner made of it: ours, and adjustments of earlier requests after disputes."""
+    """What the partner made of it: ours, and adjustments of earlier requests after disputes.
+
+    A broker's client is paid by another one; everybody else's by the partner.
+    """
     table = Table(title="transfers", title_justify="left", title_style="bold", header_style="")
-    for column in ("connection", "currency"):
+    for column in ("connection", "paid by", "currency"):
         table.add_column(column, no_wrap=True)
     table.add_column("amount", justify="right", no_wrap=True)
     for column in ("kind", "status"):
         table.add_column(column, no_wrap=True)
     for each in transfers:
         amount = shown(each.amount, each.currency, decimals)
-        table.add_row(each.connection_id, each.currency, amount, kind_of(each).value, each.status)
+        payer = each.source_connection_id or "the partner"
+        kind = kind_of(each).value
+        table.add_row(each.connection_id, payer, each.currency, amount, kind, each.status)
     return table
 
 
