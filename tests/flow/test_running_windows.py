@@ -71,7 +71,7 @@ def test_an_open_dispute_is_said_before_the_windows_end(world: World) -> None:
     assert finding.text.startswith(f"disputed by connection {', '.join(sorted([ALICE, DAVE]))}:")
     assert f"`settlement disputes demo --date {DAY}`" in finding.text
     with world.ledger.transaction() as tx:
-        sent = tx.exec_driver_sql("SELECT first_sent_at FROM slot").scalar_one()
+        sent = tx.exec_driver_sql("SELECT sent_at FROM body").scalar_one()
     assert f"at {(sent + WINDOWS).isoformat(timespec='minutes')}" in finding.text
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, func, select
 
 from settlement.errors import PartnerAnswerError
-from settlement.ledger.schema import slot
+from settlement.ledger.schema import body, slot
 from settlement.ledger.slots import require_slot
 from settlement.partner_balances import Balances
 from settlement.partner_disputes import Dispute
@@ -77,11 +77,15 @@ def read_running_windows(eyes: Eyes) -> RunningWindows:
 
 
 def _pending_since(tx: Connection, partner: str) -> list[tuple[Slot, date, datetime]]:
-    """Pending slots, their dates, and when each was first sent."""
-    query = select(slot.c.external_id, slot.c.business_date, slot.c.first_sent_at).where(
-        slot.c.partner == partner,
-        slot.c.state == State.PENDING.value,
-        slot.c.first_sent_at.is_not(None),
+    """Pending slots, their dates, and since when; one that was adopted, since we know of it."""
+    what_is_pending = and_(
+        body.c.external_id == slot.c.external_id, body.c.number == slot.c.current_body
+    )
+    since = func.coalesce(body.c.sent_at, slot.c.updated_at)
+    query = (
+        select(slot.c.external_id, slot.c.business_date, since)
+        .join(body, what_is_pending)
+        .where(slot.c.partner == partner, slot.c.state == State.PENDING.value)
     )
     rows = tx.execute(query.order_by(slot.c.business_date, slot.c.n)).all()
     return [(require_slot(tx, external_id), day, sent_at) for external_id, day, sent_at in rows]
