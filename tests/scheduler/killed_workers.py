@@ -14,29 +14,25 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from pathlib import Path
 
-import duckdb
 import psutil
 import pytest
 
 from partner_sandbox.faults import FaultRule
 from partner_sandbox.server import running as serving
-from settlement.business_calendar import BusinessCalendar
-from settlement.external_id import parse_external_id
 from settlement.ledger.database import Ledger
 from settlement.ledger.invariants import verify_ledger
 from settlement.partner_file import load_partner
 from settlement.values import PositionKey
-from settlement.warehouse.sql import SqlWarehouse
 from settlement_airflow.cli.stand_ins import LEDGER
-from settlement_airflow.connections import SQL_FOLDER
 from settlement_airflow.up.place import free_port, prepare
 from settlement_airflow.up.stack import POOL, LocalStack, airflow_settings
+from support.bookings import of_date
 from support.held_partner import HeldPartner, Hold
 from support.killed_cells import AT_THE_GATE, CELLS, IS_ATTEMPTED, Killed
 from support.killing import blocking, eventually, holds, instance_of, kill, noticed, running
+from support.net_positions import net_positions_in
 from support.one_airflow import only_airflow
 from support.rest import DAG, AirflowRest
 
@@ -178,19 +174,15 @@ def at_the_gate(site: Site, run_id: str) -> bool:
 
 def settled_once(site: Site, day: date) -> None:
     """What the partner booked for the date is what the warehouse owes, each line of it once."""
-    demo = load_partner("demo", site.home / "partners")
-    connect = partial(duckdb.connect, str(site.home / "warehouse.duckdb"), read_only=True)
-    warehouse = SqlWarehouse(connect, "duckdb", "?", SQL_FOLDER)
-    with warehouse.snapshot(demo, BusinessCalendar(demo).window(day)) as reading:
-        net = {line.key: line.amount for line in reading.net_positions()}
+    net = net_positions_in(site.home, day)
     bookings = [
         (PositionKey(each.connection_id, each.currency), each.amount)
-        for each in site.partner.bookings()
-        if parse_external_id(each.external_id).business_date == day
+        for each in of_date(site.partner.bookings(), day)
     ]
     assert net
     assert set(Counter(key for key, _ in bookings).values()) == {1}
     assert dict(bookings) == net
     sent = {each for each in site.partner.submitted if f"demo-{day}-".encode() in each}
     assert len(sent) == 1, "a replay sends the same bytes"
-    verify_ledger(site.ledger, "demo", demo.currencies)
+    currencies = load_partner("demo", site.home / "partners").currencies
+    verify_ledger(site.ledger, "demo", currencies)

@@ -1,26 +1,27 @@
-"""Three days in the real scheduler: one settles, one meets a 409, one loses every answer."""
+"""Days in the real scheduler: one settles, one meets a 409, one loses every answer, one waits."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 
 import duckdb
 import pytest
 
-from settlement.business_calendar import BusinessCalendar
-from settlement.external_id import parse_external_id
+from settlement.ledger.invariants import verify_ledger
 from settlement.ledger.questions import load_question
 from settlement.ledger.slots import load_slots
 from settlement.partner_file import load_partner
 from settlement.values import PositionKey
-from settlement.warehouse.sql import SqlWarehouse
-from settlement_airflow.connections import SQL_FOLDER
-from settlement_airflow.up.stack import APPROVER
+from settlement_airflow.up.stack import APPROVER, POOL
+from support.bookings import of_date, sums_of
+from support.disputing_partner import DISPUTING
+from support.killing import at_work, eventually, kill_component, start_again
 from support.left_behind import files_of, rows_of, secrets
+from support.net_positions import net_positions_in
 from support.rest import once
 
 WORKING = {
@@ -42,29 +43,20 @@ ORDER BY trade_id LIMIT 1
 """
 
 
-def booked(airflow, day: date) -> dict[PositionKey, int]:
+def booked(airflow, day: date, partner: str = "demo") -> dict[PositionKey, int]:
     """What the partner booked for a date."""
-    sums: dict[PositionKey, int] = {}
-    for each in airflow.sandbox.bookings():
-        if parse_external_id(each.external_id).business_date == day:
-            key = PositionKey(each.connection_id, each.currency)
-            sums[key] = sums.get(key, 0) + each.amount
-    return sums
+    return sums_of(of_date(airflow.sandbox.bookings(), day, partner))
 
 
-def net_positions(airflow, day: date) -> dict[PositionKey, int]:
+def net_positions(airflow, day: date, partner: str = "demo") -> dict[PositionKey, int]:
     """The date's net positions, straight from the warehouse."""
-    demo = load_partner("demo", airflow.home / "partners")
-    connect = partial(duckdb.connect, str(airflow.warehouse), read_only=True)
-    warehouse = SqlWarehouse(connect, "duckdb", "?", SQL_FOLDER)
-    with warehouse.snapshot(demo, BusinessCalendar(demo).window(day)) as reading:
-        return {line.key: line.amount for line in reading.net_positions()}
+    return net_positions_in(airflow.home, day, partner)
 
 
-def slot_states(airflow, day: date) -> list[str]:
+def slot_states(airflow, day: date, partner: str = "demo") -> list[str]:
     """States of the date's slots by the ledger."""
     with airflow.ledger.transaction() as tx:
-        return [each.state.value for each in load_slots(tx, "demo", day)]
+        return [each.state.value for each in load_slots(tx, partner, day)]
 
 
 def succeeded(states: dict[str, str]) -> set[str]:
@@ -124,7 +116,7 @@ def test_a_lost_answer_is_finished_by_a_clear(airflow) -> None:
 @pytest.fixture
 def late_trade_above_the_limits(airflow) -> Iterator[None]:
     """A trade of the settled date arrives, and the partner file wants an approval for anything."""
-    for day in (airflow.completed, airflow.conflict, airflow.lost):
+    for day in airflow.days:
         airflow.rest.finished_run(day)  # none of them reads the warehouse now
     with closing(duckdb.connect(str(airflow.warehouse))) as database:
         database.execute(LATE_TRADE, [airflow.completed])
@@ -153,6 +145,53 @@ def test_a_date_above_the_limits_parks_until_another_person_approves(airflow) ->
     assert booked(airflow, airflow.completed) == net_positions(airflow, airflow.completed)
 
 
+def test_waiting_for_the_windows_outlives_a_triggerer_and_a_scheduler(airflow, waiting) -> None:
+    """Both are killed while a date waits: its look-ups go on as if nothing had been."""
+    looks = killed_while_it_waits(airflow, waiting, "triggerer", timedelta(seconds=2))
+    eventually(lambda: len(waiting.looks()) > looks, "a look after the triggerer was killed")
+    killed_while_it_waits(airflow, waiting, "scheduler", timedelta(seconds=5))
+    airflow.clock.windows_end()
+    assert airflow.rest.run_ended(waiting.run_id, waiting.dag_id)["state"] == "success"
+    *others, last = waiting.looks()
+    assert {each.kind for each in others} == {"shown: pending"}
+    assert last.kind == "shown: completed"
+    waiting.require_one_sequence()
+    (only,) = waiting.tries()
+    assert (only["state"], only["try_number"]) == ("success", 1)
+    settled_by_one_request(airflow, waiting)
+
+
+def killed_while_it_waits(airflow, waiting, component: str, pause: timedelta) -> int:
+    """Kill and start a component within a pause, not in a look; how many looks there were."""
+    eventually(partial(waiting.is_parked, pause), f"a pause of which {pause} are left")
+    looks = len(waiting.looks())
+    no_worker_is_taken(airflow, waiting)
+    waiting.require_page()
+    kill_component(airflow.stack, component)
+    start_again(airflow.stack, component)
+    return looks
+
+
+def no_worker_is_taken(airflow, waiting) -> None:
+    """The task is deferred: no process runs it, and it fills no slot of its pool."""
+    instance = waiting.instance()
+    assert instance["state"] == "deferred"
+    assert instance["id"] not in {each.task_instance_id for each in at_work(airflow.stack)}
+    pool = airflow.rest.call("GET", f"pools/{POOL}")
+    assert (pool["deferred_slots"], pool["include_deferred"]) == (1, False)
+
+
+def settled_by_one_request(airflow, waiting) -> None:
+    """It was sent once, and every line of it is booked once."""
+    day, partner = airflow.lost, load_partner(DISPUTING, airflow.home / "partners")
+    assert len(waiting.exchanges("submit")) == 1
+    assert slot_states(airflow, day, DISPUTING) == ["completed"]
+    lines = of_date(airflow.sandbox.bookings(), day, DISPUTING)
+    assert len({(each.connection_id, each.currency) for each in lines}) == len(lines)
+    assert booked(airflow, day, DISPUTING) == net_positions(airflow, day, DISPUTING) != {}
+    verify_ledger(airflow.ledger, DISPUTING, partner.currencies)
+
+
 @pytest.mark.usefixtures("airflow")
 def test_no_dag_fails_to_import(airflow) -> None:
     """The dag-processor has read every DAG file."""
@@ -162,7 +201,7 @@ def test_no_dag_fails_to_import(airflow) -> None:
 @pytest.fixture
 def left_behind(airflow) -> list[tuple[str, bytes]]:
     """All that three runs have left, one of them with every error text on the way to a clear."""
-    for day in (airflow.completed, airflow.conflict, airflow.lost):
+    for day in airflow.days:
         airflow.rest.finished_run(day)
     return [
         *files_of(airflow.home),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 
 from partner_sandbox.records import Booking
 from settlement.values import PositionKey
@@ -15,6 +16,12 @@ def sums_of(bookings: Iterable[Booking]) -> dict[PositionKey, int]:
         key = PositionKey(each.connection_id, each.currency)
         sums[key] = sums.get(key, 0) + each.amount
     return {key: amount for key, amount in sums.items() if amount}
+
+
+def of_date(bookings: Iterable[Booking], day: date, partner: str = "demo") -> list[Booking]:
+    """Bookings of a partner's business date."""
+    about = f"{partner}-{day}-"
+    return [each for each in bookings if each.external_id.startswith(about)]
 
 
 def by_external_id(bookings: Iterable[Booking]) -> dict[str, list[Booking]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -67,6 +69,18 @@ def kill(victims: Sequence[psutil.Process]) -> None:
     assert alive == []
 
 
+def kill_component(stack: LocalStack, name: str) -> None:
+    """SIGKILL to a component of Airflow and its helpers; a task that runs would go on alone."""
+    component = stack.processes[name]
+    os.killpg(component.pid, signal.SIGKILL)
+    component.wait()
+
+
+def start_again(stack: LocalStack, name: str) -> None:
+    """Start a component that was killed, as whoever watches over it would."""
+    stack.spawn(name, list(stack.processes[name].args))
+
+
 def noticed(rest: AirflowRest, run_id: str, task_id: str, died: Running) -> None:
     """Wait until Airflow shows that a task has died: nobody clears it before.
 
@@ -82,10 +96,13 @@ def noticed(rest: AirflowRest, run_id: str, task_id: str, died: Running) -> None
     eventually(is_over, f"Airflow to notice the end of {task_id} of {run_id}")
 
 
-def instance_of(rest: AirflowRest, run_id: str, task_id: str) -> dict[str, Any] | None:
+def instance_of(
+    rest: AirflowRest, run_id: str, task_id: str, dag_id: str = DAG
+) -> dict[str, Any] | None:
     """The task instance of a run, the first of mapped ones."""
-    found = rest.call("GET", f"dags/{DAG}/dagRuns/{quote(run_id)}/taskInstances")["task_instances"]
-    return next((each for each in found if each["task_id"] == task_id), None)
+    found = rest.call("GET", f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances")
+    instances = found["task_instances"]
+    return next((each for each in instances if each["task_id"] == task_id), None)
 
 
 def holds(ledger: Ledger, query: str, **about: object) -> bool:

@@ -45,13 +45,17 @@ class AirflowRest:
         """Somebody else at the same Airflow."""
         return AirflowRest(self._url, login)
 
-    def run_of(self, day: date) -> dict[str, Any] | None:
+    def unpause(self, dag_id: str) -> bool:
+        """Let the scheduler have a DAG; false if there is none yet."""
+        return self.send("PATCH", f"dags/{dag_id}", {"is_paused": False}).ok
+
+    def run_of(self, day: date, dag_id: str = DAG) -> dict[str, Any] | None:
         """The scheduled run of a business date: its logical date is the cut-off on that day."""
         runs = self.call("GET", "dags/~/dagRuns?limit=100")["dag_runs"]
         found = [
             each
             for each in runs
-            if each["dag_id"] == DAG and (each["logical_date"] or "").startswith(str(day))
+            if each["dag_id"] == dag_id and (each["logical_date"] or "").startswith(str(day))
         ]
         return found[0] if found else None
 
