@@ -9,6 +9,7 @@ import pytest
 
 from partner_sandbox.demo_world import demo_world_with_disputes
 from partner_sandbox.messages import Request, Response
+from settlement_airflow.dag_parts import RETRIES
 from support.airflow_day import AirflowDay, RunOfDag
 from support.day import BOB
 
@@ -71,6 +72,33 @@ def waits() -> dict[str, str]:
         told = XComModel.deserialize_value(row)
     assert isinstance(told, dict)
     return told
+
+
+def tries_of(task_id: str, day: AirflowDay) -> set[int]:
+    """Tries in which a task asked the partner something, by the ledger."""
+    query = "SELECT DISTINCT try_number FROM attempt WHERE task_id = %s"
+    with day.ledger.transaction() as tx:
+        return {row[0] for row in tx.exec_driver_sql(query, (task_id,))}
+
+
+def test_looks_that_fail_use_up_no_retries(disputing: AirflowDay) -> None:
+    """A wait of a day may meet more of them than a task has retries; it is still the first try."""
+    handle = disputing.sandbox.handle
+    waiting: list[bool] = []
+
+    def then(request: Request) -> Response:
+        answer = handle(request)
+        if not waiting and request.path.endswith("/partners"):  # asked for the windows to wait for
+            waiting.append(True)
+            disputing.fault("unavailable", route="list", external_id=SLOT, times=RETRIES + 2)
+        return answer
+
+    disputing.sandbox.handle = then  # type: ignore[method-assign]
+    run = disputing.run()
+    assert waiting
+    assert run.state == "success"
+    assert tries_of("await_settlement", disputing) == {1}
+    assert disputing.booked() == disputing.owed()
 
 
 def test_the_same_date_again_sends_nothing(disputing: AirflowDay) -> None:

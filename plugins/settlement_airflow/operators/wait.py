@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
@@ -12,7 +12,13 @@ from airflow.sdk.exceptions import AirflowSkipException
 from sqlalchemy import func, select
 
 from settlement.business_calendar import BusinessCalendar
-from settlement.errors import NotSettledError, WarehouseNotLoadedError
+from settlement.errors import (
+    LedgerUnavailableError,
+    NotSettledError,
+    OutcomeUnknownError,
+    SettlementError,
+    WarehouseNotLoadedError,
+)
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import body
 from settlement.ledger.slots import load_slots
@@ -26,6 +32,9 @@ from settlement_airflow.retry import FIRST_DELAY
 from settlement_airflow.run_date import STARTED_FOR_A_DATE
 
 WATERMARK_POLL = timedelta(minutes=1)
+WAITS = "waits"
+"""XCom of a task that waits for the partner: until when, and why."""
+AFTER_A_FAILED_LOOK = 4 * FIRST_DELAY
 
 
 class WaitForTradesOperator(SettlementOperator):
@@ -84,7 +93,11 @@ class AwaitSettlementOperator(SettlementOperator):
 
     def step(self, work: Work, context: Context) -> None:
         """Look up once; pause if something is still pending."""
-        waiting, now = self._look_up(work)
+        try:
+            waiting, now = self._look_up(work)
+        except (OutcomeUnknownError, LedgerUnavailableError) as error:
+            self._look_again_after(error, context)
+            raise
         if waiting is None:
             return
         if now >= waiting.gives_up:
@@ -94,9 +107,21 @@ class AwaitSettlementOperator(SettlementOperator):
                 "task (runbook section pending)"
             )
         told = {"until": waiting.until.isoformat(), "why": waiting.why}
-        context["ti"].xcom_push(key="waits", value=told)
+        context["ti"].xcom_push(key=WAITS, value=told)
         self.log.info("%s; looking again at %s", waiting.why, waiting.next_look.isoformat())
         self.defer(trigger=DateTimeTrigger(moment=waiting.next_look), method_name="resume")
+
+    def _look_again_after(self, error: SettlementError, context: Context) -> None:
+        """Pause once more if the task was waiting and its windows are not over.
+
+        A wait of a day makes many looks in one try: those that fail must not use up its retries.
+        """
+        told = context["ti"].xcom_pull(task_ids=self.task_id, key=WAITS)
+        now = datetime.now(UTC)  # the ledger's clock may be what cannot be read
+        if told is None or now >= datetime.fromisoformat(told["until"]):
+            return
+        self.log.warning("This look failed, there will be another: %s", error)
+        self.defer(trigger=DateTimeTrigger(moment=now + AFTER_A_FAILED_LOOK), method_name="resume")
 
     def _look_up(self, work: Work) -> tuple[Waiting | None, datetime]:
         """What is still waited for, and the ledger's time."""
