@@ -13,7 +13,4 @@ def main() -> None:
     gc.set_threshold(NEW_OBJECTS)
     from settlement_airflow.cli.app import app  # noqa: PLC0415 - nothing to load for an import
 
-    try:
-        app(prog_name="settlement")
-    finally:
-        gc.freeze()  # the process ends: nothing is worth looking for any more
+    app(prog_name="settlement")

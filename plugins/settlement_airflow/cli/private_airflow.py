@@ -7,6 +7,7 @@ configured for, which are copied as they are, encrypted.
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
 import logging
 import os
@@ -111,6 +112,7 @@ def _import_airflow() -> None:
     """Airflow logs to what stdout is when it is imported; results alone belong there."""
     with redirect_stdout(sys.stderr):
         import airflow.sdk  # noqa: F401, PLC0415 - reads its settings now
+    gc.freeze()  # it stays: not searched again, least of all when the command ends
     logging.getLogger().setLevel(logging.WARNING)
 
 
