@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -36,6 +37,8 @@ SLOWEST_FIRST = (
 )
 """A worker that began one of these last would keep all others waiting."""
 FAST_AND_UNSAFE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+
+gc.set_threshold(50_000)  # of the million objects that Airflow makes, hardly any ever goes
 
 
 class OneAirflowScheduling(LoadFileScheduling):

@@ -26,20 +26,24 @@ from support.airflow_day import AirflowDay, airflow_day  # noqa: E402 - Airflow 
 
 
 @pytest.fixture(scope="session")
-def airflow_metadata() -> None:
-    """Airflow's own database, once a session."""
+def airflow_metadata() -> dict[str, str]:
+    """Airflow's own database, once a session; the partner files whose DAGs it has."""
     from airflow.utils.db import initdb  # noqa: PLC0415 - slow, and not needed by every test
 
     initdb()
+    return {}
 
 
 @pytest.fixture
 def day(
-    airflow_metadata: None,
+    airflow_metadata: dict[str, str],
     ledger_url: URL,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[AirflowDay]:
     """A day with two trades between four clients, ready to be settled."""
+    from support.hurried_airflow import hurry  # noqa: PLC0415 - likewise
+
+    hurry(monkeypatch, airflow_metadata)
     with airflow_day(ledger_url, tmp_path, monkeypatch) as day:
         yield day

@@ -17,7 +17,7 @@ from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 
 from settlement.ledger.questions import Choice, Question, load_question, open_questions
 from settlement.partner_file import load_partner
@@ -29,6 +29,7 @@ from settlement_airflow.operators import decide as deciding
 from support.airflow_day import AirflowDay, RunOfDag, ended
 from support.day import ALICE, BOB, CAROL, DAVE, DAY
 from support.required_actions import RequiredActions, meanwhile
+from support.settling import diverge, settle
 
 SLOT = "demo-2026-03-03-1"
 LEDGER_CONNECTION = "AIRFLOW_CONN_SETTLEMENT_LEDGER"
@@ -36,16 +37,9 @@ ABOVE = "[approval]\ngross = { BTC = 1000 }\n"
 
 
 @pytest.fixture(scope="module")
-def actions(airflow_metadata: None) -> RequiredActions:
+def actions(airflow_metadata: dict[str, str]) -> RequiredActions:
     """The page of Required Actions."""
     return RequiredActions()
-
-
-@pytest.fixture(autouse=True)
-def no_older_runs(airflow_metadata: None) -> None:
-    """Tests ask the same questions, each of its own ledger; Airflow's database is shared."""
-    with create_session() as session:
-        session.execute(delete(DagRun))
 
 
 @pytest.fixture
@@ -116,11 +110,17 @@ def runs_of(dag_id: str, beginning: str = "") -> dict[str, Any]:
         return {each.run_id: each.conf for each in session.scalars(query)}
 
 
-def diverge(day: AirflowDay) -> Question:
+def diverge_in_a_run(day: AirflowDay) -> Question:
     """Somebody else books under our externalId: the run is red, and people are asked."""
     day.fault("foreign", route="submit")
     run = day.run()
     assert run.tasks["reconcile_conflicts"] == run.state == "failed"
+    return the_question(day)
+
+
+def diverged(day: AirflowDay) -> Question:
+    """That has happened before: nobody has answered yet."""
+    diverge(day)
     return the_question(day)
 
 
@@ -131,7 +131,7 @@ def test_a_diverged_slot_is_adopted_and_the_rest_settles(
     day: AirflowDay, actions: RequiredActions
 ) -> None:
     """Under Required Actions petra says: what they show is booked. The next run is green."""
-    asked = diverge(day)
+    asked = diverge_in_a_run(day)
     with answering(actions, "petra", "adopt"):
         decision = decision_run(day, asked)
     assert decision.in_state("success") >= {"ask_a_person", "apply_decision"}
@@ -144,7 +144,7 @@ def test_the_request_says_what_is_asked_and_offers_no_default(
     day: AirflowDay, actions: RequiredActions
 ) -> None:
     """ExternalId (partner and date), both sides in a table, the answers that fit, a reason."""
-    asked, seen = diverge(day), []
+    asked, seen = diverged(day), []
 
     def look_then_answer() -> bool:
         seen.extend(actions.waiting())
@@ -163,7 +163,7 @@ def test_the_request_says_what_is_asked_and_offers_no_default(
 
 def test_a_diverged_slot_that_is_left_stays_red(day: AirflowDay, actions: RequiredActions) -> None:
     """Nothing is taken as booked, no run is started, nobody is asked again."""
-    asked, before = diverge(day), day.sandbox.bookings()
+    asked, before = diverged(day), day.sandbox.bookings()
     with answering(actions, "petra", "leave"):
         decision = decision_run(day, asked)
     assert decision.tasks["run_settlement_again"] == "skipped"
@@ -177,7 +177,7 @@ def test_a_decision_starts_one_run_of_the_date_however_often_it_is_carried_out(
     day: AirflowDay, actions: RequiredActions
 ) -> None:
     """The run is told its date and nothing else; a cleared decision starts no second one."""
-    asked = diverge(day)
+    asked = diverge_in_a_run(day)
     with answering(actions, "petra", "adopt"):
         decision = decision_run(day, asked)
     assert decision.tasks["run_settlement_again"] == "success"
@@ -191,7 +191,7 @@ def test_a_decision_starts_one_run_of_the_date_however_often_it_is_carried_out(
 @pytest.mark.usefixtures("scheduled")
 def test_a_question_is_asked_by_one_run_until_it_is_answered(day: AirflowDay) -> None:
     """A second run of the date leaves the asking run alone; one that has ended is started over."""
-    asked = diverge(day)
+    asked = diverge_in_a_run(day)
     run_id = f"{SLOT}-{asked.digest[:16]}"
     assert runs_of(ask.DECISION_DAG) == {run_id: {"partner": "demo", "digest": asked.digest}}
     again = day.run()
@@ -240,7 +240,7 @@ def test_an_answer_needs_a_reason(
     day: AirflowDay, actions: RequiredActions, choice: str, reason: str
 ) -> None:
     """Without one nothing is decided; the run says how to be asked again."""
-    asked = diverge(day)
+    asked = diverged(day)
     with answering(actions, "petra", choice, reason):
         decision = decision_run(day, asked)
     assert (decision.tasks["apply_decision"], decision.state) == ("failed", "failed")
@@ -251,7 +251,7 @@ def test_an_answer_that_does_not_fit_the_question_is_not_taken(
     day: AirflowDay, actions: RequiredActions
 ) -> None:
     """Airflow refuses it, and the request stays open."""
-    asked, statuses = diverge(day), []
+    asked, statuses = diverged(day), []
 
     def refused_then_answered() -> bool:
         for each in actions.waiting():
@@ -266,7 +266,7 @@ def test_an_answer_that_does_not_fit_the_question_is_not_taken(
 
 def test_marking_the_request_as_success_answers_nothing(day: AirflowDay) -> None:
     """Nobody has answered, says apply_decision, and the run is red."""
-    asked = diverge(day)
+    asked = diverged(day)
     conf = {"partner": "demo", "digest": asked.digest}
     dag = day.dag(ask.DECISION_DAG)
     run = ended(dag.test(logical_date=None, run_conf=conf, mark_success_pattern="ask_a_person"))
@@ -276,7 +276,7 @@ def test_marking_the_request_as_success_answers_nothing(day: AirflowDay) -> None
 
 def test_whoever_answers_second_is_told(day: AirflowDay, actions: RequiredActions) -> None:
     """While petra reads, the same is answered on the command line, otherwise than she does."""
-    asked = diverge(day)
+    asked = diverged(day)
 
     def act() -> bool:
         for each in actions.waiting():
@@ -333,7 +333,7 @@ def test_what_is_answered_on_the_command_line_waits_no_longer(
     day: AirflowDay, actions: RequiredActions
 ) -> None:
     """The parked request ends by itself, and what was decided there is carried on with."""
-    asked = diverge(day)
+    asked = diverged(day)
 
     def act() -> bool:
         if actions.waiting():
@@ -353,7 +353,7 @@ def test_a_request_that_looked_again_can_still_be_answered(
     day: AirflowDay, actions: RequiredActions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It parks again, even if the ledger is away just then, and the answer comes through."""
-    asked, looks = diverge(day), []
+    asked, looks = diverged(day), []
     connection = os.environ[LEDGER_CONNECTION]
     nobody_there = json.dumps({**json.loads(connection), "host": str(day.folder)})
 
@@ -377,7 +377,7 @@ def test_a_request_that_looked_again_can_still_be_answered(
 
 def change_history(day: AirflowDay) -> Question:
     """A trade of the settled date is gone: the reading fails, and people are asked all the same."""
-    assert day.run().state == "success"
+    settle(day)
     day.forget_trade("t000001")
     run = day.run()
     assert run.tasks["compute_net_positions"] == run.state == "failed"

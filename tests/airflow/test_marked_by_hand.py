@@ -6,6 +6,7 @@ import pytest
 
 from support.airflow_day import AirflowDay
 from support.day import ALICE, CAROL
+from support.settling import settle
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def test_a_task_marked_as_success_settles_nothing(marked: str, day: AirflowDay) 
 @pytest.mark.parametrize("marked", ["compute_net_positions|build_requests", "(?!verify_settled).*"])
 def test_late_trades_cannot_be_waved_through(marked: str, day: AirflowDay) -> None:
     """The date was settled before; a run that did not read the trades itself is red."""
-    day.run()
+    settle(day)
     day.trade(ALICE, CAROL, 7)
     assert day.run(marked=marked).state == "failed"
     assert day.run().state == "success"

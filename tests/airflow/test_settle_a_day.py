@@ -8,6 +8,7 @@ import pytest
 
 from support.airflow_day import AirflowDay
 from support.day import ALICE, CAROL
+from support.settling import settle
 
 NOBODY_IS_ASKED = {"request_approval", "await_approval", "questions_for_people", "ask_people"}
 
@@ -39,7 +40,7 @@ def test_the_same_date_again_sends_nothing(day: AirflowDay) -> None:
 
 def test_late_trades_are_settled_on_their_own(day: AirflowDay) -> None:
     """A trade that arrives after the date was settled goes out alone, under the next slot."""
-    day.run()
+    settle(day)
     day.trade(ALICE, CAROL, 7)
     assert day.run().state == "success"
     assert day.states() == {"demo-2026-03-03-1": "completed", "demo-2026-03-03-2": "completed"}
@@ -75,7 +76,7 @@ def test_a_day_is_split_into_requests_sent_in_order(day: AirflowDay) -> None:
 
 def test_a_failure_in_the_middle_ends_red(day: AirflowDay) -> None:
     """The warehouse lost a trade of the settled date: compute fails, and so does the run."""
-    day.run()
+    settle(day)
     day.forget_trade("t000001")
     before = day.sandbox.bookings()
     run = day.run()
@@ -88,7 +89,7 @@ def test_a_failed_task_keeps_the_run_red_though_all_is_settled(
     day: AirflowDay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The signing key is lost after the date was settled: green would hide that."""
-    day.run()
+    settle(day)
     monkeypatch.delenv("AIRFLOW_CONN_SIGNING_KEY")
     run = day.run()
     assert run.state == "failed"

@@ -21,6 +21,7 @@ from settlement_airflow.operators import watch
 from settlement_airflow.operators.heartbeat import HEARTBEAT_URL, call
 from support.airflow_day import PARTNER_FILE, AirflowDay, RunOfDag, ended
 from support.day import ACTOR, ALICE, BOB, CAROL, demo_partner
+from support.settling import settle
 
 
 def last_date_past_its_deadline() -> date:
@@ -98,7 +99,7 @@ def test_a_run_that_is_marked_as_success_is_found(today: AirflowDay) -> None:
 def test_late_trades_start_one_run_for_all_hours(today: AirflowDay) -> None:
     """Named after date and newest trade; the run is told the date and nothing else."""
     write_partner(today, 'late_trades = "settle"\nsettled_within = "9d"')
-    today.run(DAY)
+    settle(today, DAY)
     today.trade(ALICE, CAROL, 7, day=DAY)
     until = today.trades[-1].recorded_at.strftime("%Y%m%dT%H%M%S.%fZ")
     first, found = watched(today)
@@ -115,7 +116,7 @@ def test_late_trades_start_one_run_for_all_hours(today: AirflowDay) -> None:
 def test_late_trades_are_started_though_the_look_is_red(today: AirflowDay) -> None:
     """What the watch can do by itself does not wait for a person."""
     write_partner(today, 'late_trades = "settle"')
-    today.run(DAY)
+    settle(today, DAY)
     for quantity in (7, 9):
         today.trade(ALICE, CAROL, quantity, day=DAY)
     run, _ = watched(today)
@@ -125,7 +126,7 @@ def test_late_trades_are_started_though_the_look_is_red(today: AirflowDay) -> No
 
 def test_a_question_that_nobody_was_asked_is_asked(today: AirflowDay) -> None:
     """By the run of settlement_decision that its digest names."""
-    today.run(DAY)
+    settle(today, DAY)
     with today.ledger.transaction() as tx:
         asked = ask(
             tx,
@@ -145,7 +146,7 @@ def test_a_question_that_nobody_was_asked_is_asked(today: AirflowDay) -> None:
 
 def test_one_partner_does_not_hide_another(today: AirflowDay) -> None:
     """A broken file, and a warehouse that cannot be read; each is said of the one it is about."""
-    today.run(DAY)
+    settle(today, DAY)
     write_partner(today, "cutt_off = 1", name="broken")
     today.warehouse.unlink()
     run, found = watched(today)
@@ -157,7 +158,7 @@ def test_one_partner_does_not_hide_another(today: AirflowDay) -> None:
 
 def test_what_passes_by_itself_wakes_nobody(today: AirflowDay) -> None:
     """The partner's list does not answer once: the scheduler lets the watch look again."""
-    today.run(DAY)
+    settle(today, DAY)
     today.fault("unavailable", route="list")
     run, found = watched(today)
     assert run.state == "success"
@@ -190,7 +191,7 @@ def test_a_sign_of_life_that_is_not_heard_is_a_warning(
     today: AirflowDay, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The watch itself is as green as before."""
-    today.run(DAY)
+    settle(today, DAY)
     httpserver.expect_request("/ping").respond_with_data("no", status=503)
     monkeypatch.setenv(HEARTBEAT_URL, httpserver.url_for("/ping"))
     run, _ = watched(today)

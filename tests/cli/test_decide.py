@@ -13,9 +13,9 @@ from settlement.steps.reconcile import reconcile_conflicts
 from settlement_airflow.cli.workplace import api_of
 from support.airflow_day import AirflowDay
 from support.day import ACTOR, ALICE, BOB, DAY
+from support.settling import settle
 
 from .conftest import Command, events
-from .settling import settle
 
 WHO = f"{getpass.getuser()} (command line)"
 DATE = "2026-03-03"

@@ -13,9 +13,9 @@ from settlement.partner_file import load_partner
 from settlement_airflow.cli.workplace import api_of
 from support.airflow_day import AirflowDay
 from support.day import ALICE
+from support.settling import settle, settle_by_hand
 
 from .conftest import Command, events
-from .settling import settle, settle_by_hand
 
 WHO = f"{getpass.getuser()} (command line)"
 

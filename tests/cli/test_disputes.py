@@ -13,9 +13,9 @@ from settlement.steps.reconcile import look_up_pending
 from settlement_airflow.cli.workplace import api_of
 from support.airflow_day import AirflowDay
 from support.day import ACTOR, BOB, DAY
+from support.settling import settle
 
 from .conftest import Command
-from .settling import settle
 
 SLOT = f"demo-{DAY}-1"
 

@@ -14,9 +14,9 @@ from settlement.values import PositionKey
 from settlement_airflow.cli.workplace import warehouse_of
 from support.airflow_day import AirflowDay
 from support.day import ACTOR, ALICE, BOB, CAROL, DAY
+from support.settling import settle
 
 from .conftest import Command
-from .settling import settle
 
 SLOT = "demo-2026-03-03-1"
 

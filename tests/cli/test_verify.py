@@ -7,9 +7,9 @@ import json
 from sqlalchemy import text
 
 from support.airflow_day import AirflowDay
+from support.settling import settle
 
 from .conftest import Command
-from .settling import settle
 
 
 def test_a_sound_ledger_is_counted(day: AirflowDay, command: Command) -> None:

@@ -6,9 +6,9 @@ import json
 import re
 
 from support.airflow_day import AirflowDay
+from support.settling import settle
 
 from .conftest import Command
-from .settling import settle
 
 
 def first_date_is(day: AirflowDay, text: str) -> None:

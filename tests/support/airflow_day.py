@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -193,19 +191,8 @@ def airflow_day(
         for name, value in connections_of(day, ledger_url).items():
             monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(value))
         monkeypatch.setenv("SETTLEMENT_PARTNERS_DIR", str(folder / "partners"))
-        monkeypatch.setattr(time, "sleep", _shorter_pauses_of_dag_test(time.sleep))
         yield day
     ledger.engine.dispose()
-
-
-def _shorter_pauses_of_dag_test(sleep: Callable[[float], None]) -> Callable[[float], None]:
-    """`dag.test()` looks again after a second, the retries of these tests are due much sooner."""
-
-    def pause(seconds: float) -> None:
-        caller = sys._getframe(1).f_globals["__name__"]
-        sleep(0.1 if caller == "airflow.sdk.definitions.dag" else seconds)
-
-    return pause
 
 
 def connections_of(day: AirflowDay, ledger_url: URL) -> dict[str, dict[str, Any]]:
