@@ -122,3 +122,12 @@ def ledger(ledger_url: URL) -> Iterator[Ledger]:
     ledger = Ledger.connect(ledger_url)
     yield ledger
     ledger.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def airflow_metadata() -> dict[str, str]:
+    """Airflow's own database, once a session; the partner files whose DAGs it has."""
+    from airflow.utils.db import initdb  # noqa: PLC0415 - after its settings, which rooms make
+
+    initdb()
+    return {}

@@ -25,15 +25,6 @@ os.environ.update(
 from support.airflow_day import AirflowDay, airflow_day  # noqa: E402 - Airflow is imported there
 
 
-@pytest.fixture(scope="session")
-def airflow_metadata() -> dict[str, str]:
-    """Airflow's own database, once a session; the partner files whose DAGs it has."""
-    from airflow.utils.db import initdb  # noqa: PLC0415 - slow, and not needed by every test
-
-    initdb()
-    return {}
-
-
 @pytest.fixture
 def day(
     airflow_metadata: dict[str, str],
@@ -42,7 +33,7 @@ def day(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[AirflowDay]:
     """A day with two trades between four clients, ready to be settled."""
-    from support.hurried_airflow import hurry  # noqa: PLC0415 - likewise
+    from support.hurried_airflow import hurry  # noqa: PLC0415 - slow to import
 
     hurry(monkeypatch, airflow_metadata)
     with airflow_day(ledger_url, tmp_path, monkeypatch) as day:

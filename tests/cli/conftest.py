@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,7 @@ if "airflow" not in sys.modules:  # else another room's tests have set it up alr
         AIRFLOW__CORE__LOAD_EXAMPLES="False",
         AIRFLOW__CORE__PLUGINS_FOLDER=str(ROOT / "plugins"),
         AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{HOME}/airflow.db",
+        SETTLEMENT_RETRY_DELAY_S="0",
     )
 
 from typer.testing import CliRunner  # noqa: E402 - Airflow's settings come first
@@ -31,8 +34,10 @@ from typer.testing import CliRunner  # noqa: E402 - Airflow's settings come firs
 from settlement.ledger.chain import Event, read_events  # noqa: E402
 from settlement.ledger.database import Ledger  # noqa: E402
 from settlement.ledger.embedded import EmbeddedServer  # noqa: E402
+from settlement_airflow.cli import run  # noqa: E402
 from settlement_airflow.cli.app import app  # noqa: E402
 from support.airflow_day import AirflowDay, airflow_day  # noqa: E402
+from support.hurried_airflow import hurry  # noqa: E402
 
 COMMAND = [sys.executable, "-c", "from settlement_airflow.cli import main; main()"]
 TIMEOUT_S = 240
@@ -85,6 +90,26 @@ def command() -> Command:
         return Ended(done.exit_code, done.stdout, done.stderr)
 
     return invoke
+
+
+@pytest.fixture
+def run_here(
+    command: Command,
+    airflow_metadata: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Iterator[Command]:
+    """`settlement run` in this process, where its private Airflow would be another to import."""
+    hurry(monkeypatch, airflow_metadata)
+    monkeypatch.setattr(run, "private_metadata", lambda _: nullcontext())
+    level = logging.getLogger().level
+
+    def invoke(*arguments: str) -> Ended:
+        ended = command("run", *arguments)
+        return Ended(ended.code, ended.out, capfd.readouterr().err + ended.err)
+
+    yield invoke
+    logging.getLogger().setLevel(level)
 
 
 @pytest.fixture

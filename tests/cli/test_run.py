@@ -1,9 +1,10 @@
-"""`settlement run`: the real DAG in the command's own process, and its exit code."""
+"""`settlement run`: the real DAG in the process of the command, and its exit code."""
 
 from __future__ import annotations
 
 from support.airflow_day import AirflowDay
 from support.day import ALICE, CAROL
+from support.settling import settle
 
 from .conftest import Command
 
@@ -24,19 +25,19 @@ def test_a_date_is_settled_and_the_second_time_there_is_nothing_to_settle(
     assert day.booked() == day.owed()
 
 
-def test_a_lost_answer_is_waited_out(day: AirflowDay, command_process: Command) -> None:
+def test_a_lost_answer_is_waited_out(day: AirflowDay, run_here: Command) -> None:
     """The same bytes go out again, and the run ends with 0 although a try failed."""
     day.fault("drop_after", route="submit")
-    ended = command_process("run", "demo", DAY)
+    ended = run_here("demo", DAY)
     assert ended.code == 0, ended.err
     assert "will be tried again" in ended.err
     assert day.booked() == day.owed()
 
 
-def test_a_pending_settlement_is_waited_for(day: AirflowDay, command_process: Command) -> None:
+def test_a_pending_settlement_is_waited_for(day: AirflowDay, run_here: Command) -> None:
     """The run looks it up until the partner is done with it."""
     day.fault("pending", route="submit", look_ups=2)
-    ended = command_process("run", "demo", DAY)
+    ended = run_here("demo", DAY)
     assert ended.code == 0, ended.err
     assert day.states() == {"demo-2026-03-03-1": "completed"}
 
@@ -56,23 +57,21 @@ def test_a_date_that_is_not_settled_ends_with_1_and_says_why(
 
 
 def test_a_stopped_partner_is_not_settled(
-    day: AirflowDay, command: Command, command_process: Command
+    day: AirflowDay, command: Command, run_here: Command
 ) -> None:
     """The stop flag holds for the command as for every other run."""
     command("stop", "demo", "--reason", "amounts look wrong")
-    ended = command_process("run", "demo", DAY)
+    ended = run_here("demo", DAY)
     assert ended.code == 1
     assert "is stopped by" in ended.err
     assert day.booked() == {}
 
 
-def test_late_trades_of_several_requests_are_settled(
-    day: AirflowDay, command_process: Command
-) -> None:
+def test_late_trades_of_several_requests_are_settled(day: AirflowDay, run_here: Command) -> None:
     """More requests than one are sent in their order, without a try that fails."""
     day.write_partner("max_connections_per_request = 1")
     day.trade(ALICE, CAROL, 7)
-    ended = command_process("run", "demo", DAY)
+    ended = run_here("demo", DAY)
     assert ended.code == 0, ended.err
     assert "will be tried again" not in ended.err
     assert len(day.states()) > 3
@@ -112,7 +111,7 @@ def test_another_account_under_the_same_name_is_configuration(
     day: AirflowDay, command_process: Command
 ) -> None:
     """What a task finds out about the configuration ends with 2 too."""
-    assert command_process("run", "demo", DAY).code == 0
+    settle(day)
     elsewhere = '{"conn_type": "bitgo_network", "host": "http://127.0.0.1:9", "password": "token"}'
     ended = command_process("run", "demo", DAY, AIRFLOW_CONN_PARTNER_API=elsewhere)
     assert ended.code == 2
