@@ -10,6 +10,7 @@ from partner_sandbox.faults import FaultKind, Route
 from settlement.errors import NotSettledError, SettlementError
 from settlement.ledger.database import Ledger
 from settlement.steps.compute import compute_net_positions
+from settlement.steps.verify import verify_settled
 from support.day import ACTOR, ALICE, BOB, CAROL, DAY, World
 
 SLOT = "demo-2026-03-03-1"
@@ -84,6 +85,14 @@ def test_a_date_is_red_before_anybody_has_read_it(world: World) -> None:
     """Nothing is owed and nothing is open, since nothing is known."""
     with pytest.raises(NotSettledError, match="no snapshot"):
         world.verify()
+
+
+def test_a_date_is_red_if_this_run_has_not_read_its_trades(world: World) -> None:
+    """As when somebody marked its compute_net_positions: what has come since, nobody has seen."""
+    world.run()
+    started = world.ledger.now()
+    with pytest.raises(NotSettledError, match="newest snapshot is older than this run"):
+        verify_settled(world.ledger, world.partner, DAY, ACTOR, since=started)
 
 
 def test_a_settled_date_is_green(world: World) -> None:
