@@ -24,8 +24,8 @@ It ends red if neither finds a break, or if they find anything in the code as it
 
 *Simulation* says after how many simulated business days a promise was broken. Some breaks never
 show there: what only an edited partner file or a broken warehouse brings about, and a guard behind
-which a second one holds. *Tests* names the first test that failed. The whole output of every trial
-is in `.local/mutation`.
+which a second one holds. *Tests* names the first test that failed. *Not tried* stands where only
+the other of the two was run (`--part`). The whole output of every trial is in `.local/mutation`.
 
 To add a break: write its name, what it would do to the money, and the old and the new text into
 one of the lists in `tests/mutation`, and try it with `make mutation-check ONLY=<name>`. If nothing
