@@ -17,13 +17,11 @@ import json
 import os
 import sys
 import time
-from datetime import timedelta
 from typing import TypedDict
 
 LONGEST_PAUSE_S = 0.05
 """The loop of `dag.test` looks for work once a second, to spare a database that others use."""
 EXCHANGE_DEADLINE_S = 2.0
-LONGEST_PENDING = timedelta(seconds=1)
 
 
 class Order(TypedDict):
@@ -89,7 +87,6 @@ def rehearse(order: Order) -> None:
     from airflow import settings
     from settlement_airflow.cli import private_airflow
     from settlement_airflow.hooks import partner_api
-    from settlement_airflow.operators import wait
 
     settings.dispose_orm()
     rehearsed = in_process_api_server().transport
@@ -106,7 +103,6 @@ def rehearse(order: Order) -> None:
 
     private_airflow._import_airflow = begin_anew
     partner_api.EXCHANGE_DEADLINE_S = EXCHANGE_DEADLINE_S
-    wait.LONGEST_PENDING = LONGEST_PENDING
     pause = time.sleep
     time.sleep = lambda seconds: pause(min(seconds, LONGEST_PAUSE_S))
     gc.freeze()  # no child looks through what they all share
