@@ -70,6 +70,18 @@ def test_what_was_agreed_is_shown_once_the_dispute_is_closed(
     assert dispute["adjusted"] == {"BTC": "-80"}
 
 
+def test_a_closure_is_shown_with_what_its_review_has_come_to(
+    disputed: AirflowDay, command: Command
+) -> None:
+    """Somebody at the custodian still has to agree, and may not."""
+    (raised,) = disputed.sandbox.disputes()
+    windows_end(disputed)
+    disputed.sandbox.close_dispute(raised.id, {"BTC": -80}, reviewed=True)
+    assert f"{SLOT}  closed, pending_review" in command("disputes", "demo").out
+    disputed.sandbox.review_closure(raised.id, approved=False)
+    assert f"{SLOT}  closed, rejected" in command("disputes", "demo").out
+
+
 def test_a_dispute_about_trades_that_went_has_no_trades_behind_it(
     disputed: AirflowDay, command: Command
 ) -> None:

@@ -169,3 +169,73 @@ def test_adjustment_of_zero_is_refused(disputing):
     with pytest.raises(ValueError, match="zero BTC"):
         disputing.sandbox.close_dispute(raised.id, {"BTC": 0})
     assert disputing.sandbox.disputes()[0].is_open
+
+
+@pytest.fixture
+def under_review(disputing):
+    """Demo-1 has run without its first client; that it gets 120 BTC after all is under review."""
+    first, second, *_ = disputing.connections
+    disputing.stage(amounts={first: {"BTC": "100"}, second: {"BTC": "-7"}})
+    raised = disputing.sandbox.raise_dispute("demo-1", first, {"BTC": 120})
+    disputing.pass_time(WINDOWS)
+    disputing.closed = disputing.sandbox.close_dispute(raised.id, {"BTC": 120}, reviewed=True)
+    return disputing
+
+
+def closure_shown(rehearsal):
+    """Status, adjusted amounts and number of transfers of the one closure."""
+    (shown,) = rehearsal.shown()["settlementDisputes"]
+    closure = shown["disputeClosure"]
+    return (
+        closure["status"],
+        closure["adjustedTransfers"],
+        len(closure["adjustedSettlementTransfers"]),
+    )
+
+
+def test_a_closure_under_review_moves_nothing(under_review):
+    """The next settlement does not take it, and meanwhile nobody ends the dispute otherwise."""
+    assert closure_shown(under_review) == ("pending_review", {"BTC": "120"}, 0)
+    _, answer = stage_next(under_review)
+    assert answer["settlement"]["settlingDisputes"] == []
+    for ending in (
+        lambda each: under_review.sandbox.close_dispute(each, {}),
+        under_review.sandbox.retract_dispute,
+    ):
+        with pytest.raises(ValueError, match="closed already"):
+            ending(under_review.closed.id)
+
+
+def test_an_approved_closure_runs_with_the_next_settlement(under_review):
+    """From the approval on it is like any other; it is reviewed once."""
+    under_review.sandbox.review_closure(under_review.closed.id, approved=True)
+    assert closure_shown(under_review) == ("approved", {"BTC": "120"}, 1)
+    stage_next(under_review)
+    under_review.pass_time(WINDOWS)
+    assert under_review.sandbox.booked_positions()[under_review.connections[0], "BTC"] == 120
+    with pytest.raises(ValueError, match="no closure that awaits a review"):
+        under_review.sandbox.review_closure(under_review.closed.id, approved=False)
+
+
+def test_a_rejected_closure_leaves_the_dispute_open(under_review):
+    """It is shown as rejected, moves nothing, and the dispute is closed anew."""
+    closed = under_review.closed
+    under_review.sandbox.review_closure(closed.id, approved=False)
+    assert closure_shown(under_review) == ("rejected", {"BTC": "120"}, 0)
+    assert under_review.sandbox.disputes()[0].is_open
+    assert stage_next(under_review)[1]["settlement"]["settlingDisputes"] == []
+    under_review.sandbox.close_dispute(closed.id, {"BTC": 80})
+    assert closure_shown(under_review) == ("approved", {"BTC": "80"}, 1)
+
+
+def test_a_settlement_that_waits_for_disputes_waits_for_the_review(disputing):
+    """Where disputes keep the whole settlement pending, closing alone does not end them."""
+    disputing.set(disputed_settlement="stays_pending")
+    first = disputing.connections[0]
+    disputing.stage(amounts={first: {"BTC": "100"}, disputing.connections[1]: {"BTC": "-7"}})
+    raised = disputing.sandbox.raise_dispute("demo-1", first, {"BTC": 120})
+    disputing.pass_time(WINDOWS)
+    disputing.sandbox.close_dispute(raised.id, {"BTC": 120}, reviewed=True)
+    assert disputing.booked() == []
+    disputing.sandbox.review_closure(raised.id, approved=True)
+    assert len(disputing.booked()) == 1

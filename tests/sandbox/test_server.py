@@ -195,6 +195,11 @@ def test_control_routes_raise_and_end_disputes(disputing):
         close = f"disputes/{again['id']}/close"
         assert control(close, {"adjusted": {"DOGE": "1"}})[0] == 400
         closed = {"adjusted": {"BTC": "110"}, "closed_by": "admin"}
+        assert control(close, {**closed, "reviewed": True})[1]["state"] == "closed, awaits review"
+        assert control(close, closed)[0] == 400
+        review = f"disputes/{again['id']}/review"
+        assert control(review, {"approved": False})[1]["state"] == "open"
+        assert control(review, {"approved": True})[0] == 400
         assert control(close, closed)[1]["state"] == "closed"
         assert requests.get(f"{url}/_control/events", timeout=10).json() == {"events": []}
         disputing.pass_time(1)

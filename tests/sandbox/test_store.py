@@ -110,3 +110,26 @@ def test_file_from_before_version_2_is_brought_up_to_date(tmp_path, rehearse):
     assert after.stage("demo-2")[0] == 200
     after.sandbox.raise_dispute("demo-2", after.connections[0], {"BTC": 1})
     assert after.shown("demo-2")["settlement"]["disputed"]
+
+
+def test_file_from_before_closures_were_reviewed_is_brought_up_to_date(tmp_path, rehearse):
+    """What was closed then had been approved at once."""
+    path = tmp_path / "sandbox.sqlite"
+    store = Store(path)
+    before = rehearse(store, client_dispute_window_minutes=60)
+    first, second, *_ = before.connections
+    before.stage("demo-1", {first: {"BTC": "1"}, second: {"BTC": "2"}})
+    before.sandbox.raise_dispute("demo-1", second, {"BTC": 7})
+    raised = before.sandbox.raise_dispute("demo-1", first, {"BTC": 5})
+    before.sandbox.close_dispute(raised.id, {"BTC": 4})
+    disputes = before.sandbox.disputes()
+    store.close()
+    with sqlite3.connect(path) as old:
+        old.executescript(
+            "ALTER TABLE dispute DROP COLUMN closure_status; PRAGMA user_version = 2;"
+        )
+    old.close()
+
+    after = rehearse(Store(path), client_dispute_window_minutes=60)
+    assert after.sandbox.disputes() == disputes
+    assert {each.closure_status for each in disputes} == {None, "approved"}

@@ -7,6 +7,9 @@ from simulation.world import SimulatedWorld
 
 PER_DAY = 0.5
 ENDED_SOON = 0.5
+RETRACTED = 0.3
+REVIEWED = 0.4
+APPROVED = 0.7
 
 
 class Clients:
@@ -16,31 +19,58 @@ class Clients:
         self._world = world
         self._chance = world.chance
         self._open: list[str] = []
+        self._under_review: list[str] = []
 
     def after_the_run(self) -> None:
-        """A client disputes what is pending; an older dispute ends."""
+        """A client disputes what is pending; older disputes get on."""
         if self._world.kind is not PartnerKind.DISPUTES:
             return
         if self._chance.random() < PER_DAY:
             self._dispute()
         if self._chance.random() < ENDED_SOON:
-            self.end_disputes()
+            self._get_on()
 
     def end_disputes(self) -> None:
-        """Every open dispute is retracted, where that is still possible, or closed."""
-        sandbox = self._world.sandbox
-        for dispute in self._open:
-            adjusted = {"BTC": self._chance.choice([5, -5])}
-            try:
-                if self._chance.random() < 0.3:
-                    sandbox.retract_dispute(dispute)
-                    self._world.tell(f"dispute {dispute[:8]} is retracted")
-                    continue
-            except ValueError:
-                self._world.tell(f"dispute {dispute[:8]} cannot be retracted any more")
-            sandbox.close_dispute(dispute, adjusted, "admin")
-            self._world.tell(f"dispute {dispute[:8]} is closed: {adjusted}")
-        self._open.clear()
+        """Every dispute comes to its end."""
+        while self._open or self._under_review:
+            self._get_on()
+
+    def _get_on(self) -> None:
+        """Closures are reviewed; every open dispute is retracted, if still possible, or closed."""
+        for dispute in self._taken(self._under_review):
+            self._review(dispute)
+        for dispute in self._taken(self._open):
+            if self._chance.random() >= RETRACTED or not self._is_retracted(dispute):
+                self._close(dispute)
+
+    def _taken(self, disputes: list[str]) -> list[str]:
+        taken, disputes[:] = disputes[:], []
+        return taken
+
+    def _review(self, dispute: str) -> None:
+        approved = self._chance.random() < APPROVED
+        self._world.sandbox.review_closure(dispute, approved=approved)
+        self._world.tell(f"closure of dispute {dispute[:8]} is {approved=}")
+        if not approved:
+            self._world.count("closure of a dispute rejected")
+            self._open.append(dispute)
+
+    def _is_retracted(self, dispute: str) -> bool:
+        try:
+            self._world.sandbox.retract_dispute(dispute)
+        except ValueError:
+            self._world.tell(f"dispute {dispute[:8]} cannot be retracted any more")
+            return False
+        self._world.tell(f"dispute {dispute[:8]} is retracted")
+        return True
+
+    def _close(self, dispute: str) -> None:
+        adjusted = {"BTC": self._chance.choice([5, -5])}
+        reviewed = self._chance.random() < REVIEWED
+        self._world.sandbox.close_dispute(dispute, adjusted, "admin", reviewed=reviewed)
+        self._world.tell(f"dispute {dispute[:8]} is closed: {adjusted}, {reviewed=}")
+        if reviewed:
+            self._under_review.append(dispute)
 
     def _dispute(self) -> None:
         world, chance = self._world, self._chance

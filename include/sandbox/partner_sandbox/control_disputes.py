@@ -33,10 +33,17 @@ class CloseOrder(_Model):
 
     adjusted: Mapping[str, BaseUnits]
     closed_by: Literal["client", "admin"] = "client"
+    reviewed: bool = False
+
+
+class ReviewOrder(_Model):
+    """What the custodian says of the way in which a dispute was closed."""
+
+    approved: bool
 
 
 def add_dispute_routes(router: APIRouter, sandbox: Sandbox) -> None:
-    """Add the routes that raise, retract, close and show disputes, and the event log."""
+    """Add the routes that raise, retract, close and review disputes, and the event log."""
 
     @router.get("/events")
     def events() -> dict[str, Any]:
@@ -74,7 +81,16 @@ def add_dispute_routes(router: APIRouter, sandbox: Sandbox) -> None:
     @router.post("/disputes/{dispute_id}/close")
     def close_dispute(dispute_id: str, order: CloseOrder) -> dict[str, Any]:
         with _problems_as_400():
-            return _view(sandbox.close_dispute(dispute_id, order.adjusted, order.closed_by))
+            return _view(
+                sandbox.close_dispute(
+                    dispute_id, order.adjusted, order.closed_by, reviewed=order.reviewed
+                )
+            )
+
+    @router.post("/disputes/{dispute_id}/review")
+    def review_closure(dispute_id: str, order: ReviewOrder) -> dict[str, Any]:
+        with _problems_as_400():
+            return _view(sandbox.review_closure(dispute_id, approved=order.approved))
 
 
 @contextmanager
@@ -86,8 +102,15 @@ def _problems_as_400() -> Iterator[None]:
 
 
 def _view(dispute: Dispute) -> dict[str, Any]:
-    state = "open" if dispute.is_open else "closed" if dispute.closed_at else "retracted"
-    return {"id": dispute.id, "connection_id": dispute.connection_id, "state": state}
+    return {"id": dispute.id, "connection_id": dispute.connection_id, "state": _state(dispute)}
+
+
+def _state(dispute: Dispute) -> str:
+    if dispute.retracted_at is not None:
+        return "retracted"
+    if dispute.awaits_review:
+        return "closed, awaits review"
+    return "open" if dispute.is_open else "closed"
 
 
 def _texts(amounts: Mapping[str, int]) -> dict[str, str]:

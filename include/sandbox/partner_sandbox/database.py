@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
-_SCRIPTS = ("schema.sql", "disputes.sql")
+_SCRIPTS = ("schema.sql", "disputes.sql", "closures.sql")
 """How the schema grew; `user_version` counts the scripts that a file has seen.
 
 Files of the first schema did not count: they say 0, and its script may run again.

@@ -81,7 +81,7 @@ priced AS (
     FROM rolled
 )
 SELECT
-    $prefix || lpad(CAST(i AS VARCHAR), 7, '0'),
+    $prefix || printf('%07d', i),
     $partner,
     executed_at,
     coalesce($recorded_at, executed_at + to_microseconds(delay)),

@@ -42,7 +42,7 @@ class _Filters:
         """Whether a dispute passes all filters."""
         client = self._exchange.partner.connection_by_id[dispute.connection_id].owner_id
         return (
-            self._closed in (None, dispute.closed_at is not None)
+            self._closed in (None, dispute.closure_status in ("pending_review", "approved"))
             and (self._show_retracted or dispute.retracted_at is None)
             and passes(self._settlements, dispute.settlement_id)
             and passes(self._settled_in, dispute.settled_in)

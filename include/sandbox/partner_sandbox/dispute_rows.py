@@ -54,10 +54,10 @@ class DisputeRows(Database):
         return [_dispute(row) for row in rows]
 
     def disputes_to_settle(self, partner_id: str) -> list[Dispute]:
-        """Closed disputes whose adjustments no settlement has taken yet, oldest first."""
+        """Disputes, closed for good, whose adjustments no settlement has taken, oldest first."""
         rows = self._run(
             "SELECT * FROM dispute WHERE partner_id = ? "
-            "AND closed_at IS NOT NULL AND settled_in IS NULL ORDER BY created_at, id",
+            "AND closure_status = 'approved' AND settled_in IS NULL ORDER BY created_at, id",
             [partner_id],
         )
         return [_dispute(row) for row in rows]

@@ -1,7 +1,8 @@
 """What clients do about a settlement of version 2 (partner API, sections 7 and 9.5).
 
 A disputed client's transfers do not run, unless the dispute is retracted before they are due.
-Closing a dispute makes adjustments, which run with the partner's next settlement.
+Closing a dispute makes adjustments, which run with the partner's next settlement; where the
+closure is reviewed, once it is approved. A rejected closure leaves the dispute open.
 """
 
 from __future__ import annotations
@@ -86,18 +87,43 @@ class Disputes:
         self._go_on(replace(settlement, disputed=bool(disputed), updated_at=at))
         return retracted
 
-    def close(self, dispute: Dispute, adjusted: Mapping[str, int], closed_by: Closer) -> Dispute:
-        """Approve what the client receives after all, in place of its disputed transfers."""
+    def close(
+        self, dispute: Dispute, adjusted: Mapping[str, int], closed_by: Closer, *, reviewed: bool
+    ) -> Dispute:
+        """Say what the client receives after all, in place of its disputed transfers."""
         _require_open(dispute)
         self._require_amounts(adjusted)
         at = stamp(self._now)
         closed = replace(
-            dispute, adjusted=dict(adjusted), closed_at=at, closed_by=closed_by, updated_at=at
+            dispute,
+            adjusted=dict(adjusted),
+            closed_at=at,
+            closed_by=closed_by,
+            closure_status="pending_review",
+            updated_at=at,
         )
+        if not reviewed:
+            return self._approve(closed)
         self._store.save_dispute(closed)
-        self._store.add_transfers(self._adjustments(closed, at))
-        self._go_on(self._disputed(dispute))
         return closed
+
+    def review(self, dispute: Dispute, *, approved: bool) -> Dispute:
+        """Approve how a dispute was closed, or reject that: then it is open again."""
+        if not dispute.awaits_review:
+            raise ValueError(f"dispute {dispute.id} has no closure that awaits a review")
+        if approved:
+            return self._approve(dispute)
+        rejected = replace(dispute, closure_status="rejected", updated_at=stamp(self._now))
+        self._store.save_dispute(rejected)
+        return rejected
+
+    def _approve(self, closed: Dispute) -> Dispute:
+        at = stamp(self._now)
+        approved = replace(closed, closure_status="approved", updated_at=at)
+        self._store.save_dispute(approved)
+        self._store.add_transfers(self._adjustments(approved, at))
+        self._go_on(self._disputed(approved))
+        return approved
 
     def waiting_adjustments(self) -> list[Transfer]:
         """Adjustments that the next settlement takes."""
@@ -168,7 +194,7 @@ class Disputes:
 def _require_open(dispute: Dispute) -> None:
     if not dispute.is_open:
         raise ValueError(
-            f"dispute {dispute.id} is {'closed' if dispute.closed_at else 'retracted'} already"
+            f"dispute {dispute.id} is {'retracted' if dispute.retracted_at else 'closed'} already"
         )
 
 

@@ -61,7 +61,7 @@ def run_when_due(
 def _waits(store: Store, settings: Settings, settlement: Settlement) -> bool:
     """Whether an open dispute keeps the whole settlement pending."""
     return settings.disputed_settlement == "stays_pending" and any(
-        dispute.is_open for dispute in store.disputes_about(settlement.id)
+        dispute.is_open or dispute.awaits_review for dispute in store.disputes_about(settlement.id)
     )
 
 

@@ -104,9 +104,16 @@ class Operations:
             return disputes.retract(dispute)
 
     def close_dispute(
-        self, dispute_id: str, adjusted: Mapping[str, int], closed_by: Closer = "client"
+        self,
+        dispute_id: str,
+        adjusted: Mapping[str, int],
+        closed_by: Closer = "client",
+        *,
+        reviewed: bool = False,
     ) -> Dispute:
-        """Approve what a client receives after all, in base units, with the next settlement.
+        """Say what a client receives after all, in base units, with the next settlement.
+
+        With `reviewed` that waits for `review_closure`; else it is approved at once.
 
         Raises:
             LookupError: no such dispute or currency.
@@ -115,7 +122,19 @@ class Operations:
         """
         with self._at_one_instant() as now:
             dispute, disputes = self._dispute(dispute_id, now)
-            return disputes.close(dispute, adjusted, closed_by)
+            return disputes.close(dispute, adjusted, closed_by, reviewed=reviewed)
+
+    def review_closure(self, dispute_id: str, *, approved: bool) -> Dispute:
+        """Approve how a dispute was closed; rejected, it is open again, to be closed anew.
+
+        Raises:
+            LookupError: no such dispute.
+            ValueError: no closure of it awaits a review.
+
+        """
+        with self._at_one_instant() as now:
+            dispute, disputes = self._dispute(dispute_id, now)
+            return disputes.review(dispute, approved=approved)
 
     def fund(
         self, currency: str, amount: int, account: str | None = None, partner: str | None = None

@@ -13,6 +13,7 @@ SettlementStatus: TypeAlias = Literal["pending", "failed", "completed", "rejecte
 TransferStatus: TypeAlias = SettlementStatus | Literal["disputed", "pending_settlement_assignment"]
 TransferKind: TypeAlias = Literal["own", "adjustment"]
 Closer: TypeAlias = Literal["client", "admin"]
+ClosureStatus: TypeAlias = Literal["pending_review", "approved", "rejected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +103,18 @@ class Dispute:
     """What the client receives after all, per currency; None: not closed."""
     settled_in: str | None = None
     """The later settlement that the adjustments run with."""
+    closure_status: ClosureStatus | None = None
+    """What its closure has come to; None: not closed."""
 
     @property
     def is_open(self) -> bool:
-        """Whether it is neither retracted nor closed."""
-        return self.retracted_at is None and self.closed_at is None
+        """Whether it is neither retracted nor closed; a rejected closure leaves it open."""
+        return self.retracted_at is None and self.closure_status in (None, "rejected")
+
+    @property
+    def awaits_review(self) -> bool:
+        """Whether nobody has reviewed how it was closed."""
+        return self.closure_status == "pending_review"
 
     @property
     def closure_id(self) -> str | None:

@@ -100,7 +100,7 @@ def _dispute_view(dispute: Dispute, store: Store, partner: Partner) -> dict[str,
 
 
 def _closure_view(dispute: Dispute, store: Store, partner: Partner) -> dict[str, Any]:
-    """Return the closure of a closed dispute; this sandbox approves every one of them at once."""
+    """Return how a dispute was closed; its adjustments are there once that is approved."""
     transfers = [
         transfer_view(transfer, partner)
         for transfer in store.transfers_of_closure(dispute.closure_id or "")
@@ -114,7 +114,7 @@ def _closure_view(dispute: Dispute, store: Store, partner: Partner) -> dict[str,
         "notes": "",
         "adjustedSettlementTransfers": transfers,
         "createdAt": shown(dispute.closed_at or ""),
-        "status": "approved",
+        "status": dispute.closure_status,
         "adjustedTransfers": _texts(dispute.adjusted or {}),
     }
 
