@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -139,6 +140,18 @@ def test_the_snapshot_cannot_write(backend: Backend) -> None:
             connection.execute("DELETE FROM trades")
     with backend.warehouse().snapshot(partner(), DAY) as snapshot:
         assert snapshot.trade_count() == 1
+
+
+def test_duckdb_spills_instead_of_growing() -> None:
+    """It runs inside the task: what does not fit goes to a folder that only the task can read."""
+    settings = "SELECT current_setting('memory_limit'), current_setting('temp_directory')"
+    with session.opened(duckdb.connect, "duckdb", "?") as opened:
+        _, row = opened.first_row("asking", settings, {})
+        assert row is not None
+        limit, folder = row
+        assert limit == "953.6 MiB", "1 GB"
+        assert stat.S_IMODE(Path(str(folder)).stat().st_mode) == stat.S_IRWXU
+    assert not Path(str(folder)).exists()
 
 
 def test_rows_are_fetched_as_they_are_read(

@@ -12,6 +12,8 @@ from settlement.errors import WarehouseBusyError, WarehouseError
 
 Dialect: TypeAlias = Literal["duckdb", "postgres", "snowflake", "bigquery"]
 
+DUCKDB_MEMORY = "1GB"
+
 # No transaction there makes two statements read the same rows, only a copy does.
 READ_FROM_A_COPY: frozenset[Dialect] = frozenset({"snowflake", "bigquery"})
 
@@ -55,6 +57,16 @@ _MODULES = (
     "google.cloud.bigquery.dbapi",
 )
 _SECRETS = re.compile(r"(?<=://)[^\s/@]*@|(?i:(?:password|passwd|pwd|token)\s*=\s*)(?:'[^']*'|\S+)")
+
+
+def limit_memory(connection: Any, dialect: Dialect, folder: str) -> None:
+    """Let DuckDB, which runs in this process, spill into a folder instead of growing.
+
+    The other databases look after themselves.
+    """
+    if dialect == "duckdb":
+        connection.execute(f"SET memory_limit = '{DUCKDB_MEMORY}'")
+        connection.execute("SET temp_directory = $folder", {"folder": folder})
 
 
 def begin_snapshot(connection: Any, dialect: Dialect) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 
 from settlement.errors import WarehouseError
 from settlement.warehouse.drivers import (
@@ -13,6 +14,7 @@ from settlement.warehouse.drivers import (
     Dialect,
     begin_snapshot,
     close_cursor,
+    limit_memory,
     open_cursor,
     our_errors,
 )
@@ -97,11 +99,13 @@ def opened(connect: Connect, dialect: Dialect, placeholder: Placeholder) -> Iter
     """
     with our_errors("opening the warehouse"):
         connection = connect()
-    try:
-        with our_errors("starting the snapshot"):
-            begin_snapshot(connection, dialect)
-        session = Session(connection, dialect, placeholder)
-        yield session
-        session.close()
-    finally:
-        connection.close()
+    with TemporaryDirectory(prefix="warehouse") as spilled:
+        try:
+            with our_errors("starting the snapshot"):
+                limit_memory(connection, dialect, spilled)
+                begin_snapshot(connection, dialect)
+            session = Session(connection, dialect, placeholder)
+            yield session
+            session.close()
+        finally:
+            connection.close()
