@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from partner_sandbox.accounts import Accounts
+from partner_sandbox.finalisation import run_when_due
 from settlement.ledger.people import (
     held_connections,
     lift_hold,
@@ -72,6 +73,21 @@ class People:
             world.tell("the stop flag goes down")
             with world.ledger.transaction() as tx:
                 lower_stop(tx, world.partner.name, WHY, PERSON)
+
+    def escalate(self) -> None:
+        """The partner is asked about what stays pending past its windows, and lets it run.
+
+        Version 2 never posts a pending settlement again, so nothing else would.
+        """
+        world = self._world
+        sandbox, now = world.sandbox, world.clock()
+        with world.store.transaction():
+            for settlement in sandbox.settlements():
+                if settlement.status == "pending" and settlement.held_back:
+                    world.tell(f"{settlement.external_id} is escalated")
+                    run_when_due(
+                        world.store, sandbox.settings, sandbox.world.partner(), settlement, now
+                    )
 
     def fund(self) -> None:
         """Give back what was taken from accounts."""

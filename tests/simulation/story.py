@@ -252,6 +252,7 @@ class Story:
             world.clock.pass_until(BusinessCalendar(world.partner).due_at(day))
         world.promises.check()
         self._people.fund()
+        self._people.escalate()
         self._people.release(1)
         self._clients.end_disputes()
         for _ in range(world.kind.clean_clears):

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import URL, Connection, Engine, create_engine, func, make_url, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
@@ -14,6 +13,8 @@ from settlement.errors import ConfigurationError, LedgerUnavailableError
 
 CONNECT_TIMEOUT_S = 10
 LOCK_TIMEOUT_MS = 60_000
+INSUFFICIENT_PRIVILEGE = "42501"
+"""SQLSTATE. The driver's own class would import it into every reading of the DAG files."""
 
 
 class Ledger:
@@ -59,7 +60,7 @@ class Ledger:
             with self.engine.begin() as connection:
                 yield connection
         except ProgrammingError as error:
-            if not isinstance(error.orig, InsufficientPrivilege):
+            if getattr(error.orig, "sqlstate", None) != INSUFFICIENT_PRIVILEGE:
                 raise
             raise ConfigurationError(
                 f"the ledger's login {self.engine.url.username} may not do this "
