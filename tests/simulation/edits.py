@@ -15,6 +15,7 @@ from simulation.world import SimulatedWorld
 CUT_OFFS = ("16:00", "17:00", "18:30", "23:00", "00:00")
 ZONES = ("America/New_York", "Europe/Berlin", "Asia/Tokyo")
 CALENDARS = ("all-days", "weekdays", "NYSE")
+FORGETTING = (Accident.LOST, Accident.RESTORED)
 
 
 class Edits:
@@ -24,6 +25,8 @@ class Edits:
         self._world = world
         self._chance = world.chance
         self._original = world.partner
+        self._windows_are_kept = not any(world.swarm.happens(each) for each in FORGETTING)
+        """Else the file alone says what a past window was, and must go on saying so."""
 
     def before(self, day: date) -> None:
         """Somebody edits the file, perhaps, before a date is over."""
@@ -35,7 +38,7 @@ class Edits:
             self._edit_entries(day, Accident.CUT_OFF, "at", chance.choice(CUT_OFFS))
         if world.happens(Accident.CALENDAR):
             self._edit_entries(day, Accident.CALENDAR, "calendar", chance.choice(CALENDARS))
-        if world.happens(Accident.TIME_ZONE):
+        if self._windows_are_kept and world.happens(Accident.TIME_ZONE):
             zone = chance.choice(ZONES)
             self._edit(Accident.TIME_ZONE, zone, timezone=zone)
 
@@ -70,13 +73,19 @@ class Edits:
         self._world.partner = _changed(self._world.partner, changes)
 
     def _edit_entries(self, day: date, kind: Accident, key: str, value: str) -> None:
-        """A new entry from a date on, as it should be; or the newest one edited in place."""
+        """A new entry from a date on, as it should be; or the newest one edited in place.
+
+        In place that changes past dates too, unless the entry holds from this date on only.
+        """
         *others, newest = self._world.partner.cut_offs
         entry = {"at": f"{newest.at:%H:%M}", "calendar": newest.calendar, "from": newest.from_}
         start = day + timedelta(days=self._chance.choice([0, 1, 2]))
-        if self._chance.random() < 0.6 and start > newest.from_:
+        in_place = self._windows_are_kept and self._chance.random() >= 0.6
+        if not in_place and start > newest.from_:
             others.append(newest)
             entry["from"] = start
+        elif not self._windows_are_kept and newest.from_ < day:
+            return
         entry[key] = value
         entries = (*others, CutOff.model_validate(entry))
         self._edit(kind, f"{value} from {entry['from']}", cut_offs=entries)
