@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import date
 
 import pytest
 
@@ -12,9 +13,11 @@ from settlement.errors import (
     OutcomeUnknownError,
     RefusedError,
     SettlementError,
+    WindowConflictError,
 )
 from settlement.ledger.database import Ledger
 from settlement.ledger.people import put_on_hold
+from settlement.partner_file import CutOff
 from settlement.steps.compute import compute_net_positions
 from support.day import ACTOR, ALICE, BOB, CAROL, DAY, World, demo_partner
 from support.in_process import net_of
@@ -81,3 +84,27 @@ def test_an_empty_ledger_proves_nothing_before_the_partners_list_was_read(
         world.verify()
     world.run()
     assert world.booked() == {}
+
+
+def test_a_settled_date_that_the_calendar_has_lost_stops_the_next_one(
+    ledger: Ledger, fresh_ledger: Ledger
+) -> None:
+    """Without ledger and with an edited calendar, Monday would take Saturday's trades again.
+
+    The ledger that remembers Saturday's window does without the old calendar.
+    """
+    saturday, monday = date(2026, 3, 7), date(2026, 3, 9)
+    world = World(ledger, demo_partner())
+    world.trade(ALICE, BOB, 100, day=saturday)
+    world.run(saturday)
+    world.ledger = fresh_ledger
+    weekdays = CutOff.model_validate({"at": "17:00", "calendar": "weekdays"})
+    world.partner = demo_partner(cut_offs=(weekdays,))
+    world.trade(ALICE, CAROL, 11, day=monday)
+    for _ in range(2):
+        with pytest.raises(WindowConflictError, match="demo-2026-03-07-1"):
+            world.run(monday)
+    assert len(world.sandbox.settlements()) == 1
+    world.ledger = ledger
+    world.run(monday)
+    assert world.booked() == net_of(world.warehouse.trades)

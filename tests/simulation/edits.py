@@ -84,8 +84,6 @@ class Edits:
         if not in_place and start > newest.from_:
             others.append(newest)
             entry["from"] = start
-        elif not self._windows_are_kept and newest.from_ < day:
-            return
         entry[key] = value
         entries = (*others, CutOff.model_validate(entry))
         self._edit(kind, f"{value} from {entry['from']}", cut_offs=entries)

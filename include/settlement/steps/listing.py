@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from settlement.errors import ForeignSettlementError
+from settlement.business_calendar import BusinessCalendar
+from settlement.errors import ForeignSettlementError, WindowConflictError
 from settlement.external_id import parse_external_id
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import NOW, Ledger, clock
+from settlement.ledger.dates import load_date
 from settlement.ledger.folding import apply_evidence
 from settlement.ledger.people import ignored_among
 from settlement.ledger.schema import listing, slot
@@ -37,6 +39,7 @@ def adopt_unknown_settlements(
     slots were brought up to date.
 
     :raises ForeignSettlementError: if a settlement can be placed nowhere and must not be ignored
+    :raises WindowConflictError: if one is of a date that neither ledger nor partner file knows
     """
     with ledger.transaction() as tx:
         start, started = _listing_start(tx, partner.name, since)
@@ -47,6 +50,7 @@ def adopt_unknown_settlements(
     if foreign and partner.foreign_settlements == "stop":
         raise _foreign_error(partner, foreign)
     if ours:
+        _require_known_dates(ledger, partner, ours)
         _adopt(ledger, reader, partner, ours, actor)
     with ledger.transaction() as tx:
         _listing_done(tx, partner.name, start, started)
@@ -109,6 +113,34 @@ def _is_ours(ledger: Ledger, partner: PartnerFile, shown: Settlement) -> bool:
         return True
     with ledger.transaction() as tx:
         return load_slot(tx, shown.external_id) is not None
+
+
+def _require_known_dates(ledger: Ledger, partner: PartnerFile, ours: Sequence[Settlement]) -> None:
+    """Refuse what was settled on a date that is none by the partner file, and not in the ledger.
+
+    The ledger that had its window is gone and the calendar was edited: another date's window would
+    cover the trades of that one, and they would be settled again.
+    """
+    calendar = BusinessCalendar(partner)
+    strange = [
+        f"{each.external_id} ({each.id})"
+        for each in ours
+        if (identity := parse_external_id(each.external_id)) is not None
+        and not calendar.is_business_date(identity.business_date)
+        and not _is_frozen(ledger, partner.name, identity.business_date)
+    ]
+    if strange:
+        raise WindowConflictError(
+            f"{partner.name}: the partner shows {'; '.join(strange[:SHOWN])} for a date that is "
+            "not a business date by the partner file, and the ledger has no window of it. Nothing "
+            "is sent. Write the calendar back as it was for that date, and empty this ledger again "
+            "(docs/backup.md)"
+        )
+
+
+def _is_frozen(ledger: Ledger, partner: str, business_date: date) -> bool:
+    with ledger.transaction() as tx:
+        return load_date(tx, partner, business_date) is not None
 
 
 def _adopt(
