@@ -95,10 +95,17 @@ def key_id_of(public_key: bytes) -> str:
 
 def message_hash(payload: str) -> bytes:
     """Digest that is signed for a payload, 32 bytes."""
-    # As JavaScript does: a lone surrogate becomes U+FFFD, everything else stays as it is.
-    message = payload.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+    message = _utf_8(payload)
     content = _PREFIX + _variable_length(len(message)) + message
     return hashlib.sha256(hashlib.sha256(content).digest()).digest()
+
+
+def _utf_8(text: str) -> bytes:
+    """Encode as JavaScript does: a lone surrogate becomes U+FFFD, all else stays as it is."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 def verify(payload: str, signature_hex: str, public_key_or_xpub: bytes | str) -> None:
