@@ -78,8 +78,8 @@ class LocalSigner:
     def sign(self, payload: str) -> str:
         """Signature of exactly this text, 130 lower-case hex digits."""
         signed = self._private_key.sign_recoverable(message_hash(payload), hasher=None)
-        header = _COMPRESSED_HEADERS[signed[64]]
-        return bytes([header, *signed[:64]]).hex()
+        header = _COMPRESSED_HEADERS[signed[64]].to_bytes()
+        return (header + signed[:64]).hex()
 
     def __repr__(self) -> str:
         return f"LocalSigner(key_id={self.key_id!r})"
