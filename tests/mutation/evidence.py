@@ -137,6 +137,13 @@ EVIDENCE = (
         "",
     ),
     Break(
+        "lost-date-taken-again",
+        "A settlement of a date that neither ledger nor calendar knows is adopted, no more.",
+        LISTING,
+        "    _require_known_dates(ledger, partner, ours)\n",
+        "",
+    ),
+    Break(
         "foreign-ignored",
         "A settlement that somebody made by hand is passed over, and its amounts are sent too.",
         LISTING,

@@ -50,7 +50,6 @@ def adopt_unknown_settlements(
     if foreign and partner.foreign_settlements == "stop":
         raise _foreign_error(partner, foreign)
     if ours:
-        _require_known_dates(ledger, partner, ours)
         _adopt(ledger, reader, partner, ours, actor)
     with ledger.transaction() as tx:
         _listing_done(tx, partner.name, start, started)
@@ -150,6 +149,7 @@ def _adopt(
     ours: list[Settlement],
     actor: Actor,
 ) -> None:
+    _require_known_dates(ledger, partner, ours)
     connections = connections_by_account(reader.connections())
     for settlement in ours:
         evidence = shown_by(reader, settlement, connections)
