@@ -24,7 +24,7 @@ demo: install ## Settle several days against the sandbox, with lost answers, lat
 	@$(BIN)/python -m settlement_airflow.demo
 
 test: install ## Run all tests
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: install ## Lint, types, import contracts
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from simulation.kinds import PartnerKind
 from simulation.story import Story
 from simulation.worlds import DAYS_OF_A_WORLD
 
-SEEDS = range(1, 16)
+SEEDS = range(1, 11)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -6,7 +6,7 @@ from simulation.databases import Databases
 from simulation.story import Story
 
 DAYS_OF_A_WORLD = 5
-WORLDS_OF_THE_TESTS = 100
+WORLDS_OF_THE_TESTS = 60
 
 
 def play(databases: Databases, seed: int) -> None:
