@@ -86,25 +86,31 @@ def test_an_empty_ledger_proves_nothing_before_the_partners_list_was_read(
     assert world.booked() == {}
 
 
+@pytest.mark.parametrize("adopted_before_the_edit", [False, True])
 def test_a_settled_date_that_the_calendar_has_lost_stops_the_next_one(
-    ledger: Ledger, fresh_ledger: Ledger
+    ledger: Ledger, fresh_ledger: Ledger, *, adopted_before_the_edit: bool
 ) -> None:
     """Without ledger and with an edited calendar, Monday would take Saturday's trades again.
 
-    The ledger that remembers Saturday's window does without the old calendar.
+    So it would if Friday's run has adopted Saturday's request before the edit. The ledger that
+    remembers Saturday's window does without the old calendar.
     """
-    saturday, monday = date(2026, 3, 7), date(2026, 3, 9)
+    friday, saturday, monday = date(2026, 3, 6), date(2026, 3, 7), date(2026, 3, 9)
     world = World(ledger, demo_partner())
     world.trade(ALICE, BOB, 100, day=saturday)
     world.run(saturday)
+    world.trade(ALICE, BOB, 7, day=friday)
+    world.run(friday)
     world.ledger = fresh_ledger
+    if adopted_before_the_edit:
+        world.run(friday)
     weekdays = CutOff.model_validate({"at": "17:00", "calendar": "weekdays"})
     world.partner = demo_partner(cut_offs=(weekdays,))
     world.trade(ALICE, CAROL, 11, day=monday)
     for _ in range(2):
         with pytest.raises(WindowConflictError, match="demo-2026-03-07-1"):
             world.run(monday)
-    assert len(world.sandbox.settlements()) == 1
+    assert len(world.sandbox.settlements()) == 2
     world.ledger = ledger
     world.run(monday)
     assert world.booked() == net_of(world.warehouse.trades)

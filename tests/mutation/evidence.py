@@ -140,8 +140,8 @@ EVIDENCE = (
         "lost-date-taken-again",
         "A settlement of a date that neither ledger nor calendar knows is adopted, no more.",
         LISTING,
-        "    _require_known_dates(ledger, partner, ours)\n",
-        "",
+        "        _require_known_dates(tx, partner)\n",
+        "        pass\n",
     ),
     Break(
         "foreign-ignored",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from settlement.business_calendar import BusinessCalendar
@@ -13,10 +13,9 @@ from settlement.errors import ForeignSettlementError, WindowConflictError
 from settlement.external_id import parse_external_id
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import NOW, Ledger, clock
-from settlement.ledger.dates import load_date
 from settlement.ledger.folding import apply_evidence
 from settlement.ledger.people import ignored_among
-from settlement.ledger.schema import listing, slot
+from settlement.ledger.schema import business_date, listing, slot
 from settlement.ledger.slots import load_slot, open_slot
 from settlement.partner_answers import Settlement
 from settlement.partner_file import PartnerFile
@@ -28,6 +27,17 @@ from settlement.values import Actor
 SHOWN = 5
 OVERLAP = timedelta(hours=1)
 """Read again each time: the partner's clock may differ, and its list may lag behind."""
+_WITHOUT_WINDOW = (
+    select(slot.c.external_id, slot.c.business_date)
+    .where(slot.c.partner == bindparam("of_partner"))
+    .where(
+        ~exists().where(
+            business_date.c.partner == slot.c.partner,
+            business_date.c.business_date == slot.c.business_date,
+        )
+    )
+    .order_by(slot.c.external_id)
+)
 
 
 def adopt_unknown_settlements(
@@ -53,6 +63,8 @@ def adopt_unknown_settlements(
         _adopt(ledger, reader, partner, ours, actor)
     with ledger.transaction() as tx:
         _listing_done(tx, partner.name, start, started)
+    with ledger.transaction() as tx:
+        _require_known_dates(tx, partner)
     return [each.external_id for each in ours]
 
 
@@ -114,32 +126,27 @@ def _is_ours(ledger: Ledger, partner: PartnerFile, shown: Settlement) -> bool:
         return load_slot(tx, shown.external_id) is not None
 
 
-def _require_known_dates(ledger: Ledger, partner: PartnerFile, ours: Sequence[Settlement]) -> None:
-    """Refuse what was settled on a date that is none by the partner file, and not in the ledger.
+def _require_known_dates(tx: Connection, partner: PartnerFile) -> None:
+    """Refuse to go on beside a request of a date that is none by the partner file, nor frozen.
 
     The ledger that had its window is gone and the calendar was edited: another date's window would
-    cover the trades of that one, and they would be settled again.
+    cover the trades of that one, and they would be settled again. Slots adopted before the edit
+    count too, so the ledger is asked, not what this listing has shown.
     """
     calendar = BusinessCalendar(partner)
     strange = [
-        f"{each.external_id} ({each.id})"
-        for each in ours
-        if (identity := parse_external_id(each.external_id)) is not None
-        and not calendar.is_business_date(identity.business_date)
-        and not _is_frozen(ledger, partner.name, identity.business_date)
+        row.external_id
+        for row in tx.execute(_WITHOUT_WINDOW, {"of_partner": partner.name})
+        if parse_external_id(row.external_id) is not None
+        and not calendar.is_business_date(row.business_date)
     ]
     if strange:
         raise WindowConflictError(
-            f"{partner.name}: the partner shows {'; '.join(strange[:SHOWN])} for a date that is "
+            f"{partner.name}: the partner shows {', '.join(strange[:SHOWN])} for a date that is "
             "not a business date by the partner file, and the ledger has no window of it. Nothing "
             "is sent. Write the calendar back as it was for that date, and empty this ledger again "
             "(docs/backup.md)"
         )
-
-
-def _is_frozen(ledger: Ledger, partner: str, business_date: date) -> bool:
-    with ledger.transaction() as tx:
-        return load_date(tx, partner, business_date) is not None
 
 
 def _adopt(
@@ -149,7 +156,6 @@ def _adopt(
     ours: list[Settlement],
     actor: Actor,
 ) -> None:
-    _require_known_dates(ledger, partner, ours)
     connections = connections_by_account(reader.connections())
     for settlement in ours:
         evidence = shown_by(reader, settlement, connections)
