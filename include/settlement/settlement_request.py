@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Annotated, Any, Self
 
@@ -18,11 +18,10 @@ from settlement.amounts import to_base_units_text, to_full_units_text
 from settlement.broker import client_to_client
 from settlement.errors import ConfigurationError, PayloadMismatchError
 from settlement.strict_json import from_json, to_json
-from settlement.values import Line
+from settlement.values import Line, Window
 
 _AMOUNT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
 _ZERO = re.compile(r"-?0(\.0+)?", re.ASCII)
-_NOTES = re.compile(r"Net trading of [0-9]{4}-[0-9]{2}-[0-9]{2}, ([0-9a-f]{16})", re.ASCII)
 _SHOWN_LENGTH = 80
 
 
@@ -133,24 +132,23 @@ def digest(lines: Iterable[Line]) -> str:
     return _sha256(_canonical(lines))
 
 
-def nonce_of(external_id: str, lines: Iterable[Line], cutoff_at: datetime | None = None) -> str:
-    """Nonce of a body: SHA-256, in hex, of its externalId, amounts and `cutoffAt`, if it has one.
+def nonce_of(
+    external_id: str,
+    lines: Iterable[Line],
+    cutoff_at: datetime | None = None,
+    window: Window | None = None,
+) -> str:
+    """Nonce of a body: SHA-256, in hex, of its externalId, amounts, `cutoffAt` and window.
 
     The same difference in the same slot gives the same nonce, so a re-run sends the same bytes.
+
+    :param cutoff_at: if the body has one
+    :param window: of the trades that it settles; None if nobody knows which these are
     """
     cut_off = [] if cutoff_at is None else [_timestamp(cutoff_at)]
-    return _sha256([external_id, _canonical(lines), *cut_off])
-
-
-def notes_of(business_date: date, nonce: str) -> str:
-    """Write the notes of a body: readable, and by the nonce proof of which body it is."""
-    return f"Net trading of {business_date.isoformat()}, {nonce[:16]}"
-
-
-def proof_in_notes(notes: str | None) -> str | None:
-    """First 16 hex digits of the nonce that notes of ours carry; nothing for other notes."""
-    match = _NOTES.fullmatch(notes) if notes is not None else None
-    return match.group(1) if match else None
+    bounds = [] if window is None else [window.start, window.end]
+    times = [*cut_off, *(each.astimezone(UTC).isoformat() for each in bounds)]
+    return _sha256([external_id, _canonical(lines), *times])
 
 
 def _of_connections(

@@ -12,8 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from settlement.evidence import Absent, Answered, Evidence, Sent, Shown, Verdict
-from settlement.settlement_request import nonce_of, proof_in_notes
-from settlement.values import Positions, as_lines
+from settlement.notes import proof_in_notes
+from settlement.values import Positions, Window, as_lines
 
 
 class State(StrEnum):
@@ -49,13 +49,15 @@ ABSENCES_TO_REFUSE = {Verdict.REFUSAL: 1, Verdict.UNAUTHORISED: 2}
 class Body:
     """What was, or will be, sent under a slot; `sent` once an attempt row was written for it.
 
-    `cutoff_at` is a property of the settlement where the partner's clients may dispute.
+    `cutoff_at` is a property of the settlement where the partner's clients may dispute. `window` is
+    that of the trades that it settles; None for one that was adopted without notes of ours.
     """
 
     number: int
     positions: Positions
     sent: bool = False
     cutoff_at: datetime | None = None
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,26 +216,35 @@ def _match(slot: Slot, evidence: Shown) -> tuple[Body | None, Slot]:
     if not is_ours(slot, evidence):
         return None, slot
     number = max((body.number for body in slot.bodies), default=0) + 1
-    adopted = Body(number, evidence.positions, sent=True, cutoff_at=evidence.cutoff_at)
+    proof = proof_in_notes(evidence.notes)
+    adopted = Body(
+        number,
+        evidence.positions,
+        sent=True,
+        cutoff_at=evidence.cutoff_at,
+        window=proof.window if proof else None,
+    )
     return adopted, replace(slot, bodies=(*slot.bodies, adopted))
 
 
 def _is_shown(body: Body, evidence: Shown) -> bool:
+    proof = proof_in_notes(evidence.notes)
+    same_window = proof is None or proof.window == body.window
     same_cut_off = evidence.cutoff_at in {None, body.cutoff_at}
-    return same_cut_off and dict(body.positions) == dict(evidence.positions)
+    same_amounts = dict(body.positions) == dict(evidence.positions)
+    return same_window and same_cut_off and same_amounts
 
 
 def is_ours(slot: Slot, evidence: Shown) -> bool:
     """Whether a settlement that equals none of our bodies is one that the ledger has forgotten.
 
-    Our notes carry the start of the nonce, a hash over externalId, amounts and cut-off; notes that
-    prove nothing else are ours. Without notes (the partner may leave them out) only a slot that the
-    ledger does not know at all is taken for a forgotten one.
+    Notes of ours prove for which amounts they were written. Without notes (the partner may leave
+    them out) only a slot that the ledger does not know at all is taken for a forgotten one.
     """
     proof = proof_in_notes(evidence.notes)
     if proof is not None:
         lines = as_lines(evidence.positions)
-        return nonce_of(slot.external_id, lines, evidence.cutoff_at).startswith(proof)
+        return proof.proves(slot.external_id, lines, evidence.cutoff_at)
     return evidence.notes is None and not slot.bodies
 
 

@@ -145,8 +145,8 @@ def _sandbox(url: str, serve: list[str], certificate: Path) -> Iterator[None]:
 def _signed(ledger: Ledger, day: date) -> list[str]:
     partner = load_partner("demo")
     warehouse = open_warehouse(partner.warehouse_conn_id)
-    computed = compute_net_positions(ledger, warehouse, partner, day, ACTOR)
     api = UnpacedHook(partner.api_conn_id)
+    computed = compute_net_positions(ledger, api, warehouse, partner, day, ACTOR)
     build_requests(ledger, api, partner, day, computed.generation, ACTOR)
     return sign_requests(ledger, LocalSigner.from_xprv(DEMO_XPRV), partner, day, ACTOR)
 

@@ -12,6 +12,7 @@ from settlement.partner_file import load_partner
 from settlement.steps.compute import compute_net_positions
 from settlement.values import PositionKey
 from settlement_airflow.cli.workplace import warehouse_of
+from settlement_airflow.connections import open_partner_api
 from support.airflow_day import AirflowDay
 from support.day import ACTOR, ALICE, BOB, CAROL, DAY
 from support.settling import settle
@@ -62,7 +63,8 @@ def test_show_names_the_difference_of_a_date_that_is_not_settled(
     settle(day)
     day.trade(ALICE, CAROL, 7)
     partner = load_partner("demo")
-    compute_net_positions(day.ledger, warehouse_of(partner), partner, DAY, ACTOR)
+    api = open_partner_api(partner.api_conn_id)
+    compute_net_positions(day.ledger, api, warehouse_of(partner), partner, DAY, ACTOR)
     shown = json.loads(command("show", "demo", "2026-03-03", "--json").out)
     assert amounts(shown["difference"])[PositionKey(ALICE, "BTC")] == 7
     read = command("show", "demo", "2026-03-03").out

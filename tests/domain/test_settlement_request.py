@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from datetime import UTC, date, datetime, timedelta, timezone
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -16,10 +17,8 @@ from settlement.settlement_request import (
     check_payload,
     digest,
     nonce_of,
-    notes_of,
-    proof_in_notes,
 )
-from settlement.values import Line
+from settlement.values import Line, Window
 
 ONE = "09684b38-49ed-4cf6-a28e-c3a459494c69"
 TWO = "f3b1d0a2-0d6c-4e7e-8d43-2a1b8a3f0c11"
@@ -300,6 +299,20 @@ def test_a_nonce_belongs_to_one_slot_and_one_set_of_amounts():
     assert digest(more) != digest(LINES)
 
 
+def test_a_nonce_belongs_to_one_window():
+    """What settles the trades of another window is another request; times are times."""
+    day = Window(datetime(2026, 3, 1, 22, tzinfo=UTC), datetime(2026, 3, 2, 22, tzinfo=UTC))
+    shorter = replace(day, end=day.end - timedelta(hours=1))
+    later = replace(day, start=day.start + timedelta(hours=1))
+    both = (day.end, None), (None, day), (day.start, shorter)
+    nonces = {nonce_of("x", LINES, *each) for each in both}
+    nonces |= {nonce_of("x", LINES, None, each) for each in (None, shorter, later)}
+    assert len(nonces) == 6
+    new_york = timezone(timedelta(hours=-5))
+    in_new_york = Window(day.start.astimezone(new_york), day.end.astimezone(new_york))
+    assert nonce_of("x", LINES, None, in_new_york) == nonce_of("x", LINES, None, day)
+
+
 def test_a_nonce_belongs_to_one_cut_off():
     """Two bodies that differ only in `cutoffAt` are two requests; without one nothing changes."""
     first = datetime(2026, 3, 2, 20, 0, 0, 1000, tzinfo=UTC)
@@ -307,13 +320,3 @@ def test_a_nonce_belongs_to_one_cut_off():
     assert len({nonce_of("x", LINES, each) for each in (None, first, later)}) == 3
     in_new_york = first.astimezone(timezone(timedelta(hours=-5)))
     assert nonce_of("x", LINES, in_new_york) == nonce_of("x", LINES, first)
-
-
-def test_notes_prove_which_body_they_belong_to():
-    """Our notes give back the start of the nonce; notes of others give nothing."""
-    nonce = nonce_of("demo-2026-03-02-1", LINES)
-    notes = notes_of(date(2026, 3, 2), nonce)
-    assert notes == f"Net trading of 2026-03-02, {nonce[:16]}"
-    assert proof_in_notes(notes) == nonce[:16]
-    for other in (None, "", "by hand", notes + " ", notes.upper(), notes[:-1]):
-        assert proof_in_notes(other) is None

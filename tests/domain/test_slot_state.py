@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 
 import pytest
@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from settlement.evidence import Absent, Answered, Evidence, Sent, Shown, Verdict
-from settlement.settlement_request import nonce_of, notes_of
+from settlement.notes import notes_of
+from settlement.settlement_request import nonce_of
 from settlement.slot_state import FREE, OPEN, Body, Slot, State, fold
-from settlement.values import PositionKey, Positions, as_lines
+from settlement.values import PositionKey, Positions, Window, as_lines
 
 EXTERNAL_ID = "demo-2026-03-03-1"
 ID, OTHER_ID = "6a6f2c1e-0000-4000-8000-00000000000a", "6a6f2c1e-0000-4000-8000-00000000000b"
@@ -215,6 +216,19 @@ def test_a_forgotten_body_is_recognised_by_its_notes() -> None:
     slot = fold(slot_in(State.PREPARED), shown("completed", FORGOTTEN, notes=NOTES))
     assert (slot.state, slot.current_body) == (State.COMPLETED, 3)
     assert slot.current == Body(3, FORGOTTEN, sent=True)
+
+
+def test_a_forgotten_body_brings_its_window() -> None:
+    """The same amounts, settled for the trades of another window, are another body."""
+    window = Window(datetime(2026, 3, 2, 22, tzinfo=UTC), datetime(2026, 3, 3, 22, tzinfo=UTC))
+    other = replace(window, end=window.end + timedelta(hours=1))
+    known = replace(slot_in(State.UNKNOWN), bodies=(Body(1, FORGOTTEN, True, window=other),))
+    nonce = nonce_of(EXTERNAL_ID, as_lines(FORGOTTEN), None, window)
+    notes = notes_of(date(2026, 3, 3), nonce, window)
+    slot = fold(known, shown("completed", FORGOTTEN, notes=notes))
+    assert slot.current == Body(2, FORGOTTEN, sent=True, window=window)
+    again = fold(replace(slot, state=State.PENDING), shown("completed", FORGOTTEN, notes=notes))
+    assert (again.current_body, len(again.bodies)) == (2, 2)
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_who_started_the_run_does_not_approve_it(
     world: World, requester: str, decider: str
 ) -> None:
     """Two people, in the UI or at the command line."""
-    arguments = (world.ledger, world.warehouse, world.partner, DAY, Actor(requester))
+    arguments = (world.ledger, world.api, world.warehouse, world.partner, DAY, Actor(requester))
     computed = compute_net_positions(*arguments)
     build = (world.ledger, world.api, world.partner, DAY, computed.generation)
     built = build_requests(*build, Actor(requester))

@@ -28,7 +28,9 @@ def world(ledger: Ledger) -> World:
 
 def build(world: World) -> Built:
     """Compute and build, as the first tasks of a run do."""
-    computed = compute_net_positions(world.ledger, world.warehouse, world.partner, DAY, ACTOR)
+    computed = compute_net_positions(
+        world.ledger, world.api, world.warehouse, world.partner, DAY, ACTOR
+    )
     arguments = (world.ledger, world.api, world.partner, DAY, computed.generation, ACTOR)
     return build_requests(*arguments)
 

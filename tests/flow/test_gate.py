@@ -66,7 +66,7 @@ def test_a_date_is_red_once_late_trades_were_read(world: World) -> None:
     """Settled a moment ago; then somebody computed it anew."""
     world.run()
     world.trade(CAROL, BOB, 7)
-    compute_net_positions(world.ledger, world.warehouse, world.partner, DAY, ACTOR)
+    compute_net_positions(world.ledger, world.api, world.warehouse, world.partner, DAY, ACTOR)
     with pytest.raises(NotSettledError, match="still differ"):
         world.verify()
 
@@ -76,7 +76,7 @@ def test_a_date_is_red_while_its_newest_reading_did_not_end(world: World) -> Non
     world.run()
     world.warehouse.trades.append(world.warehouse.trades[0])
     with pytest.raises(SettlementError, match="duplicate"):
-        compute_net_positions(world.ledger, world.warehouse, world.partner, DAY, ACTOR)
+        compute_net_positions(world.ledger, world.api, world.warehouse, world.partner, DAY, ACTOR)
     with pytest.raises(NotSettledError, match="did not end in a snapshot"):
         world.verify()
 

@@ -14,8 +14,12 @@ from settlement.partner_reads import PartnerReader
 from settlement.steps.listing import adopt_unknown_settlements
 from support.day import ACTOR, ALICE, BOB, DAY, World
 
-MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
-FRIDAY = datetime(2026, 3, 6, tzinfo=UTC)
+MONDAY, FRIDAY = date(2026, 3, 2), date(2026, 3, 6)
+SINCE = {
+    MONDAY: datetime(2026, 2, 28, 10, tzinfo=UTC),
+    FRIDAY: datetime(2026, 3, 4, 10, tzinfo=UTC),
+}
+"""When the date before can have ended at the earliest: as it began, furthest east."""
 HOUR = timedelta(hours=1)
 
 
@@ -53,10 +57,10 @@ def world(ledger: Ledger) -> World:
     return world
 
 
-def list_since(world: World, since: datetime) -> None:
+def list_for(world: World, day: date) -> None:
     """A build lists before it fills slots."""
     reader = PartnerReader(world.ledger, world.api, world.partner, ACTOR)
-    adopt_unknown_settlements(world.ledger, reader, world.partner, since, ACTOR)
+    adopt_unknown_settlements(world.ledger, reader, world.partner, day, ACTOR)
 
 
 def listed(world: World) -> tuple[datetime, datetime]:
@@ -68,33 +72,33 @@ def listed(world: World) -> tuple[datetime, datetime]:
 
 def test_a_later_listing_goes_on_where_the_last_one_ended(world: World) -> None:
     """An hour is read again; a pause of days leaves no gap, whatever date is built after it."""
-    list_since(world, MONDAY)
+    list_for(world, MONDAY)
     with world.ledger.transaction() as tx:
-        tx.execute(text("UPDATE listing SET listed_until = :then"), {"then": MONDAY + HOUR})
-    list_since(world, FRIDAY)
-    assert world.api.since == [MONDAY, MONDAY]
-    assert listed(world)[0] == MONDAY
+        tx.execute(text("UPDATE listing SET listed_until = :then"), {"then": SINCE[MONDAY] + HOUR})
+    list_for(world, FRIDAY)
+    assert world.api.since == [SINCE[MONDAY]] * 2
+    assert listed(world)[0] == SINCE[MONDAY]
 
 
-def test_a_backfill_lists_from_its_own_window_on(world: World) -> None:
+def test_a_backfill_lists_from_the_date_before_on(world: World) -> None:
     """And from then on that counts as listed."""
-    list_since(world, FRIDAY)
-    list_since(world, MONDAY)
-    assert world.api.since == [FRIDAY, MONDAY]
-    assert listed(world)[0] == MONDAY
+    list_for(world, FRIDAY)
+    list_for(world, MONDAY)
+    assert world.api.since == [SINCE[FRIDAY], SINCE[MONDAY]]
+    assert listed(world)[0] == SINCE[MONDAY]
 
 
 def test_a_listing_that_ends_late_takes_nothing_back(world: World) -> None:
     """Two dates list at once: what the other has listed meanwhile stays listed."""
-    list_since(world, FRIDAY)
+    list_for(world, FRIDAY)
     ranges = []
 
     def another_date() -> None:
-        list_since(world, MONDAY)
+        list_for(world, MONDAY)
         ranges.append(listed(world))
 
     world.api.steps_in.append(another_date)
-    list_since(world, FRIDAY)
+    list_for(world, FRIDAY)
     assert listed(world) == ranges[0]
 
 

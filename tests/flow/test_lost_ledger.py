@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
 from partner_sandbox.faults import FaultKind, Route
 from settlement.errors import (
+    EmptyDayError,
     NotSettledError,
     OutcomeUnknownError,
     RefusedError,
@@ -17,10 +21,14 @@ from settlement.errors import (
 )
 from settlement.ledger.database import Ledger
 from settlement.ledger.people import put_on_hold
-from settlement.partner_file import CutOff
+from settlement.partner_api import Answer, PartnerApi
+from settlement.partner_file import CutOff, PartnerFile
 from settlement.steps.compute import compute_net_positions
 from support.day import ACTOR, ALICE, BOB, CAROL, DAY, World, demo_partner
 from support.in_process import net_of
+
+MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2026, 3, day) for day in (2, 3, 4, 5))
+FRIDAY, SATURDAY, NEXT_MONDAY = (date(2026, 3, day) for day in (6, 7, 9))
 
 
 def test_a_late_request_from_before_the_loss_meets_the_fence(
@@ -79,38 +87,124 @@ def test_an_empty_ledger_proves_nothing_before_the_partners_list_was_read(
     world.run()
     world.ledger = fresh_ledger
     world.warehouse.trades.clear()
-    compute_net_positions(fresh_ledger, world.warehouse, world.partner, DAY, ACTOR)
+    compute_net_positions(fresh_ledger, world.api, world.warehouse, world.partner, DAY, ACTOR)
     with pytest.raises(NotSettledError, match="clear build_requests"):
         world.verify()
     world.run()
     assert world.booked() == {}
 
 
+def cut_off(at: str, calendar: str = "all-days") -> PartnerFile:
+    """The only partner file, its one entry edited in place."""
+    entry = CutOff.model_validate({"at": at, "calendar": calendar})
+    return demo_partner(cut_offs=(entry,))
+
+
+@pytest.mark.parametrize(
+    ("was", "edited", "traded"),
+    [("17:00", "09:00", timedelta(0)), ("09:00", "17:00", timedelta(days=-1))],
+)
+@pytest.mark.parametrize("first", [MONDAY, TUESDAY, WEDNESDAY])
+def test_an_edited_cut_off_moves_no_trade_to_another_date(
+    ledger: Ledger, fresh_ledger: Ledger, was: str, edited: str, traded: timedelta, first: date
+) -> None:
+    """The ledger that knew the windows is gone, and the file says something else: notes tell.
+
+    All trades lie between the two cut-offs. Whichever date is run first, none is ever settled under
+    two dates, nor under none.
+    """
+    days = [MONDAY, TUESDAY, WEDNESDAY]
+    world = World(ledger, cut_off(was))
+    for day in days:
+        world.trade(ALICE, BOB, 100, day=day + traded)
+    for day in (MONDAY, WEDNESDAY):
+        world.run(day)
+    world.ledger, world.partner = fresh_ledger, cut_off(edited)
+    settled = set(world.sandbox.settlements())
+    world.run(first)
+    new = set(world.sandbox.settlements()) - settled
+    assert {each.external_id for each in new} <= {"demo-2026-03-03-1"}
+    for day in days:
+        world.run(day)
+    assert world.booked() == net_of(world.warehouse.trades)
+    assert len(world.sandbox.settlements()) == len(days)
+
+
 @pytest.mark.parametrize("adopted_before_the_edit", [False, True])
-def test_a_settled_date_that_the_calendar_has_lost_stops_the_next_one(
+def test_a_settled_date_that_the_calendar_has_lost_keeps_its_trades(
     ledger: Ledger, fresh_ledger: Ledger, *, adopted_before_the_edit: bool
 ) -> None:
-    """Without ledger and with an edited calendar, Monday would take Saturday's trades again.
-
-    So it would if Friday's run has adopted Saturday's request before the edit. The ledger that
-    remembers Saturday's window does without the old calendar.
-    """
-    friday, saturday, monday = date(2026, 3, 6), date(2026, 3, 7), date(2026, 3, 9)
-    world = World(ledger, demo_partner())
-    world.trade(ALICE, BOB, 100, day=saturday)
-    world.run(saturday)
-    world.trade(ALICE, BOB, 7, day=friday)
-    world.run(friday)
-    world.ledger = fresh_ledger
+    """By the calendar of today Saturday's trades are Monday's; by the notes they are settled."""
+    world = lost_after_a_saturday(ledger, fresh_ledger)
     if adopted_before_the_edit:
-        world.run(friday)
-    weekdays = CutOff.model_validate({"at": "17:00", "calendar": "weekdays"})
-    world.partner = demo_partner(cut_offs=(weekdays,))
-    world.trade(ALICE, CAROL, 11, day=monday)
+        world.run(FRIDAY)
+    world.partner = cut_off("17:00", "weekdays")
+    world.trade(ALICE, CAROL, 11, day=NEXT_MONDAY)
+    world.run(NEXT_MONDAY)
+    assert world.booked() == net_of(world.warehouse.trades)
+
+
+class WithoutNotes:
+    """A partner that leaves the notes out of what it shows: they are optional."""
+
+    def __init__(self, api: PartnerApi) -> None:
+        self.api = api
+        self.base_url = api.base_url
+
+    def exchange(self, method: str, path: str, **asked: Any) -> Answer:
+        """The same answer, without any notes."""
+        answer = self.api.exchange(method, path, **asked)
+        return replace(answer, body=re.sub(rb',?"notes":"[^"]*"', b"", answer.body))
+
+
+def test_without_notes_a_date_that_the_calendar_has_lost_stops_the_next_one(
+    ledger: Ledger, fresh_ledger: Ledger
+) -> None:
+    """Nobody can tell what Saturday settled. The ledger that remembers it can."""
+    world = lost_after_a_saturday(ledger, fresh_ledger)
+    partner_side, world.api = world.api, WithoutNotes(world.api)
+    world.partner = cut_off("17:00", "weekdays")
+    world.trade(ALICE, CAROL, 11, day=NEXT_MONDAY)
     for _ in range(2):
         with pytest.raises(WindowConflictError, match="demo-2026-03-07-1"):
-            world.run(monday)
+            world.run(NEXT_MONDAY)
     assert len(world.sandbox.settlements()) == 2
-    world.ledger = ledger
-    world.run(monday)
+    world.ledger, world.api = ledger, partner_side
+    world.run(NEXT_MONDAY)
     assert world.booked() == net_of(world.warehouse.trades)
+
+
+def lost_after_a_saturday(ledger: Ledger, fresh_ledger: Ledger) -> World:
+    """Friday and Saturday are settled by the calendar of all days, then the ledger is gone."""
+    world = World(ledger)
+    world.trade(ALICE, BOB, 100, day=SATURDAY)
+    world.run(SATURDAY)
+    world.trade(ALICE, BOB, 7, day=FRIDAY)
+    world.run(FRIDAY)
+    world.ledger = fresh_ledger
+    return world
+
+
+def test_a_copy_with_other_windows_than_the_partner_shows_sends_nothing(
+    ledger: Ledger, fresh_ledger: Ledger
+) -> None:
+    """A ledger was lost, an empty one went on by an edited file, and now the old one is back."""
+    world = World(ledger, cut_off("17:00"))
+    world.trade(ALICE, BOB, 100, day=TUESDAY)
+    world.fault(FaultKind.FORBIDDEN, route=Route.SUBMIT)
+    with pytest.raises(RefusedError):
+        world.run(TUESDAY)
+    world.ledger, world.partner = fresh_ledger, cut_off("09:00")
+    world.trade(ALICE, CAROL, 11, day=WEDNESDAY)
+    world.run(WEDNESDAY)
+    world.ledger = ledger
+    for day in (TUESDAY, WEDNESDAY, THURSDAY):
+        world.trade(ALICE, BOB, 1, day=day)
+        with pytest.raises(WindowConflictError, match="demo-2026-03-04-1 contradicts"):
+            world.run(day)
+    assert len(world.sandbox.settlements()) == 1
+    world.ledger = fresh_ledger
+    for day in (TUESDAY, WEDNESDAY, THURSDAY):
+        with suppress(EmptyDayError):
+            world.run(day)
+    assert world.booked() == net_of(world.warehouse.trades[:-1])

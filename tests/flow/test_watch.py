@@ -360,7 +360,7 @@ def actor(run_id: str) -> Actor:
 def compute_as(world: World, run_id: str, *, build: bool = False) -> None:
     """A run reads the trades of the date, and perhaps what the partner holds."""
     ledger, partner, who = world.ledger, world.partner, actor(run_id)
-    computed = compute_net_positions(ledger, world.warehouse, partner, DAY, who)
+    computed = compute_net_positions(ledger, world.api, world.warehouse, partner, DAY, who)
     if build:
         build_requests(ledger, world.api, partner, DAY, computed.generation, who)
 

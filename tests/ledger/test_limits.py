@@ -428,7 +428,7 @@ def test_of_two_builds_that_fit_alone_but_not_together_one_is_refused(
     world.trade(BOB, CAROL, 100, day=AFTER)
     limit(world, gross_per_day={"BTC": 399}, requests_per_day=2)
     days = (DAY, AFTER)
-    arguments = (world.ledger, world.warehouse, world.partner)
+    arguments = (world.ledger, world.api, world.warehouse, world.partner)
     generations = [compute_net_positions(*arguments, day, ACTOR).generation for day in days]
 
     def build(day: date, generation: int) -> Built | SettlementError:

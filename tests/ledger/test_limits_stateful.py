@@ -35,7 +35,7 @@ from settlement.ledger.folding import apply_evidence, take_as_booked
 from settlement.ledger.limits import require_within_limits
 from settlement.ledger.schema import slot
 from settlement.ledger.slots import open_slot
-from settlement.ledger.snapshots import store_snapshot
+from settlement.ledger.snapshots import Snapshot, store_snapshot
 from settlement.partner_limits import Limits
 from settlement.values import Line, as_positions
 from support.day import ACTOR, ALICE, BOB, DAY, demo_partner
@@ -82,7 +82,7 @@ class LimitsOverTime(RuleBasedStateMachine):
         self.ledger = ledger
         self.oracle = Oracle()
         self.slots = self.oracle.slots
-        self.snapshots: dict[date, int] = {}
+        self.snapshots: dict[date, Snapshot] = {}
         self.turns = itertools.cycle(DATES)
 
     @initialize(limits=LIMITS)
@@ -93,7 +93,7 @@ class LimitsOverTime(RuleBasedStateMachine):
         with self.ledger.transaction() as tx:
             for day in DATES:
                 frozen = next_generation(tx, self.partner, day, ACTOR)
-                self.snapshots[day] = store_snapshot(tx, frozen, [], trade_count=0, **nothing).id
+                self.snapshots[day] = store_snapshot(tx, frozen, [], trade_count=0, **nothing)
 
     def pick(self, data: st.DataObject, *states: str) -> str:
         """One of the slots in these states."""
@@ -129,11 +129,10 @@ class LimitsOverTime(RuleBasedStateMachine):
 
     def carried_out(self, day: date, plan: Plan) -> list[str] | None:
         """The heart of a build: the externalIds that it filled, or None if the limits refuse."""
-        context = {"business_date": day, "snapshot_id": self.snapshots[day], "actor": ACTOR}
         try:
             with self.ledger.transaction() as tx:
                 require_within_limits(tx, self.partner, day, plan.fills)
-                return carry_out(tx, plan, partner=self.partner.name, **context)
+                return carry_out(tx, plan, self.snapshots[day], ACTOR)
         except LimitExceededError:
             return None
 

@@ -100,7 +100,7 @@ class SlowWarehouse(MemoryWarehouse):
 def compute(world: World, warehouse: MemoryWarehouse | None = None) -> Computed:
     """Step 1 of a run."""
     return compute_net_positions(
-        world.ledger, warehouse or world.warehouse, world.partner, DAY, ACTOR
+        world.ledger, world.api, warehouse or world.warehouse, world.partner, DAY, ACTOR
     )
 
 

@@ -99,7 +99,7 @@ class Run:
         def compute() -> None:
             world = self._world
             self._computed = compute_net_positions(
-                world.ledger, world.warehouse, world.partner, self.day, self._actor
+                world.ledger, world.api, world.warehouse, world.partner, self.day, self._actor
             )
             self.has_read = world.warehouse.trades_of(self.day)
 

@@ -14,7 +14,8 @@ from itertools import count
 
 from settlement.difference import Plan, difference, in_effect, plan, runs_against_open
 from settlement.evidence import Absent, Answered, Sent, Shown, Verdict
-from settlement.settlement_request import nonce_of, notes_of
+from settlement.notes import notes_of
+from settlement.settlement_request import nonce_of
 from settlement.slot_state import FREE, OPEN, Body, Slot, State, fold
 from settlement.values import Line, PositionKey, Positions, as_lines, as_positions
 

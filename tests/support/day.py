@@ -103,7 +103,7 @@ class World:
 
     def prepare(self, day: date = DAY) -> list[str]:
         """Compute, build and sign; the externalIds to submit."""
-        arguments = (self.ledger, self.warehouse, self.partner, day, ACTOR)
+        arguments = (self.ledger, self.api, self.warehouse, self.partner, day, ACTOR)
         computed = compute_net_positions(*arguments)
         build_requests(self.ledger, self.api, self.partner, day, computed.generation, ACTOR)
         return sign_requests(self.ledger, self.signer, self.partner, day, ACTOR)

@@ -49,7 +49,7 @@ def _send(day: AirflowDay, business_date: date) -> None:
         open_partner_api(partner.api_conn_id),
         open_warehouse(partner.warehouse_conn_id),
     )
-    computed = compute_net_positions(ledger, warehouse, partner, business_date, ACTOR)
+    computed = compute_net_positions(ledger, api, warehouse, partner, business_date, ACTOR)
     build_requests(ledger, api, partner, business_date, computed.generation, ACTOR)
     signer = open_signer(partner.signing_conn_id)
     for external_id in sign_requests(ledger, signer, partner, business_date, ACTOR):

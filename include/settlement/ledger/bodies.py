@@ -11,7 +11,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from settlement.errors import ConfigurationError
 from settlement.ledger.schema import body, line, slot
-from settlement.values import Line
+from settlement.ledger.slots import window_of
+from settlement.values import Line, Window
 
 _OF_SLOT = (
     select(body, slot.c.partner, slot.c.business_date)
@@ -37,6 +38,7 @@ class StoredBody:
     snapshot_id: int | None
     nonce: str
     notes: str
+    window: Window | None
     cutoff_at: datetime | None
     digest: str
     origin: str
@@ -60,10 +62,11 @@ def _load(tx: Connection, query: Select[Any], external_id: str) -> list[StoredBo
     numbers = [row["number"] for row in rows]
     for number, *held in tx.execute(_LINES, {"external_id": external_id, "numbers": numbers}):
         lines.setdefault(number, []).append(Line(*held))
-    fields = [name for name in StoredBody.__dataclass_fields__ if name != "lines"]
+    fields = StoredBody.__dataclass_fields__.keys() - {"lines", "window"}
     return [
         StoredBody(
             **{name: row[name] for name in fields},
+            window=window_of(row["window_start"], row["window_end"]),
             lines=tuple(sorted(lines.get(row["number"], []))),
         )
         for row in rows

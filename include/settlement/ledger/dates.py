@@ -105,30 +105,42 @@ def next_generation(
     partner = partner_file.name
     frozen = load_date(tx, partner, business_date, lock=True)
     if frozen is None:
-        tx.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
-            {"name": f"windows of {partner}"},
-        )
+        lock_windows(tx, partner)
         frozen = load_date(tx, partner, business_date, lock=True)
     if frozen is None:
         window = window_for(tx, partner_file, business_date)
-        tx.execute(
-            table.insert().values(
-                partner=partner,
-                business_date=business_date,
-                window_start=window.start,
-                window_end=window.end,
-                generation=0,
-            )
-        )
-        append_event(
-            tx, partner, "window frozen", actor, business_date=business_date, window=str(window)
-        )
-        frozen = FrozenDate(partner, business_date, window, 0)
+        frozen = freeze_window(tx, partner, business_date, window, actor)
     generation = frozen.generation + 1
     named = {"of_partner": partner, "of_date": business_date}
     tx.execute(_TAKE_GENERATION, {**named, "generation": generation})
     return FrozenDate(partner, business_date, frozen.window, generation)
+
+
+def lock_windows(tx: Connection, partner: str) -> None:
+    """Make whoever else freezes a window of the partner wait until this transaction ends."""
+    tx.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
+        {"name": f"windows of {partner}"},
+    )
+
+
+def freeze_window(
+    tx: Connection, partner: str, business_date: date, window: Window, actor: Actor
+) -> FrozenDate:
+    """Freeze the window of a date that has none, under `lock_windows`. No run has taken it yet."""
+    tx.execute(
+        table.insert().values(
+            partner=partner,
+            business_date=business_date,
+            window_start=window.start,
+            window_end=window.end,
+            generation=0,
+        )
+    )
+    append_event(
+        tx, partner, "window frozen", actor, business_date=business_date, window=str(window)
+    )
+    return FrozenDate(partner, business_date, window, 0)
 
 
 def lock_generation(

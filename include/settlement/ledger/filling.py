@@ -15,6 +15,7 @@ from settlement.ledger.chain import append_event
 from settlement.ledger.database import NOW
 from settlement.ledger.schema import body, slot
 from settlement.ledger.slots import add_body, open_slot, require_slot
+from settlement.ledger.snapshots import Snapshot
 from settlement.settlement_request import digest
 from settlement.slot_state import Slot, State
 from settlement.values import Actor, as_positions
@@ -54,18 +55,17 @@ _WITHOUT_PAYLOAD = (
 def carry_out(
     tx: Connection,
     plan: Plan,
-    *,
-    partner: str,
-    business_date: date,
-    snapshot_id: int,
+    snapshot: Snapshot,
     actor: Actor,
     cutoff_at: datetime | None = None,
 ) -> list[str]:
     """Carry out a plan under the lock of its date; the ids of the filled slots, in order.
 
+    :param snapshot: that the plan was made for
     :param cutoff_at: for the new bodies of a partner on version 2 of the API
     :raises OutcomeUnknownError: if a slot to fill was found at the partner meanwhile
     """
+    partner, business_date = snapshot.partner, snapshot.business_date
     unused = unused_identities(partner, business_date, _taken(tx, partner, business_date))
     filled: list[str] = []
     for each in plan.fills:
@@ -73,7 +73,7 @@ def carry_out(
             held = open_slot(tx, next(unused))
         else:
             held = require_slot(tx, each.external_id, lock=True)
-        _fill(tx, held, each, business_date, snapshot_id, actor, partner, cutoff_at)
+        _fill(tx, held, each, snapshot, actor, cutoff_at)
         filled.append(held.external_id)
     for external_id in plan.withdrawn:
         _withdraw(tx, require_slot(tx, external_id, lock=True), partner, business_date, actor)
@@ -89,10 +89,8 @@ def _fill(
     tx: Connection,
     held: Slot,
     fill: Fill,
-    business_date: date,
-    snapshot_id: int,
+    snapshot: Snapshot,
     actor: Actor,
-    partner: str,
     cutoff_at: datetime | None,
 ) -> None:
     if not held.free:
@@ -114,24 +112,25 @@ def _fill(
         held.external_id,
         fill.lines,
         number=number,
-        business_date=business_date,
-        snapshot_id=snapshot_id,
+        business_date=snapshot.business_date,
+        snapshot_id=snapshot.id,
         origin="built",
+        window=snapshot.window,
         cutoff_at=cutoff_at,
     )
     tx.execute(_PREPARE, {"of_slot": held.external_id, "current_body": number})
     append_event(
         tx,
-        partner,
+        snapshot.partner,
         "filled",
         actor,
-        business_date=business_date,
+        business_date=snapshot.business_date,
         external_id=held.external_id,
         before=held.state.value,
         state=State.PREPARED.value,
         body=number,
         body_digest=digest(fill.lines),
-        snapshot_id=snapshot_id,
+        snapshot_id=snapshot.id,
     )
 
 

@@ -64,6 +64,7 @@ def apply_to(
             business_date=row.business_date,
             snapshot_id=None,
             origin="adopted",
+            window=adopted.window,
             cutoff_at=adopted.cutoff_at,
         )
     if isinstance(evidence, Sent):
@@ -176,6 +177,7 @@ def take_as_booked(
         business_date=business_date,
         snapshot_id=None,
         origin="adopted",
+        window=None,
         cutoff_at=shown.cutoff_at,
     )
     after = Slot(

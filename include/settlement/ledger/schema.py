@@ -202,6 +202,8 @@ body = Table(
     Column("snapshot_id", BigInteger),
     _text("nonce"),
     _text("notes"),
+    _at("window_start", nullable=True),
+    _at("window_end", nullable=True),
     _at("cutoff_at", nullable=True),
     _text("digest"),
     _text("origin"),

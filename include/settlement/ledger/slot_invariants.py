@@ -13,12 +13,12 @@ from settlement.errors import ChainBrokenError, PayloadMismatchError
 from settlement.ledger.bodies import StoredBody, load_bodies
 from settlement.ledger.chain import Event, read_events
 from settlement.ledger.schema import attempt, slot
+from settlement.notes import notes_of
 from settlement.settlement_request import (
     SettlementInstruction,
     check_payload,
     digest,
     nonce_of,
-    notes_of,
 )
 from settlement.slot_state import State
 from settlement.strict_json import from_json
@@ -124,9 +124,9 @@ def _check_content(each: StoredBody, in_event: str) -> None:
         raise broken(f"the lines of {named} are not the ones that it was built with")
     if each.digest != in_event:
         raise broken(f"{named} is not the one that its event names")
-    if each.nonce != nonce_of(each.external_id, each.lines, each.cutoff_at):
+    if each.nonce != nonce_of(each.external_id, each.lines, each.cutoff_at, each.window):
         raise broken(f"the nonce of {named} is not that of its lines")
-    if each.notes != notes_of(each.business_date, each.nonce):
+    if each.notes != notes_of(each.business_date, each.nonce, each.window):
         raise broken(f"the notes of {named} are not that of its nonce")
 
 

@@ -15,9 +15,10 @@ from settlement.evidence import Verdict
 from settlement.external_id import SlotIdentity
 from settlement.ledger.database import NOW
 from settlement.ledger.schema import body, line, slot
-from settlement.settlement_request import digest, nonce_of, notes_of
+from settlement.notes import notes_of
+from settlement.settlement_request import digest, nonce_of
 from settlement.slot_state import Body, Slot, State
-from settlement.values import Line, PositionKey
+from settlement.values import Line, PositionKey, Window
 
 _BY_ID = select(slot).where(slot.c.external_id == bindparam("external_id"))
 _BY_DATE = (
@@ -44,6 +45,8 @@ _BODIES = (
         body.c.number,
         body.c.sent_at,
         body.c.cutoff_at,
+        body.c.window_start,
+        body.c.window_end,
         line.c.connection_id,
         line.c.currency,
         line.c.amount,
@@ -142,15 +145,22 @@ def _load_bodies(tx: Connection, external_ids: Sequence[str]) -> dict[str, list[
         return {}
     found = tx.execute(_BODIES, {"external_ids": list(external_ids)})
     bodies: dict[str, list[Body]] = {}
-    for (external_id, number, sent_at, cutoff_at), rows in groupby(found, lambda row: row[:4]):
+    for (external_id, number, sent_at, cutoff_at, *bounds), rows in groupby(
+        found, lambda row: row[:6]
+    ):
         positions = {
             PositionKey(row.connection_id, row.currency): row.amount
             for row in rows
             if row.amount is not None
         }
-        each = Body(number, positions, sent_at is not None, cutoff_at)
+        each = Body(number, positions, sent_at is not None, cutoff_at, window_of(*bounds))
         bodies.setdefault(external_id, []).append(each)
     return bodies
+
+
+def window_of(start: datetime | None, end: datetime | None) -> Window | None:
+    """The window of a body as its two columns say it."""
+    return None if start is None or end is None else Window(start, end)
 
 
 def open_slot(
@@ -182,19 +192,23 @@ def add_body(
     business_date: date,
     snapshot_id: int | None,
     origin: str,
+    window: Window | None,
     cutoff_at: datetime | None = None,
 ) -> None:
     """Store a body and its lines under a slot; nonce and notes follow from what it says.
 
+    :param window: of the trades that it settles; None for one that somebody else has made
     :param cutoff_at: of the newest trade that it settles, where version 2 of the API asks for it
     """
-    nonce = nonce_of(external_id, lines, cutoff_at)
+    nonce = nonce_of(external_id, lines, cutoff_at, window)
     values = {
         "external_id": external_id,
         "number": number,
         "snapshot_id": snapshot_id,
         "nonce": nonce,
-        "notes": notes_of(business_date, nonce),
+        "notes": notes_of(business_date, nonce, window),
+        "window_start": window.start if window else None,
+        "window_end": window.end if window else None,
         "cutoff_at": cutoff_at,
         "digest": digest(lines),
         "origin": origin,

@@ -77,7 +77,7 @@ def build_requests(
     if snapshot is None or snapshot.generation != generation:
         return Built([], superseded=True)
     reader = PartnerReader(ledger, api, partner, actor)
-    adopt_unknown_settlements(ledger, reader, partner, snapshot.window.start, actor)
+    adopt_unknown_settlements(ledger, reader, partner, business_date, actor)
     connections = reader.connections()
     try:
         built, never_sent = _fill(ledger, partner, business_date, generation, connections, actor)
@@ -115,11 +115,9 @@ def _fill(
         carry_out(
             tx,
             planned,
-            partner=partner.name,
-            business_date=business_date,
-            snapshot_id=snapshot.id,
-            actor=actor,
-            cutoff_at=cutoff_of(partner, snapshot.window, snapshot.newest_executed_at),
+            snapshot,
+            actor,
+            cutoff_of(partner, snapshot.window, snapshot.newest_executed_at),
         )
         approval = ask_for_approval(tx, partner, business_date, actor)
         filled = load_slots(tx, partner.name, business_date)

@@ -10,14 +10,18 @@ from settlement.business_calendar import BusinessCalendar
 from settlement.errors import EmptyDayError
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import Ledger
-from settlement.ledger.dates import FrozenDate, next_generation
+from settlement.ledger.dates import FrozenDate, load_date, next_generation
+from settlement.ledger.people import require_binding, require_go
 from settlement.ledger.snapshots import (
     Snapshot,
     newest_snapshot,
     store_snapshot,
 )
+from settlement.partner_api import PartnerApi
 from settlement.partner_file import PartnerFile
+from settlement.partner_reads import PartnerReader
 from settlement.steps.history import Ruling, ruling_on_history
+from settlement.steps.listing import adopt_unknown_settlements
 from settlement.values import Actor, Line
 from settlement.warehouse import Warehouse, WarehouseSnapshot
 from settlement.warehouse.balance import require_balanced
@@ -36,6 +40,7 @@ class Computed:
 
 def compute_net_positions(
     ledger: Ledger,
+    api: PartnerApi,
     warehouse: Warehouse,
     partner: PartnerFile,
     business_date: date,
@@ -43,11 +48,16 @@ def compute_net_positions(
 ) -> Computed:
     """Take the date's next generation, check the warehouse, and freeze the net positions.
 
+    :param api: asked the first time that this ledger sees the date: if an earlier ledger has
+        settled it, or its neighbours, their windows bind this one
+    :raises BindingConflictError, StoppedError, ForeignSettlementError, WindowConflictError: then,
+        as before any build
     :raises DateNotDueError: before the first business date, or before cut-off + settle_after
     :raises WarehouseError: if the warehouse cannot be trusted; nothing is stored then
     :raises SupersededError: if a newer run took the date meanwhile
     """
     BusinessCalendar(partner).require_due(business_date, ledger.now())
+    _learn_windows(ledger, api, partner, business_date, actor)
     with ledger.transaction() as tx:
         frozen = next_generation(tx, partner, business_date, actor)
         previous = newest_snapshot(tx, partner.name, business_date)
@@ -61,6 +71,19 @@ def compute_net_positions(
         snapshot.trade_count,
         snapshot.position_count,
     )
+
+
+def _learn_windows(
+    ledger: Ledger, api: PartnerApi, partner: PartnerFile, business_date: date, actor: Actor
+) -> None:
+    """Before a window is frozen for good: see whether it was, in a ledger that is gone."""
+    with ledger.transaction() as tx:
+        if load_date(tx, partner.name, business_date) is not None:
+            return
+        require_binding(tx, partner, api.base_url, actor)
+        require_go(tx, partner.name)
+    reader = PartnerReader(ledger, api, partner, actor)
+    adopt_unknown_settlements(ledger, reader, partner, business_date, actor)
 
 
 def require_trustworthy(

@@ -1,21 +1,23 @@
-"""Before building: what the partner shows that the ledger does not know."""
+"""Before a window is frozen and before building: what the partner shows and the ledger forgot."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import Connection, bindparam, exists, func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from settlement.business_calendar import BusinessCalendar
-from settlement.errors import ForeignSettlementError, WindowConflictError
+from settlement.errors import ForeignSettlementError
 from settlement.external_id import parse_external_id
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import NOW, Ledger, clock
+from settlement.ledger.dates import load_date
 from settlement.ledger.folding import apply_evidence
 from settlement.ledger.people import ignored_among
-from settlement.ledger.schema import business_date, listing, slot
+from settlement.ledger.proven_windows import take_proven_windows
+from settlement.ledger.schema import listing, slot
 from settlement.ledger.slots import load_slot, open_slot
 from settlement.partner_answers import Settlement
 from settlement.partner_file import PartnerFile
@@ -27,32 +29,23 @@ from settlement.values import Actor
 SHOWN = 5
 OVERLAP = timedelta(hours=1)
 """Read again each time: the partner's clock may differ, and its list may lag behind."""
-_WITHOUT_WINDOW = (
-    select(slot.c.external_id, slot.c.business_date)
-    .where(slot.c.partner == bindparam("of_partner"))
-    .where(
-        ~exists().where(
-            business_date.c.partner == slot.c.partner,
-            business_date.c.business_date == slot.c.business_date,
-        )
-    )
-    .order_by(slot.c.external_id)
-)
+EARLIEST_ZONE = timedelta(hours=14)
+"""Ahead of UTC: nowhere does a date begin earlier."""
 
 
 def adopt_unknown_settlements(
-    ledger: Ledger, reader: PartnerReader, partner: PartnerFile, since: datetime, actor: Actor
+    ledger: Ledger, reader: PartnerReader, partner: PartnerFile, day: date, actor: Actor
 ) -> list[str]:
-    """List what the partner shows since `since` and take into the ledger what is ours.
+    """List all that may concern the trades of a date and take into the ledger what is ours.
 
-    That heals a ledger that was lost or restored from an old copy. Returns the externalIds whose
-    slots were brought up to date.
+    That heals a ledger that was lost or restored from an old copy: slots, and the windows of their
+    dates. Returns the externalIds whose slots were brought up to date.
 
     :raises ForeignSettlementError: if a settlement can be placed nowhere and must not be ignored
-    :raises WindowConflictError: if one is of a date that neither ledger nor partner file knows
+    :raises WindowConflictError: if a settlement and the windows of this ledger contradict
     """
     with ledger.transaction() as tx:
-        start, started = _listing_start(tx, partner.name, since)
+        start, started = _listing_start(tx, partner.name, _may_concern(tx, partner, day))
     shown = reader.settlements_created_since(start)
     news = _news(ledger, partner, shown) if shown else []
     ours = [each for each in news if _is_ours(ledger, partner, each)]
@@ -64,8 +57,20 @@ def adopt_unknown_settlements(
     with ledger.transaction() as tx:
         _listing_done(tx, partner.name, start, started)
     with ledger.transaction() as tx:
-        _require_known_dates(tx, partner)
+        take_proven_windows(tx, partner, actor)
     return [each.external_id for each in ours]
+
+
+def _may_concern(tx: Connection, partner: PartnerFile, day: date) -> datetime:
+    """Nothing that settles trades of this date, or of the date before, was made earlier.
+
+    A date is settled after it has ended, and the date before may have ended by another cut-off or
+    time zone than the partner file says today.
+    """
+    before = datetime.combine(BusinessCalendar(partner).previous(day), time.min, UTC)
+    frozen = load_date(tx, partner.name, day)
+    starts = [frozen.window.start] if frozen else []
+    return min([before - EARLIEST_ZONE, *starts])
 
 
 def _listing_start(tx: Connection, partner: str, since: datetime) -> tuple[datetime, datetime]:
@@ -124,29 +129,6 @@ def _is_ours(ledger: Ledger, partner: PartnerFile, shown: Settlement) -> bool:
         return True
     with ledger.transaction() as tx:
         return load_slot(tx, shown.external_id) is not None
-
-
-def _require_known_dates(tx: Connection, partner: PartnerFile) -> None:
-    """Refuse to go on beside a request of a date that is none by the partner file, nor frozen.
-
-    The ledger that had its window is gone and the calendar was edited: another date's window would
-    cover the trades of that one, and they would be settled again. Slots adopted before the edit
-    count too, so the ledger is asked, not what this listing has shown.
-    """
-    calendar = BusinessCalendar(partner)
-    strange = [
-        row.external_id
-        for row in tx.execute(_WITHOUT_WINDOW, {"of_partner": partner.name})
-        if parse_external_id(row.external_id) is not None
-        and not calendar.is_business_date(row.business_date)
-    ]
-    if strange:
-        raise WindowConflictError(
-            f"{partner.name}: the partner shows {', '.join(strange[:SHOWN])} for a date that is "
-            "not a business date by the partner file, and the ledger has no window of it. Nothing "
-            "is sent. Write the calendar back as it was for that date, and empty this ledger again "
-            "(docs/backup.md)"
-        )
 
 
 def _adopt(

@@ -16,8 +16,9 @@ from settlement.ledger.limits import require_within_limits
 from settlement.ledger.people import Hold, holds_in_force
 from settlement.ledger.slots import load_slots
 from settlement.ledger.snapshots import newest_snapshot
+from settlement.notes import notes_of
 from settlement.partner_file import PartnerFile
-from settlement.settlement_request import SettlementInstruction, nonce_of, notes_of
+from settlement.settlement_request import SettlementInstruction, nonce_of
 from settlement.slot_state import OPEN
 from settlement.steps.build import cutoff_of, plan_of, require_none_diverged
 from settlement.steps.compute import lines_to_settle, require_trustworthy
@@ -73,12 +74,12 @@ def preview_requests(
         external_id = fill.external_id
         if external_id is None:
             external_id = next(unused).external_id
-        nonce = nonce_of(external_id, fill.lines, cutoff_at)
+        nonce = nonce_of(external_id, fill.lines, cutoff_at, window)
         requests.append(
             SettlementInstruction.from_lines(
                 external_id,
                 fill.lines,
-                notes_of(business_date, nonce),
+                notes_of(business_date, nonce, window),
                 nonce,
                 cutoff_at,
                 decimals=partner.currencies if partner.amounts == "full_units" else None,

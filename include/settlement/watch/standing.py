@@ -72,7 +72,7 @@ def _standing(tx: Connection, partner: PartnerFile, day: date, last: LastEvent |
         business_date=day,
         deadline=BusinessCalendar(partner).due_at(day) + partner.settled_within,
         snapshot=snapshot,
-        touched=frozen is not None,
+        touched=frozen is not None and frozen.generation > 0,
         last_event_at=last.at if last else None,
         left=left,
     )

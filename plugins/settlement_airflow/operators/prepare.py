@@ -27,7 +27,12 @@ class ComputeNetPositionsOperator(GatedOperator):
         warehouse = open_warehouse(partner.warehouse_conn_id)
         with opened_ledger(partner.ledger_conn_id) as ledger:
             computed = compute_net_positions(
-                ledger, warehouse, partner, work.business_date, work.actor
+                ledger,
+                open_partner_api(partner.api_conn_id),
+                warehouse,
+                partner,
+                work.business_date,
+                work.actor,
             )
         self.log.info(
             "%d trades give %d net positions", computed.trade_count, computed.position_count
