@@ -133,6 +133,7 @@ class Books:
 
         A newer one counts, since a request built from it took this one for booked already.
         """
+        self._world.trading_time.booked(external_id, nonce)
         day = self._world.date_of(external_id)
         built_from = self._built_from.get((external_id, nonce))
         require(

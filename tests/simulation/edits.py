@@ -15,7 +15,6 @@ from simulation.world import SimulatedWorld
 CUT_OFFS = ("16:00", "17:00", "18:30", "23:00", "00:00")
 ZONES = ("America/New_York", "Europe/Berlin", "Asia/Tokyo")
 CALENDARS = ("all-days", "weekdays", "NYSE")
-FORGETTING = (Accident.LOST, Accident.RESTORED)
 
 
 class Edits:
@@ -25,8 +24,6 @@ class Edits:
         self._world = world
         self._chance = world.chance
         self._original = world.partner
-        self._windows_are_kept = not any(world.swarm.happens(each) for each in FORGETTING)
-        """Else the file alone says what a past window was, and must go on saying so."""
 
     def before(self, day: date) -> None:
         """Somebody edits the file, perhaps, before a date is over."""
@@ -38,7 +35,7 @@ class Edits:
             self._edit_entries(day, Accident.CUT_OFF, "at", chance.choice(CUT_OFFS))
         if world.happens(Accident.CALENDAR):
             self._edit_entries(day, Accident.CALENDAR, "calendar", chance.choice(CALENDARS))
-        if self._windows_are_kept and world.happens(Accident.TIME_ZONE):
+        if world.happens(Accident.TIME_ZONE):
             zone = chance.choice(ZONES)
             self._edit(Accident.TIME_ZONE, zone, timezone=zone)
 
@@ -80,8 +77,7 @@ class Edits:
         *others, newest = self._world.partner.cut_offs
         entry = {"at": f"{newest.at:%H:%M}", "calendar": newest.calendar, "from": newest.from_}
         start = day + timedelta(days=self._chance.choice([0, 1, 2]))
-        in_place = self._windows_are_kept and self._chance.random() >= 0.6
-        if not in_place and start > newest.from_:
+        if self._chance.random() < 0.6 and start > newest.from_:
             others.append(newest)
             entry["from"] = start
         entry[key] = value

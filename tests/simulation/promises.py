@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,10 @@ REQUEST = """
                WHERE a.external_id = b.external_id AND a.body = b.number AND a.kind = 'submit'
                  AND a.finished_at IS NULL AND a.request_digest = %s),
            EXISTS (SELECT 1 FROM stop_flag WHERE partner = 'demo'),
-           ARRAY(SELECT connection_id FROM hold WHERE partner = 'demo')
-    FROM body b WHERE b.external_id = %s AND b.request = %s
+           ARRAY(SELECT connection_id FROM hold WHERE partner = 'demo'),
+           s.business_date, d.window_start, d.window_end
+    FROM body b JOIN slot s USING (external_id) JOIN business_date d USING (partner, business_date)
+    WHERE b.external_id = %s AND b.request = %s
 """
 GREEN = """
     SELECT (SELECT id FROM snapshot WHERE partner = 'demo' AND business_date = %s
@@ -75,7 +78,7 @@ class Promises:
         require(bool(attempted), f"{external_id} is sent without an attempt's row")
         before = self._sent.setdefault((external_id, nonce), request)
         require(before == request, f"{external_id} is replayed with other bytes")
-        for stored_nonce, snapshot_id, _, stopped, held in attempted:
+        for stored_nonce, snapshot_id, _, stopped, held, *window in attempted:
             require(stored_nonce == nonce, f"{external_id} has another nonce than its body")
             require(not stopped, f"{external_id} is sent while the stop flag is up")
             on_hold = set(held) & set(content["settlementAmounts"])
@@ -83,6 +86,7 @@ class Promises:
             if snapshot_id is not None:
                 net = self._world.watch.net_of(snapshot_id)
                 self._world.books.built_from(external_id, nonce, net)
+                self._world.trading_time.sent_for(external_id, nonce, *window)
 
     def green(self, settled: Settled) -> None:
         """A run says that its date is settled.
@@ -124,6 +128,12 @@ class Promises:
         """What is booked for a date is what its trades come to."""
         booked = self._world.books.booked(day)
         require(self.is_settled(day, owed), f"{day}: owed {owed}, booked {booked}")
+
+    def every_trade_has_a_date(self, days: Sequence[date]) -> None:
+        """No trade was left between two windows."""
+        settled = {each.trade_id for day in days for each in self._world.warehouse.trades_of(day)}
+        left = {each.trade_id for each in self._world.warehouse.trades} - settled
+        require(not left, f"trades of no date: {sorted(left)}")
 
     def explained(self) -> None:
         """Every amount booked under our ids is in a body of the ledger; its chain is unbroken."""

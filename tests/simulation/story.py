@@ -170,11 +170,14 @@ class Story:
 
     def _ledger_replaced(self, day: date) -> None:
         """Whatever was under way is still under way, and nobody remembers it."""
-        for run in self._runs.values():
-            run.green = False
+        self._nobody_is_green()
         if self._chance.random() < 0.5:
             self.world.warehouse.load(day, self._chance.randint(1, 2))
         self._run_together(self._new_run(day))
+
+    def _nobody_is_green(self) -> None:
+        for run in self._runs.values():
+            run.green = False
 
     def _point_elsewhere(self, day: date) -> None:
         self._edits.pointed_elsewhere(lambda: self._work(self._new_run(day)))
@@ -255,15 +258,22 @@ class Story:
         self._people.escalate()
         self._people.release(1)
         self._clients.end_disputes()
-        for _ in range(world.kind.clean_clears):
-            world.clock.pass_time(timedelta(hours=3))
-            self._people.decide()
-            for day in self._not_right():
-                self._comes_right(day)
+        self._clear_what_is_red()
+        if world.contradicted:
+            world.lose_ledger()
+            self._nobody_is_green()
+            self._clear_what_is_red()
         left = self._not_right()
         if left:
             raise PromiseBroken(f"never green, though nothing fails any more: {left}")
         self._prove_settled()
+
+    def _clear_what_is_red(self) -> None:
+        for _ in range(self.world.kind.clean_clears):
+            self.world.clock.pass_time(timedelta(hours=3))
+            self._people.decide()
+            for day in self._not_right():
+                self._comes_right(day)
 
     def _not_right(self) -> list[date]:
         return [day for day in self._days if not self._is_right(day)]
@@ -287,6 +297,7 @@ class Story:
         world = self.world
         for day in self._days:
             world.promises.settled(day, world.owed(day))
+        world.promises.every_trade_has_a_date(self._days)
         world.promises.explained()
         requests = world.partner_side.requests
         day = self._chance.choice(self._days)

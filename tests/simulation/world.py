@@ -29,10 +29,12 @@ from simulation.promises import Promises
 from simulation.run import Ended
 from simulation.settings import START, CountedFaults, books_for, partner_file, settings
 from simulation.swarm import Swarm
+from simulation.trading_time import TradingTime
 from simulation.warehouse import SimulatedWarehouse
 from simulation.word import Word
 from support.in_process import net_of
 
+CONTRADICTED = "contradicts this ledger"
 LONGEST_EXCHANGE_MS = 2_000
 SIGNER = LocalSigner.from_xprv(DEMO_XPRV)
 
@@ -52,6 +54,8 @@ class SimulatedWorld:
         """What somebody settled by hand, and for which date; None: to be ignored."""
         self.settled_by_decision: set[date] = set()
         """Dates of which a person has settled that trades changed."""
+        self.contradicted = False
+        """What the partner shows and the windows of this ledger exclude each other."""
         self.clock = SimulatedClock(START)
         self.moments = Moments(self.tell, self.count)
         self.signer = SIGNER
@@ -70,6 +74,7 @@ class SimulatedWorld:
         self.books = Books(self)
         self.word = Word()
         self.promises = Promises(self)
+        self.trading_time = TradingTime()
         self.partner_side = WatchedApi(
             self.sandbox, self.moments, self._before_exchange, self.word.heard
         )
@@ -130,6 +135,7 @@ class SimulatedWorld:
             raise
         except SettlementError as error:
             self.tell(f"  {type(error).__name__}: {error.message}")
+            self.contradicted = self.contradicted or CONTRADICTED in error.message
             return Ended.RETRY if error.retryable else Ended.FAILED
         except Crash:
             return Ended.RETRY
@@ -189,6 +195,7 @@ class SimulatedWorld:
 
     def _ledger_replaced(self) -> None:
         self.settled_by_decision.clear()
+        self.contradicted = False
         self.watch.replaced()
 
     def close(self) -> None:
