@@ -99,7 +99,7 @@ def test_the_stop_flag_keeps_everything_from_being_sent(day: AirflowDay) -> None
         raise_stop(tx, "demo", "rehearsal", PERSON)
     run = day.run()
     assert run.state == "failed"
-    assert run.tasks["build_requests"] == "failed"
+    assert run.tasks["compute_net_positions"] == "failed"
     assert day.sandbox.settlements() == []
 
 
