@@ -6,7 +6,7 @@ import resource
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from math import log
 from pathlib import Path
@@ -17,8 +17,11 @@ import duckdb
 from processes import in_a_process
 from sqlalchemy import URL
 
+from partner_sandbox.core import Sandbox
 from partner_sandbox.demo_trades import seed_day
-from partner_sandbox.demo_world import DEMO_CURRENCIES, demo_connections
+from partner_sandbox.demo_world import DEMO_CURRENCIES, demo_connections, demo_world
+from partner_sandbox.settings import Settings
+from partner_sandbox.store import Store
 from settlement.business_calendar import BusinessCalendar
 from settlement.ledger.database import Ledger
 from settlement.ledger.embedded import EmbeddedServer
@@ -27,6 +30,7 @@ from settlement.partner_file import load_partner
 from settlement.steps.compute import compute_net_positions
 from settlement.values import Actor
 from settlement.warehouse.sql import SqlWarehouse
+from support.in_process import SandboxApi
 
 SQL_FOLDER = Path(__file__).parents[2] / "include" / "sql"
 DAY = date(2026, 3, 2)
@@ -147,8 +151,10 @@ def _compute(file: Path, url: URL) -> Measured:
     ledger = Ledger.connect(url)
     connect = partial(duckdb.connect, str(file), read_only=True)
     warehouse = SqlWarehouse(connect, "duckdb", "?", SQL_FOLDER)
+    partner, world = load_partner("demo"), demo_world()
+    api = SandboxApi(Sandbox(Store(), partial(datetime.now, UTC), Settings(), world))
     started = perf_counter()
-    done = compute_net_positions(ledger, warehouse, load_partner("demo"), DAY, Actor("bench"))
+    done = compute_net_positions(ledger, api, warehouse, partner, DAY, Actor("bench"))
     seconds = perf_counter() - started
     ledger.engine.dispose()
     return Measured(seconds, done.position_count, _peak())

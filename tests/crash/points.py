@@ -35,6 +35,7 @@ LOOK_UP = exchange("look-up", "look-up")
 MOMENTS: dict[str, tuple[tuple[str, str], ...]] = {
     "compute_net_positions": (
         BEFORE,
+        *exchange("listing", "listing"),
         ("date taken, trades not read yet", "business_date committed"),
         AFTER,
     ),

@@ -30,9 +30,11 @@ from settlement.ledger.questions import ask, record_choice
 from settlement.ledger.schema import metadata
 from settlement.partner_api import PartnerApi
 from settlement.partner_file import CutOff, PartnerFile
+from settlement.partner_reads import PartnerReader
 from settlement.question import Choice, Subject
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
+from settlement.steps.listing import adopt_unknown_settlements
 from settlement.steps.placing import ignore_named, record_settlement
 from settlement.steps.verify import verify_settled
 from settlement.values import Actor
@@ -144,6 +146,17 @@ def test_a_date_that_no_run_touched_is_found(world: World) -> None:
     finding = found(look(world), Kind.NEVER_TOUCHED)
     assert f"`settlement run demo {DAY}`" in finding.text
     assert finding.needs_a_person
+
+
+def test_a_date_that_only_the_partner_remembers_was_touched_by_no_run(
+    world: World, fresh_ledger: Ledger
+) -> None:
+    """A new ledger has taken over its request and its window; whether all is settled, it says."""
+    world.run(DAY)
+    world.ledger = fresh_ledger
+    reader = PartnerReader(fresh_ledger, world.api, world.partner, ACTOR)
+    assert adopt_unknown_settlements(fresh_ledger, reader, world.partner, DAY, ACTOR) == [SLOT]
+    assert "no run has ever read" in found(look(world, later=HOUR), Kind.NEVER_TOUCHED).text
 
 
 def test_a_date_that_is_not_settled_is_found(world: World) -> None:

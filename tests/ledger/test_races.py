@@ -167,6 +167,37 @@ def test_windows_of_neighbours_touch_though_both_are_computed_first(
     assert held.window == first
 
 
+def test_two_runs_of_a_new_ledger_take_over_a_window_once(
+    world: World, fresh_ledger: Ledger
+) -> None:
+    """Both find the date that the lost ledger has settled; its cut-off was edited meanwhile."""
+    world.run()
+    with world.ledger.transaction() as tx:
+        was = load_date(tx, "demo", DAY)
+    assert was is not None
+    following = DAY + timedelta(days=1)
+    world.trade(ALICE, BOB, 7, day=following)
+    entry = CutOff.model_validate({"at": "09:00", "calendar": "all-days"})
+    partner = demo_partner(cut_offs=(entry,), allow_empty_days=True)
+    observer = Ledger.connect(fresh_ledger.engine.url)
+
+    def compute_anew(day: date) -> Window:
+        arguments = (fresh_ledger, world.api, world.warehouse, partner, day, ACTOR)
+        compute_net_positions(*arguments)
+        with fresh_ledger.transaction() as tx:
+            frozen = load_date(tx, "demo", day)
+        assert frozen is not None
+        return frozen.window
+
+    with meeting_at(
+        observer, WINDOWS, lambda: compute_anew(DAY), lambda: compute_anew(following)
+    ) as windows:
+        first, second = (each.result() for each in windows)
+    observer.engine.dispose()
+    assert first == was.window
+    assert second.start == first.end
+
+
 # building
 
 

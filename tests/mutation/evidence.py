@@ -137,11 +137,18 @@ EVIDENCE = (
         "",
     ),
     Break(
-        "lost-date-taken-again",
-        "A settlement of a date that neither ledger nor calendar knows is adopted, no more.",
+        "proven-windows-ignored",
+        "Which trades a forgotten settlement was for is not read in its notes, but guessed.",
         LISTING,
-        "        _require_known_dates(tx, partner)\n",
+        "        take_proven_windows(tx, partner, actor)\n",
         "        pass\n",
+    ),
+    Break(
+        "contradiction-ignored",
+        "An older copy of the ledger, with other windows than what is booked, goes on settling.",
+        "include/settlement/ledger/proven_windows.py",
+        "    if contradicted:\n",
+        "    if False:\n",
     ),
     Break(
         "foreign-ignored",

@@ -52,6 +52,13 @@ OWED = (
         "    if True:\n",
     ),
     Break(
+        "window-from-the-file",
+        "A new ledger takes windows from the edited partner file: trades settle on two dates.",
+        "include/settlement/steps/compute.py",
+        "    _learn_windows(ledger, api, partner, business_date, actor)\n",
+        "",
+    ),
+    Break(
         "window-recomputed",
         "An edit of the partner file moves a settled date's window: trades settle on two dates.",
         "include/settlement/ledger/dates.py",
