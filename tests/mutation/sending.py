@@ -34,7 +34,7 @@ SENDING = (
         "random-nonce",
         "After a lost ledger the same difference becomes another request, not a replay.",
         "include/settlement/ledger/slots.py",
-        "    nonce = nonce_of(external_id, lines, cutoff_at)\n",
+        "    nonce = nonce_of(external_id, lines, cutoff_at, window)\n",
         '    nonce = __import__("secrets").token_hex(32)\n',
     ),
     Break(
