@@ -38,6 +38,7 @@ class Edits:
         if world.happens(Accident.TIME_ZONE):
             zone = chance.choice(ZONES)
             self._edit(Accident.TIME_ZONE, zone, timezone=zone)
+            world.rewrite_the_past()
 
     def pointed_elsewhere(self, run: Callable[[], None]) -> None:
         """Under another name, or at another account, a bound partner is refused; then undone."""
@@ -64,6 +65,7 @@ class Edits:
         if self._world.partner != self._original:
             self._world.tell("the edits of the partner file are undone")
             self._world.partner = self._original
+            self._world.rewrite_the_past()
 
     def _edit(self, kind: Accident, what: str, **changes: object) -> None:
         self._world.happened(kind, what)
@@ -77,12 +79,15 @@ class Edits:
         *others, newest = self._world.partner.cut_offs
         entry = {"at": f"{newest.at:%H:%M}", "calendar": newest.calendar, "from": newest.from_}
         start = day + timedelta(days=self._chance.choice([0, 1, 2]))
-        if self._chance.random() < 0.6 and start > newest.from_:
+        in_place = self._chance.random() >= 0.6 or start <= newest.from_
+        if not in_place:
             others.append(newest)
             entry["from"] = start
         entry[key] = value
         entries = (*others, CutOff.model_validate(entry))
         self._edit(kind, f"{value} from {entry['from']}", cut_offs=entries)
+        if in_place:
+            self._world.rewrite_the_past()
 
 
 def _changed(partner: PartnerFile, changes: dict[str, Any]) -> PartnerFile:

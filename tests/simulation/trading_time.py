@@ -21,20 +21,19 @@ class TradingTime:
     ) -> None:
         """A request is about to be sent for the trades of a window."""
         window = Window(start, end)
-        before = self._taken.get(day, window)
-        require(
-            before == window, f"{external_id} is sent for {window}, booked is {day} for {before}"
-        )
-        for other, taken in self._taken.items():
-            apart = taken.end <= start or end <= taken.start
-            require(
-                other == day or apart,
-                f"{external_id} is sent for {window}, and {other} is booked for {taken}",
-            )
+        self._require_free(f"{external_id} is sent", day, window)
         self._sent[external_id, nonce] = day, window
 
     def booked(self, external_id: str, nonce: str) -> None:
         """It is booked."""
         if (external_id, nonce) in self._sent:
             day, window = self._sent[external_id, nonce]
+            self._require_free(f"{external_id} is booked", day, window)
             self._taken[day] = window
+
+    def _require_free(self, what: str, day: date, window: Window) -> None:
+        before = self._taken.get(day, window)
+        require(before == window, f"{what} for {window}, and {day} is for {before}")
+        for other, taken in self._taken.items():
+            apart = taken.end <= window.start or window.end <= taken.start
+            require(other == day or apart, f"{what} for {window}, and {other} is for {taken}")

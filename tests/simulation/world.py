@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 
 from partner_sandbox.core import Sandbox
 from partner_sandbox.demo_world import DEMO_XPRV, demo_connections
+from partner_sandbox.records import stamp
 from partner_sandbox.store import Store
 from settlement.business_calendar import BusinessCalendar
 from settlement.errors import LedgerUnavailableError, SettlementError, WindowConflictError
@@ -54,6 +56,7 @@ class SimulatedWorld:
         """What somebody settled by hand, and for which date; None: to be ignored."""
         self.settled_by_decision: set[date] = set()
         """Dates of which a person has settled that trades changed."""
+        self._ledgers_lost = self._past_rewritten = False
         self.contradicted = False
         """What the partner shows and the windows of this ledger exclude each other."""
         self.clock = SimulatedClock(START)
@@ -197,6 +200,30 @@ class SimulatedWorld:
         self.settled_by_decision.clear()
         self.contradicted = False
         self.watch.replaced()
+        self._ledgers_lost = True
+        self._wait_for_what_nobody_knows_of()
+
+    def rewrite_the_past(self) -> None:
+        """The partner file says something else of dates that are over."""
+        self._past_rewritten = True
+        self._wait_for_what_nobody_knows_of()
+
+    def _wait_for_what_nobody_knows_of(self) -> None:
+        """Of what is under way neither ledger nor file knows the window: on-call waits for it.
+
+        Where the file still says what it said, nobody has to.
+        """
+        if not (self._ledgers_lost and self._past_rewritten):
+            return
+        self.tell("on-call waits: what is under way arrives, and is shown")
+        self.clock.pass_time(timedelta(minutes=15))
+        self.sandbox.deliver_late()
+        self.partner_side.deliver_copies()
+        shown_from = stamp(self.clock())
+        with self.store.transaction():
+            for each in self.sandbox.settlements():
+                shown = replace(each, look_ups_until_shown=0, shown_from=shown_from)
+                self.store.save_settlement(shown)
 
     def close(self) -> None:
         """Let go of the sandbox."""
