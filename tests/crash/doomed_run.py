@@ -17,11 +17,14 @@ import json
 import os
 import sys
 import time
+from datetime import timedelta
 from typing import TypedDict
 
 LONGEST_PAUSE_S = 0.05
 """The loop of `dag.test` looks for work once a second, to spare a database that others use."""
 EXCHANGE_DEADLINE_S = 2.0
+GRACE = timedelta(seconds=1)
+"""What is pending without windows and stays so is given up after two hours: no cell waits that long."""
 
 
 class Order(TypedDict):
@@ -85,6 +88,7 @@ def rehearse(order: Order) -> None:
     from airflow.sdk.execution_time.supervisor import in_process_api_server
 
     from airflow import settings
+    from settlement.steps import pending
     from settlement_airflow.cli import private_airflow
     from settlement_airflow.hooks import partner_api
 
@@ -103,6 +107,7 @@ def rehearse(order: Order) -> None:
 
     private_airflow._import_airflow = begin_anew
     partner_api.EXCHANGE_DEADLINE_S = EXCHANGE_DEADLINE_S
+    pending.GRACE = GRACE
     pause = time.sleep
     time.sleep = lambda seconds: pause(min(seconds, LONGEST_PAUSE_S))
     gc.freeze()  # no child looks through what they all share
