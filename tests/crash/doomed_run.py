@@ -24,7 +24,7 @@ LONGEST_PAUSE_S = 0.05
 """The loop of `dag.test` looks for work once a second, to spare a database that others use."""
 EXCHANGE_DEADLINE_S = 2.0
 GRACE = timedelta(seconds=1)
-"""What is pending without windows and stays so is given up after two hours: no cell waits that long."""
+"""Two hours for what stays pending: no cell waits that long."""
 
 
 class Order(TypedDict):
