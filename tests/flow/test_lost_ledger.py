@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import suppress
 from dataclasses import replace
@@ -9,6 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from partner_sandbox.faults import FaultKind, Route
 from settlement.errors import (
@@ -20,6 +22,7 @@ from settlement.errors import (
     WindowConflictError,
 )
 from settlement.ledger.database import Ledger
+from settlement.ledger.dates import load_date
 from settlement.ledger.people import put_on_hold
 from settlement.partner_api import Answer, PartnerApi
 from settlement.partner_file import CutOff, PartnerFile
@@ -171,6 +174,45 @@ def test_without_notes_a_date_that_the_calendar_has_lost_stops_the_next_one(
     assert len(world.sandbox.settlements()) == 2
     world.ledger, world.api = ledger, partner_side
     world.run(NEXT_MONDAY)
+    assert world.booked() == net_of(world.warehouse.trades)
+
+
+class WithoutTransfers:
+    """A partner whose settlements show their transfers only later."""
+
+    def __init__(self, api: PartnerApi) -> None:
+        self.api = api
+        self.base_url = api.base_url
+
+    def exchange(self, method: str, path: str, **asked: Any) -> Answer:
+        """The same answer, without any transfers."""
+        answer = self.api.exchange(method, path, **asked)
+        shown = json.loads(answer.body)
+        if "settlementTransfers" in shown:
+            shown["settlementTransfers"] = []
+        return replace(answer, body=json.dumps(shown).encode())
+
+
+def test_no_window_is_frozen_beside_a_settlement_whose_transfers_are_not_shown_yet(
+    ledger: Ledger, fresh_ledger: Ledger
+) -> None:
+    """The amounts prove its notes, the notes its window. Hours later it is still looked up."""
+    world = World(ledger, cut_off("17:00"))
+    world.trade(ALICE, BOB, 100, day=TUESDAY)
+    world.run(TUESDAY)
+    world.ledger, world.partner = fresh_ledger, cut_off("09:00")
+    partner_side, world.api = world.api, WithoutTransfers(world.api)
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknownError, match="demo-2026-03-03-1 without transfers"):
+            world.run(WEDNESDAY)
+        with fresh_ledger.transaction() as tx:
+            tx.execute(text("UPDATE listing SET listed_until = listed_until + interval '1 day'"))
+    with fresh_ledger.transaction() as tx:
+        assert load_date(tx, "demo", WEDNESDAY) is None
+    world.api = partner_side
+    with pytest.raises(EmptyDayError):
+        world.run(WEDNESDAY)
+    world.run(TUESDAY)
     assert world.booked() == net_of(world.warehouse.trades)
 
 

@@ -13,6 +13,7 @@ from settlement.external_id import parse_external_id
 from settlement.ledger.dates import freeze_window, lock_windows
 from settlement.ledger.schema import body, business_date, slot
 from settlement.partner_file import PartnerFile
+from settlement.slot_state import State
 from settlement.values import Actor, Window
 
 SHOWN = 3
@@ -45,6 +46,16 @@ _UNEXPLAINED = (
     )
     .order_by(slot.c.business_date, slot.c.external_id)
 )
+_WITHOUT_TRANSFERS = (
+    select(slot.c.external_id)
+    .outerjoin(business_date, _OF_DATE)
+    .where(
+        slot.c.partner == bindparam("of_partner"),
+        slot.c.state == State.WITHDRAWN.value,
+        business_date.c.business_date.is_(None),
+    )
+    .order_by(slot.c.external_id)
+)
 _IN_THE_WAY = select(business_date.c.business_date).where(
     business_date.c.partner == bindparam("of_partner"),
     or_(
@@ -55,6 +66,14 @@ _IN_THE_WAY = select(business_date.c.business_date).where(
         ),
     ),
 )
+
+
+def found_without_transfers(tx: Connection, partner: str) -> list[str]:
+    """Requests of forgotten dates of which the partner has shown no amounts yet.
+
+    Nothing was ever built for such a date, so a slot of it that holds nothing was found there.
+    """
+    return list(tx.execute(_WITHOUT_TRANSFERS, {"of_partner": partner}).scalars())
 
 
 def take_proven_windows(tx: Connection, partner: PartnerFile, actor: Actor) -> None:

@@ -9,20 +9,20 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from settlement.business_calendar import BusinessCalendar
-from settlement.errors import ForeignSettlementError
+from settlement.errors import ForeignSettlementError, OutcomeUnknownError
 from settlement.external_id import parse_external_id
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import NOW, Ledger, clock
 from settlement.ledger.dates import load_date
 from settlement.ledger.folding import apply_evidence
 from settlement.ledger.people import ignored_among
-from settlement.ledger.proven_windows import take_proven_windows
+from settlement.ledger.proven_windows import found_without_transfers, take_proven_windows
 from settlement.ledger.schema import listing, slot
 from settlement.ledger.slots import load_slot, open_slot
 from settlement.partner_answers import Settlement
 from settlement.partner_file import PartnerFile
 from settlement.partner_reads import PartnerReader
-from settlement.reconciliation import connections_by_account, shown_by
+from settlement.reconciliation import connections_by_account, look_up, shown_by
 from settlement.slot_state import State
 from settlement.values import Actor
 
@@ -43,6 +43,7 @@ def adopt_unknown_settlements(
 
     :raises ForeignSettlementError: if a settlement can be placed nowhere and must not be ignored
     :raises WindowConflictError: if a settlement and the windows of this ledger contradict
+    :raises OutcomeUnknownError: if the partner does not show yet what such a settlement moves
     """
     with ledger.transaction() as tx:
         start, started = _listing_start(tx, partner.name, _may_concern(tx, partner, day))
@@ -56,6 +57,7 @@ def adopt_unknown_settlements(
         _adopt(ledger, reader, partner, ours, actor)
     with ledger.transaction() as tx:
         _listing_done(tx, partner.name, start, started)
+    _ask_again(ledger, reader, partner, actor)
     with ledger.transaction() as tx:
         take_proven_windows(tx, partner, actor)
     return [each.external_id for each in ours]
@@ -155,6 +157,22 @@ def _adopt(
                     settlement_id=settlement.id,
                 )
             apply_evidence(tx, settlement.external_id, evidence, actor, answer_digest=None)
+
+
+def _ask_again(ledger: Ledger, reader: PartnerReader, partner: PartnerFile, actor: Actor) -> None:
+    """Look up what was found without its transfers: only with them its notes prove the window."""
+    with ledger.transaction() as tx:
+        found = found_without_transfers(tx, partner.name)
+    for external_id in found:
+        look_up(ledger, reader, external_id, actor)
+    with ledger.transaction() as tx:
+        left = found_without_transfers(tx, partner.name) if found else []
+    if left:
+        raise OutcomeUnknownError(
+            f"{partner.name}: the partner shows {', '.join(left[:SHOWN])} without transfers, and "
+            "this ledger has forgotten which trades they settle. Nothing is sent; they are looked "
+            "up again"
+        )
 
 
 def _foreign_error(partner: PartnerFile, foreign: list[Settlement]) -> ForeignSettlementError:
