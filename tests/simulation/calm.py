@@ -30,7 +30,9 @@ class Calm:
 
     @property
     def _days(self) -> list[date]:
-        return self._runs.days + self._left_out
+        """All dates but those that an edit has left no trading time: they are their neighbours'."""
+        days = self._runs.days + self._left_out
+        return [day for day in days if self._world.window(day) is not None]
 
     def restore(self) -> None:
         """Nothing fails any more; on-call clears what is red, and runs what was left out."""
@@ -101,7 +103,7 @@ class Calm:
 
     def _prove_settled(self) -> None:
         world, days = self._world, self._days
-        for day in days:
+        for day in self._runs.days:
             world.promises.settled(day, world.owed(day))
         world.promises.every_trade_has_a_date(days)
         world.promises.explained()
