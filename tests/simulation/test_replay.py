@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
+
 import pytest
 
-from settlement import slot_state
-from settlement.slot_state import State
 from simulation.broken import PromiseBroken
 from simulation.databases import Databases
 from simulation.story import Story
@@ -25,9 +25,8 @@ def test_a_world_is_the_same_every_time(databases: Databases) -> None:
 def test_a_broken_promise_says_what_happened_and_how_to_replay_it(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Counting only what is completed sends again what is under way, and is found out."""
-    monkeypatch.setattr("settlement.difference.IN_EFFECT", frozenset({State.COMPLETED}))
-    assert frozenset({State.COMPLETED}) != slot_state.IN_EFFECT
+    """With a nonce by chance, a new ledger does not know its own requests, and is found out."""
+    monkeypatch.setattr("settlement.ledger.slots.nonce_of", lambda *_: secrets.token_hex(32))
     with pytest.raises(PromiseBroken) as found:
         _play_many(databases)
     text = str(found.value)
