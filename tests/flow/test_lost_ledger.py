@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
@@ -147,17 +148,31 @@ def test_a_settled_date_that_the_calendar_has_lost_keeps_its_trades(
     assert world.booked() == net_of(world.warehouse.trades)
 
 
-class WithoutNotes:
-    """A partner that leaves the notes out of what it shows: they are optional."""
+class Leaving:
+    """A partner that leaves something out of what it shows; `without` gives what is left."""
 
-    def __init__(self, api: PartnerApi) -> None:
+    def __init__(self, api: PartnerApi, without: Callable[[bytes], bytes]) -> None:
         self.api = api
         self.base_url = api.base_url
+        self.without = without
 
     def exchange(self, method: str, path: str, **asked: Any) -> Answer:
-        """The same answer, without any notes."""
+        """The same answer, without it."""
         answer = self.api.exchange(method, path, **asked)
-        return replace(answer, body=re.sub(rb',?"notes":"[^"]*"', b"", answer.body))
+        return replace(answer, body=self.without(answer.body))
+
+
+def without_notes(body: bytes) -> bytes:
+    """They are optional."""
+    return re.sub(rb',?"notes":"[^"]*"', b"", body)
+
+
+def without_transfers(body: bytes) -> bytes:
+    """As when a settlement is shown before they are."""
+    shown = json.loads(body)
+    if "settlementTransfers" in shown:
+        shown["settlementTransfers"] = []
+    return json.dumps(shown).encode()
 
 
 def test_without_notes_a_date_that_the_calendar_has_lost_stops_the_next_one(
@@ -165,7 +180,7 @@ def test_without_notes_a_date_that_the_calendar_has_lost_stops_the_next_one(
 ) -> None:
     """Nobody can tell what Saturday settled. The ledger that remembers it can."""
     world = lost_after_a_saturday(ledger, fresh_ledger)
-    partner_side, world.api = world.api, WithoutNotes(world.api)
+    partner_side, world.api = world.api, Leaving(world.api, without_notes)
     world.partner = cut_off("17:00", "weekdays")
     world.trade(ALICE, CAROL, 11, day=NEXT_MONDAY)
     for _ in range(2):
@@ -177,22 +192,6 @@ def test_without_notes_a_date_that_the_calendar_has_lost_stops_the_next_one(
     assert world.booked() == net_of(world.warehouse.trades)
 
 
-class WithoutTransfers:
-    """A partner whose settlements show their transfers only later."""
-
-    def __init__(self, api: PartnerApi) -> None:
-        self.api = api
-        self.base_url = api.base_url
-
-    def exchange(self, method: str, path: str, **asked: Any) -> Answer:
-        """The same answer, without any transfers."""
-        answer = self.api.exchange(method, path, **asked)
-        shown = json.loads(answer.body)
-        if "settlementTransfers" in shown:
-            shown["settlementTransfers"] = []
-        return replace(answer, body=json.dumps(shown).encode())
-
-
 def test_no_window_is_frozen_beside_a_settlement_whose_transfers_are_not_shown_yet(
     ledger: Ledger, fresh_ledger: Ledger
 ) -> None:
@@ -201,7 +200,7 @@ def test_no_window_is_frozen_beside_a_settlement_whose_transfers_are_not_shown_y
     world.trade(ALICE, BOB, 100, day=TUESDAY)
     world.run(TUESDAY)
     world.ledger, world.partner = fresh_ledger, cut_off("09:00")
-    partner_side, world.api = world.api, WithoutTransfers(world.api)
+    partner_side, world.api = world.api, Leaving(world.api, without_transfers)
     for _ in range(2):
         with pytest.raises(OutcomeUnknownError, match="demo-2026-03-03-1 without transfers"):
             world.run(WEDNESDAY)

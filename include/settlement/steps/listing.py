@@ -70,9 +70,9 @@ def _may_concern(tx: Connection, partner: PartnerFile, day: date) -> datetime:
     time zone than the partner file says today.
     """
     before = datetime.combine(BusinessCalendar(partner).previous(day), time.min, UTC)
+    before_ends = before - EARLIEST_ZONE
     frozen = load_date(tx, partner.name, day)
-    starts = [frozen.window.start] if frozen else []
-    return min([before - EARLIEST_ZONE, *starts])
+    return min(before_ends, frozen.window.start) if frozen else before_ends
 
 
 def _listing_start(tx: Connection, partner: str, since: datetime) -> tuple[datetime, datetime]:
