@@ -14,6 +14,8 @@ from simulation.world import SimulatedWorld
 
 CUT_OFFS = ("16:00", "17:00", "18:30", "23:00", "00:00")
 ZONES = ("America/New_York", "Europe/Berlin", "Asia/Tokyo")
+USED_CURRENCIES = "SELECT DISTINCT currency FROM line ORDER BY currency"
+HALF = 0.5
 CALENDARS = ("all-days", "weekdays", "NYSE")
 
 
@@ -35,6 +37,7 @@ class Edits:
             self._edit_entries(day, Accident.CUT_OFF, "at", chance.choice(CUT_OFFS))
         if world.happens(Accident.CALENDAR):
             self._edit_entries(day, Accident.CALENDAR, "calendar", chance.choice(CALENDARS))
+        self._maybe_edit_decimals()
         if world.happens(Accident.TIME_ZONE):
             zone = chance.choice(ZONES)
             self._edit(Accident.TIME_ZONE, zone, timezone=zone)
@@ -59,6 +62,27 @@ class Edits:
         world.promises.nothing_sent_since(requests)
         world.partner, world.api = partner, api
         world.tell("undone")
+
+    def correct_decimals(self) -> None:
+        """Decimals are as they are at the partner."""
+        right = self._original.currencies
+        if self._world.partner.currencies != right:
+            self._world.tell("the edit of decimals is undone")
+            self._world.partner = _changed(self._world.partner, {"currencies": right})
+
+    def _maybe_edit_decimals(self) -> None:
+        """Somebody edits the decimals of a currency that the ledger has moved already.
+
+        Of one that it has not, it cannot know better.
+        """
+        world, chance = self._world, self._chance
+        if chance.random() < HALF:
+            self.correct_decimals()
+        used = [row[0] for row in world.watch.rows(USED_CURRENCIES)]
+        if used and world.happens(Accident.DECIMALS):
+            currency, wrong = chance.choice(used), chance.choice([0, 6, 8, 18])
+            edited = world.partner.currencies | {currency: wrong}
+            self._edit(Accident.DECIMALS, f"{currency} = {wrong}", currencies=edited)
 
     def undo(self) -> None:
         """The file is as it was in the beginning."""

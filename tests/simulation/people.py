@@ -125,7 +125,7 @@ class People:
         about = question.external_id or question.business_date
         ended = world.attempt(f"a person decides about {about}: {choice}", answer)
         if ended is Ended.DONE and question.subject is Subject.HISTORY:
-            world.settled_by_decision.add(question.business_date)
+            world.decided.changes_settled.add(question.business_date)
 
     def _record(self, external_id: str, day: date) -> None:
         world = self._world
