@@ -95,8 +95,11 @@ class Calm:
         self._clear_what_is_red()
 
     def _known_wrong(self) -> list[date]:
-        """Dates that on-call hears of: their newest run is red, or the watch says something."""
-        found = self._lookout.look()
+        """Dates that on-call hears of: their newest run is red, or the watch says something.
+
+        Or people have left a trade out of them that was another date's, and is not any more.
+        """
+        found = self._lookout.look() | self._world.dates_without_their_own()
         return [day for day in self._days if day in found or not self._runs.newest[day].green]
 
     def _comes_right(self, day: date) -> bool:

@@ -176,12 +176,19 @@ class LedgerWatch:
         self._world.trade_books.frozen(day, reading.trades)
 
     def _reading_behind(self, day: date, net: Net, count: int) -> Reading:
-        """The newest reading that comes to this without what people have left out."""
+        """The newest reading that comes to this without what people have left out.
+
+        A trade that was left out is the date's own again once no other date holds it.
+        """
         left_out = self._world.decided.left_out[day]
+        holders = self._world.trade_books.holders
+        held = {each for each in left_out if holders(each) - {day}}
         for reading in reversed(self._readings.get(day, [])):
-            taken = tuple(each for each in reading.trades if each.trade_id not in left_out)
-            if len(taken) == count and net_of(taken) == net:
-                return Reading(taken)
+            for gone in (left_out, held, set[str]()):
+                taken = tuple(each for each in reading.trades if each.trade_id not in gone)
+                if len(taken) == count and net_of(taken) == net:
+                    left_out -= {each.trade_id for each in taken}
+                    return Reading(taken)
         raise PromiseBroken(f"{day}: the ledger's net positions are no reading of its trades")
 
     # slots

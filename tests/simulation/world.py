@@ -175,6 +175,15 @@ class SimulatedWorld:
         trades = self.warehouse.trades_of(day)
         return net_of([each for each in trades if each.trade_id not in left_out])
 
+    def dates_without_their_own(self) -> set[date]:
+        """Dates that leave out what no other date holds any more."""
+        holders = self.trade_books.holders
+        return {
+            day
+            for day, trades in self.decided.left_out.items()
+            if any(not holders(each) - {day} for each in trades)
+        }
+
     def date_of(self, external_id: str) -> date | None:
         """The date that a settlement belongs to."""
         identity = parse_external_id(external_id)
