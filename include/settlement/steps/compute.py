@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from settlement.business_calendar import BusinessCalendar
 from settlement.errors import EmptyDayError
+from settlement.ledger.bound_currencies import bind_decimals
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import FrozenDate, load_date, next_generation
@@ -63,7 +64,7 @@ def compute_net_positions(
         previous = newest_snapshot(tx, partner.name, business_date)
     with warehouse.snapshot(partner, frozen.window) as reading:
         ruling = require_trustworthy(ledger, reading, partner, frozen, previous, actor)
-        snapshot = _freeze(ledger, reading, frozen, previous, ruling, actor)
+        snapshot = _freeze(ledger, reading, partner, frozen, previous, ruling, actor)
     return Computed(
         business_date,
         frozen.generation,
@@ -78,9 +79,9 @@ def _learn_windows(
 ) -> None:
     """Before a window is frozen for good: see whether it was, in a ledger that is gone."""
     with ledger.transaction() as tx:
+        require_binding(tx, partner, api.base_url, actor)
         if load_date(tx, partner.name, business_date) is not None:
             return
-        require_binding(tx, partner, api.base_url, actor)
         require_go(tx, partner.name)
     reader = PartnerReader(ledger, api, partner, actor)
     adopt_unknown_settlements(ledger, reader, partner, business_date, actor)
@@ -117,9 +118,9 @@ def require_trustworthy(
 class _Balance:
     """Passes lines through and sums them per currency on the way."""
 
-    def __init__(self, lines: Iterable[Line]) -> None:
+    def __init__(self, lines: Iterable[Line], sums: dict[str, int]) -> None:
         self._lines = lines
-        self.sums: dict[str, int] = {}
+        self.sums = sums
 
     def __iter__(self) -> Iterator[Line]:
         for line in self._lines:
@@ -127,14 +128,17 @@ class _Balance:
             yield line
 
 
-def lines_to_settle(reading: WarehouseSnapshot, ruling: Ruling | None) -> Iterator[Line]:
+def lines_to_settle(
+    reading: WarehouseSnapshot, ruling: Ruling | None, sums: dict[str, int] | None = None
+) -> Iterator[Line]:
     """Net positions of a reading, without a change that a person left.
 
     Raises at the end unless clients plus house is zero in the reading itself.
 
+    :param sums: an empty dictionary that is told the clients' sum of each currency that they hold
     :raises WarehouseUnbalancedError: naming the currencies that are off
     """
-    positions = _Balance(reading.net_positions())
+    positions = _Balance(reading.net_positions(), {} if sums is None else sums)
     yield from ruling.lines(iter(positions)) if ruling else positions
     require_balanced(positions.sums, reading.house_positions())
 
@@ -142,6 +146,7 @@ def lines_to_settle(reading: WarehouseSnapshot, ruling: Ruling | None) -> Iterat
 def _freeze(
     ledger: Ledger,
     reading: WarehouseSnapshot,
+    partner: PartnerFile,
     frozen: FrozenDate,
     previous: Snapshot | None,
     ruling: Ruling | None,
@@ -151,11 +156,12 @@ def _freeze(
     if ruling is not None:
         count = ruling.trade_count(count)
         watermark = _not_before(watermark, previous)
+    sums: dict[str, int] = {}
     with ledger.transaction() as tx:
         snapshot = store_snapshot(
             tx,
             frozen,
-            lines_to_settle(reading, ruling),
+            lines_to_settle(reading, ruling, sums),
             trade_count=count,
             watermark=watermark,
             newest_executed_at=reading.newest_executed_at(),
@@ -163,6 +169,7 @@ def _freeze(
             actor=actor,
             decision=ruling.digest if ruling else None,
         )
+        bind_decimals(tx, partner, sums, actor)
         append_event(
             tx,
             frozen.partner,
