@@ -2,7 +2,7 @@
 
     SettlementError
     ├── ConfigurationError            the partner file, an argument or a connection is wrong
-    │   ├── BindingConflictError      another name, URL or enterprise is bound to this account
+    │   ├── BindingConflictError      the account, or decimals of a currency, are bound otherwise
     │   ├── LedgerVersionError        the ledger's schema is older or newer than this code
     │   └── SigningKeyError           the signing key is missing, malformed or of another network
     ├── SignerUnavailableError        the remote signer does not answer (retryable)
@@ -15,7 +15,8 @@
     │   ├── WarehouseBusyError        locked by its loader (retryable)
     │   ├── WarehouseNotLoadedError   the load's watermark has not reached the cut-off
     │   ├── EmptyDayError             no trades at all, and the partner file does not allow that
-    │   └── HistoryChangedError       trades that were already read have changed or gone
+    │   ├── HistoryChangedError       trades that were already read have changed or gone
+    │   └── TradeOfAnotherDateError   trades of the date belong to another date already
     ├── LedgerUnavailableError        no connection to the ledger (retryable)
     ├── ChainBrokenError              the event chain, or an invariant of the ledger, does not hold
     ├── StoppedError                  the partner's stop flag is up
@@ -66,7 +67,7 @@ class ConfigurationError(SettlementError):
 
 
 class BindingConflictError(ConfigurationError):
-    """The partner's name is bound to another account, or the account to another name."""
+    """The partner's name is bound to another account or to other decimals, or the account is."""
 
     runbook = "binding-conflict"
 
@@ -149,6 +150,12 @@ class HistoryChangedError(WarehouseError):
     """Trades that an earlier snapshot has read have changed or gone."""
 
     runbook = "history-changed"
+
+
+class TradeOfAnotherDateError(WarehouseError):
+    """Trades of the date belong to another date already: they would be settled twice."""
+
+    runbook = "trade-of-another-date"
 
 
 class LedgerUnavailableError(SettlementError):

@@ -63,7 +63,7 @@ class NeighbouringDates(RuleBasedStateMachine):
     # what happens to trades
 
     @rule(day=dates, late=st.booleans())
-    def add(self, day: date, late: bool) -> None:  # noqa: FBT001
+    def add(self, day: date, late: bool) -> None:
         """A trade is recorded: now, or committed only now with a time of before."""
         quantity = self.next_quantity(f"t{self.world.trade_numbers + 1:06d}")
         recorded_at = self.clock() if late else None
@@ -77,7 +77,7 @@ class NeighbouringDates(RuleBasedStateMachine):
 
     @precondition(lambda self: self.trades)
     @rule(place=places, day=dates, now=st.booleans())
-    def deliver_again(self, place: int, day: date, now: bool) -> None:  # noqa: FBT001
+    def deliver_again(self, place: int, day: date, now: bool) -> None:
         """A trade is there once more, in the same window or another."""
         again = replace(self.trades[place % len(self.trades)], executed_at=self.another_time(day))
         self.trades.append(replace(again, recorded_at=self.clock()) if now else again)
@@ -125,7 +125,8 @@ class NeighbouringDates(RuleBasedStateMachine):
         for _ in range(ROUNDS):
             for question in self.questions():
                 self.answer_truly(question)
-            if all([self.try_to_run(day) for day in DATES]):
+            green = [self.try_to_run(day) for day in DATES]
+            if all(green):
                 break
         else:
             pytest.fail(f"the dates do not settle: {self.questions()}")

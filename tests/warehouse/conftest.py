@@ -159,7 +159,7 @@ def postgres_backend(postgres_uri: str) -> Backend:
             postgres_uri,
             autocommit=True,
             # a reader that was not closed makes a test fail, not wait
-            options="-c lock_timeout=5s",
+            options="-c lock_timeout=60s",
         ),
     )
 

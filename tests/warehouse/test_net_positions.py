@@ -88,9 +88,7 @@ def random_trades(draw: st.DrawFn) -> list[dict[str, Any]]:
     return rows
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=random_trades())
 def test_the_queries_agree_with_plain_python(backend: Backend, rows: list[dict[str, Any]]) -> None:
     """Both statements give exactly the sums done by hand, and cancel out per currency."""

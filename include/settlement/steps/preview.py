@@ -10,6 +10,7 @@ from settlement.business_calendar import BusinessCalendar
 from settlement.difference import Fill
 from settlement.errors import LimitExceededError
 from settlement.external_id import unused_identities
+from settlement.ledger.bound_currencies import require_bound_decimals
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import FrozenDate, load_date, window_for
 from settlement.ledger.limits import require_within_limits
@@ -21,9 +22,10 @@ from settlement.partner_file import PartnerFile
 from settlement.settlement_request import SettlementInstruction, nonce_of
 from settlement.slot_state import OPEN
 from settlement.steps.build import cutoff_of, plan_of, require_none_diverged
-from settlement.steps.compute import lines_to_settle, require_trustworthy
+from settlement.steps.compute import require_trustworthy
 from settlement.values import PositionKey, Window, as_positions
 from settlement.warehouse import Warehouse
+from settlement.warehouse.trade_ids import read_trade_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ def preview_requests(
     """
     BusinessCalendar(partner).require_due(business_date, ledger.now())
     with ledger.transaction() as tx:
+        require_bound_decimals(tx, partner)
         stored = load_date(tx, partner.name, business_date)
         window = window_for(tx, partner, business_date)
         previous = newest_snapshot(tx, partner.name, business_date)
@@ -62,10 +65,15 @@ def preview_requests(
         holds = holds_in_force(tx, partner.name)
     require_none_diverged(slots)
     frozen = stored or FrozenDate(partner.name, business_date, window, 0)
-    with warehouse.snapshot(partner, window) as reading:
-        ruling = require_trustworthy(ledger, reading, partner, frozen, previous, None)
-        net = as_positions(lines_to_settle(reading, ruling))
-        trade_count = reading.trade_count()
+    with (
+        warehouse.snapshot(partner, window) as reading,
+        read_trade_ids(reading, f"{partner.name} {business_date}") as ids,
+    ):
+        trusted = require_trustworthy(
+            ledger, warehouse, reading, ids, partner, frozen, previous, None
+        )
+        net = as_positions(trusted.lines())
+        trade_count = trusted.reading.trade_count()
         cutoff_at = cutoff_of(partner, window, reading.newest_executed_at())
     planned = plan_of(partner, net, slots, holds)
     unused = unused_identities(partner.name, business_date, {slot.external_id for slot in slots})

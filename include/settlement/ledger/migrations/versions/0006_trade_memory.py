@@ -20,9 +20,6 @@ def upgrade() -> None:
         sa.Column("trade_count", sa.BigInteger(), nullable=False),
         sa.Column("trades_digest", sa.Text(), nullable=False),
         sa.Column("remembered_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["partner", "business_date"], ["business_date.partner", "business_date.business_date"]
-        ),
         sa.PrimaryKeyConstraint("partner", "business_date"),
     )
     op.create_table(
@@ -31,7 +28,7 @@ def upgrade() -> None:
         sa.Column("business_date", sa.Date(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("beginning", sa.Text(collation="C"), nullable=False),
-        sa.Column("left_out", sa.Boolean(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
         sa.Column("hashes", sa.LargeBinary(), nullable=False),
         sa.Column("endings", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -41,9 +38,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("partner", "business_date", "number"),
     )
-    op.create_index(
-        "remembered_trades_by_beginning", "remembered_trades", ["partner", "beginning"]
-    )
+    op.create_index("remembered_trades_by_beginning", "remembered_trades", ["partner", "beginning"])
     # Hashes cannot be compressed, and trying costs more than writing them.
     for column in ("hashes", "endings"):
         op.execute(f"ALTER TABLE remembered_trades ALTER COLUMN {column} SET STORAGE EXTERNAL")
