@@ -1,4 +1,4 @@
-"""The project's own watch, looking at a world: what nobody knows and the watch does not say is lost."""
+"""The project's own watch looks at a world: what nobody knows and it does not say is lost."""
 
 from __future__ import annotations
 
