@@ -14,6 +14,8 @@ from support.in_process import net_of
 
 HOUSE = "house"
 PAIRS = (("BTC", "USD"), ("ETH", "USD"), ("BTC", "ETH"))
+FEES = "ETH"
+"""A currency in which fees are taken of trades that it is no side of."""
 HOUSE_SHARE = 0.25
 ROUND_SHARE = 0.3
 """Share of trades with small round amounts: they cancel out now and then."""
@@ -101,6 +103,8 @@ class Market:
             quote_quantity=self._quantity(),
             buyer_fee=0 if free else chance.choice([0, 0, 1, 7]),
             seller_fee=0 if free else chance.choice([0, 0, 2, -3]),
+            buyer_fee_currency=chance.choice([quote, quote, base, FEES]),
+            seller_fee_currency=chance.choice([quote, quote, base, FEES]),
         )
         return self._marked(trade) if self._told_apart else trade
 

@@ -53,7 +53,7 @@ class SimulatedWarehouse(MemoryWarehouse):
         frozen = world.watch.windows().get(day)
         require(frozen is not None, f"trades are read of {window}, which is not frozen")
         if frozen == (window.start, window.end):
-            world.watch.trades_read(day, reading.read)
+            world.watch.trades_read(day, reading.rows)
             world.moments.reach(Moment.READING, quiet=world.ledger.is_quiet)
 
     def trades_of(self, day: date) -> list[TradeRow]:

@@ -1,6 +1,6 @@
 """The same warehouse three times: DuckDB, and PostgreSQL over both of its drivers.
 
-Snowflake and BigQuery cannot be reached from a test; `cloud.py` stands in for them.
+Snowflake cannot be reached from a test; `snowflake.py` stands in for it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from settlement.values import Window
 from settlement.warehouse.drivers import Dialect
 from settlement.warehouse.sql import SqlWarehouse
 
-from .cloud import StandIn
+from .snowflake import StandIn
 
 SQL_FOLDER = Path(__file__).parents[2] / "include" / "sql"
 
@@ -50,6 +50,8 @@ COLUMNS = {
     "quote_quantity": "DECIMAL(38,0)",
     "buyer_fee": "DECIMAL(38,0)",
     "seller_fee": "DECIMAL(38,0)",
+    "buyer_fee_currency": "VARCHAR",
+    "seller_fee_currency": "VARCHAR",
 }
 
 
@@ -68,6 +70,8 @@ def trade(trade_id: str, /, **changes: Any) -> dict[str, Any]:
         "quote_quantity": 100,
         "buyer_fee": 3,
         "seller_fee": -1,
+        "buyer_fee_currency": None,
+        "seller_fee_currency": None,
     }
     return {**sound, **changes}
 
@@ -165,7 +169,7 @@ def postgres_backend(postgres_uri: str) -> Backend:
 
 
 DRIVERS = ("duckdb", "psycopg", "psycopg2")
-CLOUDS: tuple[Dialect, ...] = ("snowflake", "bigquery")
+ALL = (*DRIVERS, "snowflake")
 
 
 @pytest.fixture(params=DRIVERS)
@@ -180,8 +184,8 @@ def chosen_backend(request: pytest.FixtureRequest) -> Backend:
         chosen: Backend = request.getfixturevalue("postgres_backend")
     else:
         chosen = request.getfixturevalue("duckdb_backend")
-    if request.param in CLOUDS:
-        chosen = in_the_cloud(chosen, request.param)
+    if request.param == "snowflake":
+        chosen = as_snowflake(chosen)
     if request.param == "psycopg2":
         uri = request.getfixturevalue("postgres_uri")
         chosen = Backend(
@@ -191,6 +195,6 @@ def chosen_backend(request: pytest.FixtureRequest) -> Backend:
     return chosen
 
 
-def in_the_cloud(real: Backend, dialect: Dialect) -> Backend:
-    """The stand-in of a cloud's warehouse, over a DuckDB file that is loaded directly."""
-    return Backend(dialect, dialect, "%s", lambda: StandIn(real.connect(), dialect), real.writable)
+def as_snowflake(real: Backend) -> Backend:
+    """The stand-in of Snowflake, over a DuckDB file that is loaded directly."""
+    return Backend("snowflake", "snowflake", "%s", lambda: StandIn(real.connect()), real.writable)

@@ -17,6 +17,7 @@ from settlement.partner_file import PartnerFile
 from settlement.signing import Signer, key_id_of, signer_of
 from settlement.steps.compute import lines_to_settle
 from settlement.warehouse import Warehouse
+from settlement.warehouse.hashed_ids import read_trade_ids
 
 WORTHLESS = "a test of the signing key"
 
@@ -88,6 +89,7 @@ def look_at_warehouse(
     window = BusinessCalendar(partner).window(day)
     with warehouse.snapshot(partner, window) as reading:
         reading.check()
+        read_trade_ids(reading, f"{partner.name} {day}").close()
         count = reading.trade_count()
         traded.connections.update(line.connection_id for line in lines_to_settle(reading, None))
     if count:

@@ -28,7 +28,7 @@ from settlement.steps.own_trades import OwnTrades, own_trades
 from settlement.values import Actor, Line
 from settlement.warehouse import Warehouse, WarehouseSnapshot
 from settlement.warehouse.balance import require_balanced
-from settlement.warehouse.trade_ids import SHOWN, ReadIds, read_trade_ids
+from settlement.warehouse.hashed_ids import SHOWN, ReadIds, read_trade_ids
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """How far the warehouse's clock may be ahead of the ledger's."""

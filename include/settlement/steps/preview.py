@@ -25,7 +25,7 @@ from settlement.steps.build import cutoff_of, plan_of, require_none_diverged
 from settlement.steps.compute import require_trustworthy
 from settlement.values import PositionKey, Window, as_positions
 from settlement.warehouse import Warehouse
-from settlement.warehouse.trade_ids import read_trade_ids
+from settlement.warehouse.hashed_ids import read_trade_ids
 
 
 @dataclass(frozen=True, slots=True)
