@@ -57,9 +57,7 @@ TRADES = (
         "While money is still on its way back, the trade is settled under its new date.",
         MEMORY,
         "            becomes = Role.TAKEN_BACK if take_back else role\n",
-        "            if take_back:\n"
-        "                return\n"
-        "            becomes = role\n",
+        "            if take_back:\n                return\n            becomes = role\n",
     ),
     Break(
         "holes-not-looked-for",

@@ -9,8 +9,8 @@ from typing import Any
 from settlement.ledger.people import rebind
 from settlement.partner_file import CutOff, PartnerFile
 from simulation.kinds import Accident
-from simulation.people import PERSON, WHY
 from simulation.partner import OtherHost
+from simulation.people import PERSON, WHY
 from simulation.settings import CHUNKS
 from simulation.world import SimulatedWorld
 
