@@ -174,6 +174,7 @@ def test_a_ledger_that_only_this_code_wrote_holds(world: World) -> None:
     assert seen == [check.name for check in CHECKS]
     assert counts == {
         "events": counts["events"],
+        "currencies": 2,
         "windows": 1,
         "snapshots": 2,
         "slots": 2,
