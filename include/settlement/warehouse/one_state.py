@@ -1,4 +1,4 @@
-"""One reading is one state of the trades: whether a transaction promises that, or it takes a copy."""
+"""One reading is one state of the trades: a transaction promises that, or they are copied."""
 
 from __future__ import annotations
 
