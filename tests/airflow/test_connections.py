@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from airflow.api_fastapi.core_api.datamodels.connections import ConnectionResponse
 from airflow.providers_manager import ProvidersManager
+from airflow.sdk.execution_time import supervisor
 from coincurve import PrivateKey
+from cryptography.fernet import InvalidToken
 
 from partner_sandbox.demo_world import DEMO_PUBLIC_KEY, DEMO_XPRV
 from settlement.errors import (
@@ -20,6 +22,8 @@ from settlement.errors import (
 )
 from settlement.ledger.embedded import EmbeddedServer
 from settlement.signing import LocalSigner, key_id_of, signer_of
+from settlement_airflow.airflow_connection import connection_named
+from settlement_airflow.cli.stand_ins import is_given
 from settlement_airflow.connections import (
     open_warehouse,
     opened_ledger,
@@ -71,6 +75,62 @@ def test_a_ledger_in_a_socket_folder(define: Define, postgres: EmbeddedServer) -
     refused = pytest.raises(LedgerVersionError, match="settlement ledger upgrade")
     with refused, opened_ledger(conn_id):
         raise AssertionError("opened")
+
+
+class Undecryptable:
+    """A source that has the connection, encrypted with a key that was rotated away."""
+
+    def get_connection(self, conn_id: str) -> object:
+        """Fails as a decryption does, with a text that nobody may see."""
+        raise InvalidToken(f"hunter2 of {conn_id}")
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ('{"conn_type": "postgres", "password": "hunter2"', "JSONDecodeError"),
+        ('{"conn_type": "postgres", "password": "hunter2", "port": "x"}', "ValueError"),
+        ('{"conn_type": "postgres", "password": "hunter2", "user": "u"}', "TypeError"),
+        ("postgres://user:hunter2@host:not-a-port/ledger", "ValueError"),
+        ("   ", "IndexError"),
+    ],
+)
+def test_a_connection_that_cannot_be_parsed_is_not_absent(
+    monkeypatch: pytest.MonkeyPatch, value: str, kind: str
+) -> None:
+    """Else nobody looks at it, and the command would take a stand-in for it. No secret is shown."""
+    monkeypatch.setenv("AIRFLOW_CONN_UNDER_TEST", value)
+    for use in (connection_named, is_given):
+        says = rf"under_test: cannot be read from EnvironmentVariablesBackend \({kind}\)"
+        with pytest.raises(ConfigurationError, match=says) as refused:
+            use("under_test")
+        assert "hunter2" not in str(refused.value)
+
+
+def test_a_connection_that_cannot_be_decrypted_is_not_absent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The kind of failure is named, its text is not."""
+    monkeypatch.setattr(supervisor, "ensure_secrets_backend_loaded", lambda: [Undecryptable()])
+    with pytest.raises(ConfigurationError, match=r"Undecryptable \(InvalidToken\)") as refused:
+        connection_named("under_test")
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("extra", ["sslmode=verify-full", '{"password": "hunter2"', '["verify"]'])
+def test_an_extra_that_cannot_be_parsed_is_not_left_out(define: Define, extra: str) -> None:
+    """Airflow would go on without TLS settings, or without the key that is expected."""
+    conn_id = define("postgres", host="h", schema="d", extra=extra)
+    with pytest.raises(ConfigurationError, match="under_test: extra cannot be read") as refused:
+        connection_named(conn_id)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_connection_that_nobody_defined_is_absent() -> None:
+    """With the places where it may be defined."""
+    assert not is_given("nobody_defined_it")
+    with pytest.raises(ConfigurationError, match="there is no Airflow connection nobody_defined"):
+        connection_named("nobody_defined_it")
 
 
 @pytest.mark.parametrize(

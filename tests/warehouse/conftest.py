@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import duckdb
@@ -129,6 +130,18 @@ class Backend:
                 f"INSERT INTO trades VALUES ({marks})",
                 [[row[name] for name in COLUMNS] for row in trades],
             )
+
+
+@pytest.fixture(scope="session")
+def sql_with_fees(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The SQL folder with a trades.sql that names the currencies of fees, too."""
+    folder = Path(copytree(SQL_FOLDER, tmp_path_factory.mktemp("fees") / "sql"))
+    text = (folder / "trades.sql").read_text()
+    optional = "    seller_fee,\n    buyer_fee_currency,\n    seller_fee_currency\n"
+    selected = text.replace("    seller_fee\n", optional)
+    assert selected != text
+    (folder / "trades.sql").write_text(selected)
+    return folder
 
 
 @pytest.fixture(scope="session")

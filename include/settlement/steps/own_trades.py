@@ -108,7 +108,7 @@ def own_trades(
     :raises TradeOfAnotherDateError: if a trade is another date's and nobody has decided about it
     """
     name, day = partner.name, frozen.business_date
-    held = trades_of_forgotten_dates(ledger, warehouse, reading, ids, partner, frozen)
+    held = trades_of_forgotten_dates(ledger, warehouse, reading, ids, partner, frozen, actor)
     with ledger.transaction() as tx:
         version = newest_version(tx, name)
         for other, hashes in dates_holding(tx, name, ids, day).items():

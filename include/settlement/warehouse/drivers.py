@@ -14,9 +14,6 @@ Dialect: TypeAlias = Literal["duckdb", "postgres", "snowflake"]
 
 DUCKDB_MEMORY = "1GB"
 
-# No transaction there makes two statements read the same rows, only a copy does.
-READ_FROM_A_COPY: frozenset[Dialect] = frozenset({"snowflake"})
-
 
 class DbApiConnection(Protocol):
     """A connection of a DB-API driver (PEP 249)."""
@@ -71,7 +68,7 @@ def limit_memory(connection: Any, dialect: Dialect, folder: str) -> None:
 def begin_snapshot(connection: Any, dialect: Dialect) -> None:
     """Start the session in UTC, and the read-only transaction in which all reads see the same rows.
 
-    Where there is no such transaction (`READ_FROM_A_COPY`), the trades must be copied instead.
+    Where it does not make them (`one_state`), the trades are copied instead.
     """
     if dialect == "duckdb":
         # a cursor of DuckDB is a connection of its own, outside of this transaction

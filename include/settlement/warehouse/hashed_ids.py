@@ -57,11 +57,6 @@ def members(values: Hashes, wanted: Hashes) -> Hashes:
     return found
 
 
-def digest_of(hashes: Hashes) -> str:
-    """SHA-256 over sorted hashes, as they are kept."""
-    return hashlib.sha256(hashes.astype(STORED, copy=False).tobytes()).hexdigest()
-
-
 @dataclass(frozen=True, slots=True)
 class _Group:
     beginning: str

@@ -51,6 +51,10 @@ class Statements:
         self._from_copy = from_copy
         self._columns = columns
 
+    def plan_of_trades(self) -> str:
+        """The statement that makes DuckDB say how it would run trades.sql."""
+        return f"EXPLAIN (FORMAT JSON)\n{self._trades()}"
+
     def copy_of_trades(self) -> str:
         """The statement that copies the trades of the window into a table of the session."""
         return _COPY + self._trades()
