@@ -30,8 +30,9 @@ class Lookout:
             open_api=lambda: world.api,
             runs=None,
             now=world.clock(),
+            thorough=True,
         )
-        found = look_at(eyes, daily=True)
+        found = look_at(eyes)
         for each in found:
             world.tell(f"  the watch: {each}")
         self.found += found
