@@ -19,6 +19,7 @@ from settlement.warehouse.drivers import READ_FROM_A_COPY, Connect, Dialect
 from settlement.warehouse.parameters import Placeholder
 from settlement.warehouse.reader import TradeRow
 from settlement.warehouse.session import Session, opened
+from settlement.warehouse.sql_survey import SqlSurvey
 from settlement.warehouse.statements import Statements
 
 # years of four digits: not every driver writes the zeros before others
@@ -70,6 +71,12 @@ class SqlWarehouse:
         doing = f"copying the trades of {partner.name} in {window}"
         session.run(doing, self._statements.copy_of_trades(), _window_values(partner, window))
         return self._statements.over_copy()
+
+    @contextmanager
+    def survey(self, partner: PartnerFile) -> Iterator[SqlSurvey]:
+        """Ask about many windows of the partner for as long as the context is open."""
+        with opened(self._connect, self._dialect, self._placeholder) as session:
+            yield SqlSurvey(session, self._statements, partner)
 
     def loaded_until(self, partner: PartnerFile) -> datetime | None:
         """Newest `recorded_at` over all the partner's trades; None without trades."""

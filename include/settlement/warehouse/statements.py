@@ -11,6 +11,7 @@ from pathlib import Path
 from settlement.errors import ConfigurationError
 from settlement.warehouse.drivers import Dialect
 from settlement.warehouse.parameters import names_in
+from settlement.warehouse.placing import Placing
 
 _REQUIRED = ("partner", "window_start", "window_end")
 _COPY = "CREATE TEMPORARY TABLE settlement_trades AS\n"
@@ -66,6 +67,19 @@ class Statements:
         return (
             f"WITH window_trades {self._as()} (\n{self._source()}\n),\n"
             f"trades {self._as()} (\n{self._query('recorded_until')}\n)\n{self._query(query)}"
+        )
+
+    def over_windows(self, query: str, placed: Placing) -> str:
+        """Put a query over the trades of many windows, each trade with the number of its window.
+
+        What reads `trades` gets those that the windows' snapshots have read, each connection with
+        that number in front; what reads `placed_trades`, all of them.
+        """
+        return (
+            f"WITH all_trades {self._as()} (\n{self._trades()}\n),\n"
+            f"placed_trades {self._as()} (\nSELECT *,\n{placed.number} AS window_number,\n"
+            f"{placed.read_until} AS read_until\nFROM all_trades\n),\n"
+            f"trades {self._as()} (\n{self._query('window_trades')}\n)\n{self._query(query)}"
         )
 
     def _as(self) -> str:
