@@ -13,6 +13,7 @@ PLAIN_CALENDARS = ("all-days", "weekdays")
 
 _CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _DURATION = re.compile(r"([0-9]{1,5})([smhd])", re.ASCII)
+_FOR_EVER = "for-ever"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -89,3 +90,16 @@ def duration(value: object) -> object:
     if match is None:
         raise ValueError(f"{value!r} is not a whole number followed by s, m, h or d")
     return timedelta(**{_UNITS[match.group(2)]: int(match.group(1))})
+
+
+def duration_or_for_ever(value: object) -> object:
+    """Duration of a text like "400d", None of "for-ever"; other types pass to the type check.
+
+    :raises ValueError: if the text is neither
+    """
+    if value == _FOR_EVER:
+        return None
+    try:
+        return duration(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, nor {_FOR_EVER!r}") from None

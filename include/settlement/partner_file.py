@@ -21,12 +21,20 @@ from pydantic import (
 )
 
 from settlement.errors import ConfigurationError
-from settlement.partner_fields import clock_time, duration, known_calendar, known_timezone, nearest
+from settlement.partner_fields import (
+    clock_time,
+    duration,
+    duration_or_for_ever,
+    known_calendar,
+    known_timezone,
+    nearest,
+)
 from settlement.partner_limits import Approval, Limits, unknown_currencies
 
 _NAME = re.compile(r"[a-z0-9_]+", re.ASCII)
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
+DurationOrForEver = Annotated[timedelta | None, BeforeValidator(duration_or_for_ever)]
 AirflowConnectionId = Annotated[str, Field(min_length=1)]
 
 _EXAMPLES: Mapping[str, str] = {
@@ -50,6 +58,8 @@ _EXAMPLES: Mapping[str, str] = {
     "look_up_first_after": 'look_up_first_after = "24h"',
     "late_trades": 'late_trades = "report"',
     "settled_within": 'settled_within = "6h"',
+    "trade_memory": 'trade_memory = "for-ever"',
+    "look_back": 'look_back = "35d"',
     "limits": "a section [limits] with lines such as requests_per_date = 200",
     "approval": "a section [approval] with lines such as gross = { BTC = 5000000000 }",
     "currencies": "a section [currencies] with a line BTC = 8",
@@ -83,7 +93,9 @@ class PartnerFile(BaseModel):
     from the cut-off; `watermark_wait` counts from there, zero means that the warehouse's watermark
     is not waited for. An open slot older than `look_up_first_after` is looked up before anything
     is sent again. `settled_within` counts from `settle_after`: a date still not settled then is
-    reported by the watch.
+    reported by the watch. The ids of a date's trades are remembered for `trade_memory` after the
+    date, None: for ever. Settled dates whose ids are not remembered are compared with the warehouse
+    first if they lie within `look_back` of the date that is computed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -106,6 +118,8 @@ class PartnerFile(BaseModel):
     look_up_first_after: Duration = timedelta(hours=24)
     late_trades: Literal["report", "settle"] = "report"
     settled_within: Duration = timedelta(hours=6)
+    trade_memory: DurationOrForEver = None
+    look_back: Duration = timedelta(days=35)
     limits: Limits = Field(default_factory=Limits)
     approval: Approval = Field(default_factory=Approval)
     currencies: Annotated[

@@ -71,6 +71,8 @@ def test_defaults_are_the_documented_ones(write):
         null_is_house=False,
         foreign_settlements="stop",
         look_up_first_after=timedelta(hours=24),
+        trade_memory=None,
+        look_back=timedelta(days=35),
         currencies={"BTC": 8},
         warehouse_conn_id="warehouse",
         ledger_conn_id="settlement_ledger",
@@ -125,6 +127,9 @@ def test_cut_off_entries_carry_their_start(write):
             "settle_after: Input should be a valid",
         ),
         ("[currencies]", 'settle_after = "-1m"\n[currencies]', "settle_after: '-1m' is not a"),
+        ("[currencies]", 'trade_memory = "ever"\n[currencies]', "s, m, h or d, nor 'for-ever'. Wr"),
+        ("[currencies]", "trade_memory = false\n[currencies]", "trade_memory: Input should be a v"),
+        ("[currencies]", 'look_back = "for-ever"\n[currencies]', "look_back: 'for-ever' is not a"),
         ("[currencies]", 'api_version = "v3"\n[currencies]', "Input should be 'v1' or 'v2'"),
         ("[currencies]", 'allow_empty_days = "no"\n[currencies]', "allow_empty_days: Input should"),
         ("[currencies]", "max_connections_per_request = 0\n[currencies]", "greater than or equal"),
@@ -160,6 +165,17 @@ def test_a_fault_names_file_key_and_next_step(write, old, new, expected):
     text = fault(write(GOOD.replace(old, new)))
     assert "acme.toml" in text
     assert expected in text
+
+
+@pytest.mark.parametrize(
+    ("text", "memory"), [("for-ever", None), ("400d", timedelta(days=400)), ("0d", timedelta(0))]
+)
+def test_trades_are_remembered_for_ever_or_for_a_time(write, text, memory):
+    """A partner with many millions of trades a day may let the ledger forget."""
+    keys = f'trade_memory = "{text}"\nlook_back = "10d"\n[currencies]'
+    partner = load_partner("acme", write(GOOD.replace("[currencies]", keys)))
+    assert partner.trade_memory == memory
+    assert partner.look_back == timedelta(days=10)
 
 
 def test_limits_may_be_larger_than_64_bits(write):

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -173,6 +174,38 @@ net_position = Table(
     Column("amount", BaseUnits, nullable=False),
     # No foreign key: a million rows are copied before their snapshot's row exists, in the same
     # transaction; `settlement verify` checks the digest over them instead.
+)
+
+remembered_date = Table(
+    "remembered_date",
+    metadata,
+    _text("partner", primary_key=True),
+    Column("business_date", Date, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("trade_count", BigInteger, nullable=False),
+    _text("trades_digest"),
+    _at("remembered_at"),
+    ForeignKeyConstraint(
+        ["partner", "business_date"], ["business_date.partner", "business_date.business_date"]
+    ),
+)
+
+remembered_trades = Table(
+    "remembered_trades",
+    metadata,
+    _text("partner", primary_key=True),
+    Column("business_date", Date, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("beginning", Text(collation="C"), nullable=False),
+    Column("left_out", Boolean, nullable=False),
+    Column("hashes", LargeBinary, nullable=False),
+    _text("endings"),
+    ForeignKeyConstraint(
+        ["partner", "business_date"],
+        ["remembered_date.partner", "remembered_date.business_date"],
+        ondelete="CASCADE",
+    ),
+    Index("remembered_trades_by_beginning", "partner", "beginning"),
 )
 
 slot = Table(

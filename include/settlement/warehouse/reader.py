@@ -48,6 +48,20 @@ class TradeRow:
         return effect
 
 
+@dataclass(frozen=True, slots=True)
+class TradeIds:
+    """Ids of a window's trades that begin alike.
+
+    `hashes`: 8 bytes for each id, big-endian: the first 16 hex digits of the MD5 of its UTF-8 text.
+    `endings`: what follows the beginning, one id a line. Neither is sorted, and their orders may
+    differ.
+    """
+
+    beginning: str
+    hashes: bytes
+    endings: str
+
+
 class WarehouseSnapshot(Protocol):
     """One partner's trades of one window, frozen: every method reads the same snapshot.
 
@@ -100,6 +114,14 @@ class WarehouseSnapshot(Protocol):
 
     def trades_recorded_after(self, watermark: datetime) -> Iterator[TradeRow]:
         """Late trades: recorded after the watermark, in that order."""
+        ...
+
+    def trades(self) -> Iterator[TradeRow]:
+        """All trades of the window, row by row."""
+        ...
+
+    def trade_ids(self) -> Iterator[TradeIds]:
+        """The ids of all trades of the window, in groups that begin alike; null ids are left out."""
         ...
 
 
