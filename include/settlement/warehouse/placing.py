@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from settlement.values import Window
 from settlement.warehouse.survey import ReadWindow
 
 DIGITS = 6
@@ -18,8 +19,10 @@ FIRST_NUMBER = 100_000
 """Numbers of windows have as many digits each, so that they sort as text as they do as numbers."""
 
 
-NEVER = datetime(1000, 1, 1, tzinfo=UTC)
-"""Before every trade; a year of four digits: not every driver writes the zeros before others."""
+# years of four digits: not every driver writes the zeros before others
+ALL_OF_TIME = Window(datetime(1000, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+NEVER = ALL_OF_TIME.start
+"""Before every trade."""
 
 _Leaf = Callable[[int | None], str]
 

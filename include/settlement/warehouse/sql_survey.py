@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from settlement.amounts import require_int
 from settlement.partner_file import PartnerFile
-from settlement.values import Line, Window
+from settlement.values import Window
 from settlement.warehouse import cells
-from settlement.warehouse.placing import DIGITS, FIRST_NUMBER, NEVER, placing
+from settlement.warehouse.placing import ALL_OF_TIME, DIGITS, FIRST_NUMBER, placing
 from settlement.warehouse.session import Row, Session
 from settlement.warehouse.statements import Statements
 from settlement.warehouse.survey import NO_EXAMPLES, Examples, ReadWindow, Why, WindowCount
-
-ALL_OF_TIME = Window(NEVER, datetime(9999, 12, 31, tzinfo=UTC))
 
 
 class SqlSurvey:
@@ -41,7 +39,7 @@ class SqlSurvey:
             found[number - FIRST_NUMBER] = WindowCount(*counted)
         return found
 
-    def positions(self, windows: Sequence[ReadWindow]) -> Iterator[tuple[int, Line]]:
+    def positions(self, windows: Sequence[ReadWindow]) -> Iterator[tuple[int, str, str, str]]:
         """Net positions of each window, from net_positions.sql itself."""
         if not windows:
             return
@@ -51,14 +49,8 @@ class SqlSurvey:
         doing = self._doing("computing the net positions")
         for connection_id, currency, amount in self._session.stream(doing, sql, values):
             connection = cells.text(connection_id, "connection_id")
-            yield (
-                int(connection[:DIGITS]) - FIRST_NUMBER,
-                Line(
-                    connection[DIGITS:],
-                    cells.text(currency, "currency"),
-                    cells.amount(amount, "amount"),
-                ),
-            )
+            place = int(connection[:DIGITS]) - FIRST_NUMBER
+            yield place, connection[DIGITS:], str(currency), str(amount)
 
     def outside(
         self, stretch: Window, recorded_since: datetime | None = None

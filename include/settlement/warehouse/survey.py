@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from settlement.partner_file import PartnerFile
-from settlement.values import Line, Window
+from settlement.values import Window
 
 
 class ReadWindow(NamedTuple):
@@ -63,10 +63,12 @@ class Survey(Protocol):
         """
         ...
 
-    def positions(self, windows: Sequence[ReadWindow]) -> Iterator[tuple[int, Line]]:
+    def positions(self, windows: Sequence[ReadWindow]) -> Iterator[tuple[int, str, str, str]]:
         """Net positions of each window over the trades recorded up to its watermark.
 
-        Streamed, in the order of windows, then as net positions of one window are sorted.
+        Place of the window, connection, currency, amount. Streamed, in the order of windows, then
+        as net positions of one window are sorted. Texts as they are: what is unfit in one window
+        must not keep the others from being compared.
         """
         ...
 

@@ -157,9 +157,7 @@ class ReadIds:
         return self._endings.read(group.endings_length).decode()
 
 
-def names_among(
-    groups: Iterable[tuple[str, Hashes, str]], hashes: Hashes, most: int
-) -> list[str]:
+def names_among(groups: Iterable[tuple[str, Hashes, str]], hashes: Hashes, most: int) -> list[str]:
     """The ids in the groups that have one of the hashes, at most so many, sorted."""
     names: set[str] = set()
     for beginning, held, endings in groups:

@@ -15,6 +15,13 @@ class Kind(StrEnum):
     NEVER_TOUCHED = "never-touched"
     OVERDUE = "overdue"
     LATE_TRADES = "late-trades"
+    COMMITTED_LATE = "committed-late"
+    GONE = "gone-trades"
+    EDITED = "edited-trades"
+    MOVED = "moved-trades"
+    DELIVERED_AGAIN = "delivered-again"
+    UNCOVERED = "uncovered-trades"
+    RECORDED_IN_FUTURE = "recorded-in-future"
     OPEN_TOO_LONG = "open-too-long"
     DISPUTED = "disputed"
     SHORT_OF_FUNDS = "short-of-funds"
@@ -33,17 +40,22 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SettleAgain:
-    """A run to start for a date; `recorded_until` names the newest trade that it is for."""
+    """A run to start for a date; the trades that it is for give it its name.
+
+    `recorded_until`: the newest `recorded_at` among them; `digest`: over their ids, since trades
+    that are committed late need not be the newest.
+    """
 
     business_date: date
     recorded_until: datetime
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is not as it should be; `text` is one sentence with the next step.
 
-    `start` is what the DAG starts by itself because of it: a run for late trades, or the run that
+    `business_date` is None where it is about the partner as a whole. `start` is what the DAG starts by itself because of it: a run for late trades, or the run that
     puts a question before a person. A finding that needs no person is said, but turns nothing red.
     One that `may_pass` is worth another look in a minute.
     """

@@ -41,9 +41,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("partner", "business_date", "number"),
     )
-    op.create_index(
-        "remembered_trades_by_beginning", "remembered_trades", ["partner", "beginning"]
-    )
+    op.create_index("remembered_trades_by_beginning", "remembered_trades", ["partner", "beginning"])
     # Hashes cannot be compressed, and trying costs more than writing them.
     for column in ("hashes", "endings"):
         op.execute(f"ALTER TABLE remembered_trades ALTER COLUMN {column} SET STORAGE EXTERNAL")
