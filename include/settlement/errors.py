@@ -15,7 +15,8 @@
     │   ├── WarehouseBusyError        locked by its loader (retryable)
     │   ├── WarehouseNotLoadedError   the load's watermark has not reached the cut-off
     │   ├── EmptyDayError             no trades at all, and the partner file does not allow that
-    │   └── HistoryChangedError       trades that were already read have changed or gone
+    │   ├── HistoryChangedError       trades that were already read have changed or gone
+    │   └── TradeOfAnotherDateError   trades of the date belong to another date already
     ├── LedgerUnavailableError        no connection to the ledger (retryable)
     ├── ChainBrokenError              the event chain, or an invariant of the ledger, does not hold
     ├── StoppedError                  the partner's stop flag is up
@@ -149,6 +150,12 @@ class HistoryChangedError(WarehouseError):
     """Trades that an earlier snapshot has read have changed or gone."""
 
     runbook = "history-changed"
+
+
+class TradeOfAnotherDateError(WarehouseError):
+    """Trades of the date belong to another date already: they would be settled twice."""
+
+    runbook = "trade-of-another-date"
 
 
 class LedgerUnavailableError(SettlementError):

@@ -22,10 +22,11 @@ SHOWN_LINES = 50
 
 
 class Subject(StrEnum):
-    """What is asked about: a slot, trades that changed, or the amounts of a date."""
+    """What is asked about: a slot, trades that changed, trades of two dates, or amounts."""
 
     DIVERGED = "diverged"
     HISTORY = "history"
+    OTHER_DATE = "other-date"
     APPROVAL = "approval"
 
 
@@ -42,6 +43,7 @@ class Choice(StrEnum):
 CHOICES: Mapping[Subject, tuple[Choice, ...]] = {
     Subject.DIVERGED: (Choice.ADOPT, Choice.LEAVE),
     Subject.HISTORY: (Choice.SETTLE, Choice.LEAVE),
+    Subject.OTHER_DATE: (Choice.SETTLE, Choice.LEAVE),
     Subject.APPROVAL: (Choice.APPROVE, Choice.REJECT),
 }
 
@@ -151,6 +153,8 @@ def takes_a_run(answered: Question) -> bool:
         (Subject.DIVERGED, Choice.ADOPT),
         (Subject.HISTORY, Choice.SETTLE),
         (Subject.HISTORY, Choice.LEAVE),
+        (Subject.OTHER_DATE, Choice.SETTLE),
+        (Subject.OTHER_DATE, Choice.LEAVE),
     }
 
 

@@ -52,22 +52,21 @@ class LeftDay:
         return self.world.trade(buyer, seller, quantity, base=base, recorded_at=recorded)
 
     def change(self) -> None:
-        """Delete a trade, edit one, or load one that claims to have been there before."""
+        """Delete a trade, or edit one."""
         index = self.random.randrange(len(self.trades))
         chosen = self.trades[index]
-        match self.random.choice(["gone", "edited", "old one added"]):
-            case "gone":
-                del self.trades[index]
-            case "edited":
-                self.trades[index] = replace(chosen, base_quantity=chosen.base_quantity + 1)
-            case _:
-                self.trade(after=chosen.recorded_at - timedelta(minutes=1))
+        if self.random.random() < 0.5:
+            del self.trades[index]
+        else:
+            self.trades[index] = replace(chosen, base_quantity=chosen.base_quantity + 1)
 
     def late(self) -> None:
-        """Late trades, recorded after everything that anybody has read."""
+        """Late trades: recorded after all that anybody has read, or before and committed since."""
         for _ in range(self.random.randint(0, 3)):
-            newest = max(each.recorded_at for each in [*self.honest, *self.trades])
-            self.honest.append(self.trade(after=newest))
+            recorded = [each.recorded_at for each in [*self.honest, *self.trades]]
+            before = self.random.choice(recorded) - timedelta(minutes=2)
+            after = self.random.choice([max(recorded), before])
+            self.honest.append(self.trade(after=after))
 
     def questions_expected(self) -> int:
         """One for a change that nobody has left yet; none once changes have undone each other."""

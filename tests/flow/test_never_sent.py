@@ -95,7 +95,7 @@ class UnbalancedWarehouse(MemoryWarehouse):
     def snapshot(self, partner: PartnerFile, window: Window) -> Iterator[MemorySnapshot]:
         """The same trades, summed wrongly."""
         with super().snapshot(partner, window) as reading:
-            yield Unbalanced(reading.trades)
+            yield Unbalanced(reading.read)
 
 
 def wrong_house_side(world: World) -> None:

@@ -62,5 +62,6 @@ def _bodies_wait(tx: Connection, asked: Question) -> bool:
 _STILL_SO = {
     Subject.DIVERGED: _slot_is_diverged,
     Subject.HISTORY: _nothing_frozen_since,
+    Subject.OTHER_DATE: _nothing_frozen_since,
     Subject.APPROVAL: _bodies_wait,
 }

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Date,
     DateTime,
@@ -185,9 +184,8 @@ remembered_date = Table(
     Column("trade_count", BigInteger, nullable=False),
     _text("trades_digest"),
     _at("remembered_at"),
-    ForeignKeyConstraint(
-        ["partner", "business_date"], ["business_date.partner", "business_date.business_date"]
-    ),
+    # No foreign key to business_date: a run of another date remembers a date's trades too, and
+    # would wait for the row that the date's own run has locked.
 )
 
 remembered_trades = Table(
@@ -197,7 +195,7 @@ remembered_trades = Table(
     Column("business_date", Date, primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("beginning", Text(collation="C"), nullable=False),
-    Column("left_out", Boolean, nullable=False),
+    _text("role"),
     Column("hashes", LargeBinary, nullable=False),
     _text("endings"),
     ForeignKeyConstraint(

@@ -15,6 +15,7 @@ from settlement.ledger.approvals import ask_for_approval
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import lock_generation
 from settlement.ledger.filling import bodies_without_payload, carry_out
+from settlement.ledger.forgotten_dates import found_since
 from settlement.ledger.limits import require_within_limits
 from settlement.ledger.people import Hold, holds_in_force, require_binding, require_go
 from settlement.ledger.slots import load_slots
@@ -36,7 +37,8 @@ SHOWN = 5
 class Built:
     """Slots of the date that wait for a signature or an answer, in the order of sending.
 
-    `superseded`: a newer run has taken the date; this one built nothing.
+    `superseded`: a newer run has taken the date, or a settlement of another date was found at the
+    partner after the trades were read; this one built nothing.
     `waiting` amounts could not be placed yet: an older request for them is not concluded.
     `shortfalls`: accounts that hold less than these requests take from them; None if the balances
     could not be read.
@@ -78,6 +80,10 @@ def build_requests(
         return Built([], superseded=True)
     reader = PartnerReader(ledger, api, partner, actor)
     adopt_unknown_settlements(ledger, reader, partner, business_date, actor)
+    with ledger.transaction() as tx:
+        taken_at, look_back = snapshot.taken_at, partner.look_back
+        if found_since(tx, partner.name, business_date, look_back, taken_at):
+            return Built([], superseded=True)  # whose trades these were was not asked yet
     connections = reader.connections()
     try:
         built, never_sent = _fill(ledger, partner, business_date, generation, connections, actor)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from settlement.business_calendar import BusinessCalendar
-from settlement.errors import EmptyDayError
+from settlement.errors import EmptyDayError, WarehouseDataError
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import FrozenDate, load_date, next_generation
@@ -17,14 +17,20 @@ from settlement.ledger.snapshots import (
     newest_snapshot,
     store_snapshot,
 )
+from settlement.ledger.trade_memory import lock_trades
 from settlement.partner_api import PartnerApi
 from settlement.partner_file import PartnerFile
 from settlement.partner_reads import PartnerReader
 from settlement.steps.history import Ruling, ruling_on_history
 from settlement.steps.listing import adopt_unknown_settlements
+from settlement.steps.own_trades import OwnTrades, own_trades
 from settlement.values import Actor, Line
 from settlement.warehouse import Warehouse, WarehouseSnapshot
 from settlement.warehouse.balance import require_balanced
+from settlement.warehouse.trade_ids import SHOWN, ReadIds, read_trade_ids
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""How far the warehouse's clock may be ahead of the ledger's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,23 @@ class Computed:
     snapshot_id: int
     trade_count: int
     position_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """A reading that may be used: the date's own trades, and a person's answer if one is needed."""
+
+    own: OwnTrades
+    ruling: Ruling | None
+
+    @property
+    def reading(self) -> WarehouseSnapshot:
+        """The date's own trades."""
+        return self.own.reading
+
+    def lines(self) -> Iterator[Line]:
+        """Net positions to settle, without a change that a person left."""
+        return lines_to_settle(self.reading, self.ruling)
 
 
 def compute_net_positions(
@@ -54,16 +77,22 @@ def compute_net_positions(
         as before any build
     :raises DateNotDueError: before the first business date, or before cut-off + settle_after
     :raises WarehouseError: if the warehouse cannot be trusted; nothing is stored then
-    :raises SupersededError: if a newer run took the date meanwhile
+    :raises SupersededError: if a newer run took the date meanwhile, or one of another date has
+        read some of its trades
     """
     BusinessCalendar(partner).require_due(business_date, ledger.now())
     _learn_windows(ledger, api, partner, business_date, actor)
     with ledger.transaction() as tx:
         frozen = next_generation(tx, partner, business_date, actor)
         previous = newest_snapshot(tx, partner.name, business_date)
-    with warehouse.snapshot(partner, frozen.window) as reading:
-        ruling = require_trustworthy(ledger, reading, partner, frozen, previous, actor)
-        snapshot = _freeze(ledger, reading, frozen, previous, ruling, actor)
+    with (
+        warehouse.snapshot(partner, frozen.window) as reading,
+        read_trade_ids(reading, f"{partner.name} {business_date}") as ids,
+    ):
+        trusted = require_trustworthy(
+            ledger, warehouse, reading, ids, partner, frozen, previous, actor
+        )
+        snapshot = _freeze(ledger, partner, frozen, previous, trusted, actor)
     return Computed(
         business_date,
         frozen.generation,
@@ -88,30 +117,53 @@ def _learn_windows(
 
 def require_trustworthy(
     ledger: Ledger,
+    warehouse: Warehouse,
     reading: WarehouseSnapshot,
+    ids: ReadIds,
     partner: PartnerFile,
     frozen: FrozenDate,
     previous: Snapshot | None,
     actor: Actor | None,
-) -> Ruling | None:
+) -> Trusted:
     """Every check that the warehouse must pass before a reading is used.
 
+    :param ids: of all trades of the reading, each there once
     :param actor: who asks a person if history has changed; None asks nothing, for a preview
-    :return: a person's answer that the reading is used with; None where none is needed
+    :return: the date's own trades, and a person's answer that they are used with
     :raises WarehouseDataError: if trades fail a check
+    :raises TradeOfAnotherDateError: if trades are another date's, and nobody has decided
     :raises EmptyDayError: if there are none, and no person has settled that they went
     :raises HistoryChangedError: if trades that were read before have changed or gone, and nobody
         has decided what that moves
     """
     reading.check()
-    ruling = ruling_on_history(ledger, reading, partner.name, frozen.business_date, previous, actor)
-    if ruling is None and reading.trade_count() == 0 and not partner.allow_empty_days:
+    _require_recorded_by_now(reading, frozen, ledger.now())
+    own = own_trades(ledger, warehouse, reading, ids, partner, frozen, actor)
+    ruling = ruling_on_history(
+        ledger, own.reading, partner.name, frozen.business_date, previous, actor, own
+    )
+    if ruling is None and own.reading.trade_count() == 0 and not partner.allow_empty_days:
         raise EmptyDayError(
             f"{partner.name} {frozen.business_date}: the warehouse has no trades in "
             f"{frozen.window}. Check that the load has run; if the day really was empty, set "
             f"allow_empty_days in the partner file"
         )
-    return ruling
+    return Trusted(own, ruling)
+
+
+def _require_recorded_by_now(reading: WarehouseSnapshot, frozen: FrozenDate, now: datetime) -> None:
+    """A watermark of the future would hide every later late trade of the date."""
+    latest = now + CLOCKS_DIFFER
+    newest = reading.watermark()
+    if newest is None or newest <= latest:
+        return
+    ahead = sorted(each.trade_id for each in reading.trades_recorded_after(latest))
+    more = f" and {len(ahead) - SHOWN} more" if len(ahead) > SHOWN else ""
+    raise WarehouseDataError(
+        f"trades of {frozen.partner} {frozen.business_date} are recorded in the future, up to "
+        f"{newest.isoformat()}: trade {', '.join(ahead[:SHOWN])}{more}. Nothing is sent. Next "
+        "step: correct recorded_at in the warehouse, then clear this task"
+    )
 
 
 class _Balance:
@@ -141,12 +193,13 @@ def lines_to_settle(reading: WarehouseSnapshot, ruling: Ruling | None) -> Iterat
 
 def _freeze(
     ledger: Ledger,
-    reading: WarehouseSnapshot,
+    partner: PartnerFile,
     frozen: FrozenDate,
     previous: Snapshot | None,
-    ruling: Ruling | None,
+    trusted: Trusted,
     actor: Actor,
 ) -> Snapshot:
+    reading, ruling, day = trusted.reading, trusted.ruling, frozen.business_date
     count, watermark = reading.trade_count(), reading.watermark()
     if ruling is not None:
         count = ruling.trade_count(count)
@@ -155,7 +208,7 @@ def _freeze(
         snapshot = store_snapshot(
             tx,
             frozen,
-            lines_to_settle(reading, ruling),
+            trusted.lines(),
             trade_count=count,
             watermark=watermark,
             newest_executed_at=reading.newest_executed_at(),
@@ -163,17 +216,22 @@ def _freeze(
             actor=actor,
             decision=ruling.digest if ruling else None,
         )
+        lock_trades(tx, partner.name)
+        trusted.own.require_own(tx, partner.name, day)
+        take_back = ruling is not None and ruling.settled
+        trades_digest = trusted.own.remember(tx, partner, day, take_back=take_back)
         append_event(
             tx,
             frozen.partner,
             "snapshot frozen",
             actor,
-            business_date=frozen.business_date,
+            business_date=day,
             generation=frozen.generation,
             snapshot_id=snapshot.id,
             trades=snapshot.trade_count,
             positions=snapshot.position_count,
             positions_digest=snapshot.positions_digest,
+            trades_digest=trades_digest,
             decision=snapshot.decision,
         )
     return snapshot

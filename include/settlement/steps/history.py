@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from itertools import chain
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection
 
 from settlement.errors import HistoryChangedError
@@ -22,9 +24,12 @@ from settlement.question import (
     lines_in_facts,
     totals_in_facts,
 )
+from settlement.steps.own_trades import OwnTrades
 from settlement.values import Actor, Line, PositionKey, as_lines
-from settlement.warehouse import WarehouseSnapshot
+from settlement.warehouse import TradeRow, WarehouseSnapshot
 from settlement.warehouse.history import Change, Returning, change_in_history, returning, without
+from settlement.warehouse.trade_ids import hash_of
+from settlement.warehouse.without import WithoutTrades
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,24 +118,26 @@ def ruling_on_history(
     business_date: date,
     previous: Snapshot | None,
     actor: Actor | None,
+    own: OwnTrades,
 ) -> Ruling | None:
     """How a person has answered the change of what was read before; None if nothing changed.
 
+    Trades that were merely added are no change, whenever they were recorded.
+
+    :param reading: the date's own trades, with `own` about their ids
     :param actor: who asks, where nobody has answered; None asks nothing and only refuses
     :raises HistoryChangedError: if nobody has answered
     """
     if previous is None or previous.watermark is None:
         return None
-    with ledger.transaction() as tx:
-        change = change_in_history(
-            previous.trade_count,
-            stream_positions(tx, previous.id),
-            reading.trade_count_until(previous.watermark),
-            reading.net_positions_until(previous.watermark),
-        )
+    change = _change(ledger, reading, previous, previous.watermark)
+    added = _added(reading, previous.watermark, own) if change else []
+    if added:
+        change = _change(ledger, WithoutTrades(reading, added), previous, previous.watermark)
     if change is None:
         return None
-    suspects = returning(change, reading.trades_recorded_after(previous.watermark))
+    late = chain(reading.trades_recorded_after(previous.watermark), added)
+    suspects = returning(change, late)
     late_trades = reading.trade_count() - change.count_is
     with ledger.transaction() as tx:
         changed = ChangedDate(
@@ -148,6 +155,33 @@ def ruling_on_history(
     if choice is None:
         raise _undecided(changed)
     return Ruling(changed.digest, change, settled=choice is Choice.SETTLE)
+
+
+def _change(
+    ledger: Ledger, reading: WarehouseSnapshot, previous: Snapshot, watermark: datetime
+) -> Change | None:
+    with ledger.transaction() as tx:
+        return change_in_history(
+            previous.trade_count,
+            stream_positions(tx, previous.id),
+            reading.trade_count_until(watermark),
+            reading.net_positions_until(watermark),
+        )
+
+
+def _added(reading: WarehouseSnapshot, watermark: datetime, own: OwnTrades) -> list[TradeRow]:
+    """Trades under the watermark that nobody has read: committed late. They change no history."""
+    if own.before is None:
+        return []
+    here = np.setdiff1d(own.ids.hashes, own.left_out)
+    new = set(np.setdiff1d(here, own.before.read).tolist())
+    if not new:
+        return []
+    return [
+        each
+        for each in reading.trades()
+        if each.recorded_at <= watermark and hash_of(each.trade_id) in new
+    ]
 
 
 def _baseline(tx: Connection, previous: Snapshot) -> int:

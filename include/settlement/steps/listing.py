@@ -39,18 +39,20 @@ def adopt_unknown_settlements(
     """List all that may concern the trades of a date and take into the ledger what is ours.
 
     That heals a ledger that was lost or restored from an old copy: slots, and the windows of their
-    dates. Returns the externalIds whose slots were brought up to date.
+    dates; those of the dates before it too, within `look_back`, since trades may have moved from
+    there. Returns the externalIds whose slots were brought up to date.
 
     :raises ForeignSettlementError: if a settlement can be placed nowhere and must not be ignored
     :raises WindowConflictError: if a settlement and the windows of this ledger contradict
     :raises OutcomeUnknownError: if the partner does not show yet what such a settlement moves
     """
     with ledger.transaction() as tx:
-        start, started = _listing_start(tx, partner.name, _may_concern(tx, partner, day))
+        concerning = _may_concern(tx, partner, day)
+        start, started = _listing_start(tx, partner.name, concerning - partner.look_back)
     shown = reader.settlements_created_since(start)
     news = _news(ledger, partner, shown) if shown else []
     ours = [each for each in news if _is_ours(ledger, partner, each)]
-    foreign = [each for each in news if each not in ours]
+    foreign = [each for each in news if each not in ours and each.created_at >= concerning]
     if foreign and partner.foreign_settlements == "stop":
         raise _foreign_error(partner, foreign)
     if ours:

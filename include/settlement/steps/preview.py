@@ -21,9 +21,10 @@ from settlement.partner_file import PartnerFile
 from settlement.settlement_request import SettlementInstruction, nonce_of
 from settlement.slot_state import OPEN
 from settlement.steps.build import cutoff_of, plan_of, require_none_diverged
-from settlement.steps.compute import lines_to_settle, require_trustworthy
+from settlement.steps.compute import require_trustworthy
 from settlement.values import PositionKey, Window, as_positions
 from settlement.warehouse import Warehouse
+from settlement.warehouse.trade_ids import read_trade_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,15 @@ def preview_requests(
         holds = holds_in_force(tx, partner.name)
     require_none_diverged(slots)
     frozen = stored or FrozenDate(partner.name, business_date, window, 0)
-    with warehouse.snapshot(partner, window) as reading:
-        ruling = require_trustworthy(ledger, reading, partner, frozen, previous, None)
-        net = as_positions(lines_to_settle(reading, ruling))
-        trade_count = reading.trade_count()
+    with (
+        warehouse.snapshot(partner, window) as reading,
+        read_trade_ids(reading, f"{partner.name} {business_date}") as ids,
+    ):
+        trusted = require_trustworthy(
+            ledger, warehouse, reading, ids, partner, frozen, previous, None
+        )
+        net = as_positions(trusted.lines())
+        trade_count = trusted.reading.trade_count()
         cutoff_at = cutoff_of(partner, window, reading.newest_executed_at())
     planned = plan_of(partner, net, slots, holds)
     unused = unused_identities(partner.name, business_date, {slot.external_id for slot in slots})

@@ -20,6 +20,8 @@ def title_of(question: Question) -> str:
             return f"{about}: is what the partner shows booked?"
         case Subject.HISTORY:
             return f"{about}: trades that were read have changed. Settle the change?"
+        case Subject.OTHER_DATE:
+            return f"{about}: trades of another date. Settle them here as well?"
         case Subject.APPROVAL:
             return f"{about}: may these requests be sent?"
 
@@ -32,6 +34,7 @@ def body_of(question: Question, currencies: Mapping[str, int]) -> str:
     described = {
         Subject.DIVERGED: _diverged,
         Subject.HISTORY: _history,
+        Subject.OTHER_DATE: _other_date,
         Subject.APPROVAL: _approval,
     }[question.subject]
     footer = f"Question `{question.digest}`, asked by {question.asked_by}."
@@ -98,6 +101,30 @@ def _history(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[str]:
         "- **leave**: what was settled stays. The change moves no money, in this run or later "
         "ones; late trades still settle. Not the answer for a load that is half done: have it "
         "completed, and run the date again."
+    )
+
+
+def _other_date(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[str]:
+    dates = ", ".join(
+        f"{each['business_date']} ({each['trades']:,} trades)" for each in facts["dates"]
+    )
+    yield (
+        f"The window of this date holds {facts['trades']:,} trade(s), such as "
+        f"{', '.join(facts['examples'])}, that belong to {dates}, or may be what went from there. "
+        "Settled here, they would be settled twice."
+    )
+    yield _totals("these trades", facts["totals"], currencies)
+    rows = [
+        (*line.key, _amount(line.amount, line.currency, currencies))
+        for line in lines_of_facts(facts["positions"])
+    ]
+    yield _table(("connection", "currency", "moved here"), rows, of=facts["changed_positions"])
+    yield (
+        "- **leave**: they stay with the other date; this one is settled without them.\n"
+        "- **settle**: they are settled in this date **as well**. Right only if they are other "
+        "trades under the same ids, or if the money of the other date was never moved.\n"
+        "\nA trade that has moved to this date for good: run the other date first, where its going "
+        "is asked about and taken back. Once that is settled, run this date; nothing is asked then."
     )
 
 

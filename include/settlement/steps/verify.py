@@ -14,6 +14,7 @@ from settlement.errors import NotSettledError
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import load_date
+from settlement.ledger.forgotten_dates import forget_what_was_taken_back
 from settlement.ledger.people import held_connections
 from settlement.ledger.schema import listing
 from settlement.ledger.slots import load_slots
@@ -63,6 +64,8 @@ def verify_settled(
     """
     with ledger.transaction() as tx:
         proof = prove_settled(tx, partner, business_date, since=since)
+        if not proof.held:
+            forget_what_was_taken_back(tx, partner.name, business_date)
         append_event(
             tx,
             partner.name,

@@ -94,25 +94,27 @@ def returning(change: Change, late_trades: Iterable[TradeRow]) -> Returning:
     That is a trade whose every effect is on a changed position, one at least against the change.
     What was read before is not kept trade by trade, so a person has to tell by the ids.
     """
-    changed = change.amounts
     ids = hashlib.sha256()
     examples: list[str] = []
     amounts: dict[PositionKey, int] = {}
     count = 0
-    for trade in late_trades:
-        effects = _effects(trade)
-        if not _could_undo(effects, changed):
-            continue
+    for trade in could_undo(change, late_trades):
         count += 1
         ids.update(f"{trade.trade_id}\n".encode())
         if len(examples) < EXAMPLES:
             examples.append(trade.trade_id)
-        for key, effect in effects.items():
+        for key, effect in effects_of(trade).items():
             amounts[key] = amounts.get(key, 0) + effect
     return Returning(count, ids.hexdigest(), tuple(examples), amounts)
 
 
-def _effects(trade: TradeRow) -> dict[PositionKey, int]:
+def could_undo(change: Change, trades: Iterable[TradeRow]) -> Iterator[TradeRow]:
+    """The trades whose every effect is on a changed position, one at least against the change."""
+    changed = change.amounts
+    return (trade for trade in trades if _could_undo(effects_of(trade), changed))
+
+
+def effects_of(trade: TradeRow) -> dict[PositionKey, int]:
     """What a trade moves, for each of its clients."""
     sides = {trade.buyer_connection_id, trade.seller_connection_id} - {None, HOUSE}
     keys = (

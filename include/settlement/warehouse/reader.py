@@ -121,7 +121,7 @@ class WarehouseSnapshot(Protocol):
         ...
 
     def trade_ids(self) -> Iterator[TradeIds]:
-        """The ids of all trades of the window, in groups that begin alike; null ids are left out."""
+        """The ids of all trades of the window, in groups that begin alike; without null ids."""
         ...
 
 

@@ -24,7 +24,7 @@ Hashes: TypeAlias = NDArray[np.uint64]
 
 NONE: Hashes = np.empty(0, np.uint64)
 STORED = np.dtype("<u8")
-"""How hashes are kept: 8 bytes each, the lowest first, as the machines that compare them have it."""
+"""How hashes are kept: 8 bytes each, the lowest first, as the machines that compare them do."""
 SHOWN = 5
 _HELD_IN_MEMORY = 16 << 20
 _MARKED_BITS = 17
@@ -40,7 +40,8 @@ def hash_of(trade_id: str) -> int:
 
 def as_hashes(trade_ids: Iterable[str]) -> Hashes:
     """Sorted hashes of some ids."""
-    return np.unique(np.fromiter((hash_of(each) for each in trade_ids), np.uint64))
+    hashes: Hashes = np.fromiter((hash_of(each) for each in trade_ids), np.uint64)
+    return np.unique(hashes)
 
 
 def members(values: Hashes, wanted: Hashes) -> Hashes:
@@ -50,9 +51,10 @@ def members(values: Hashes, wanted: Hashes) -> Hashes:
     shift = np.uint64(64 - _MARKED_BITS)
     marked = np.zeros(1 << _MARKED_BITS, np.bool_)
     marked[wanted >> shift] = True
-    values = values[marked[values >> shift]]  # most are not wanted: the search is for the rest
-    places = np.minimum(np.searchsorted(wanted, values), len(wanted) - 1)
-    return values[wanted[places] == values]
+    perhaps = values[marked[values >> shift]]  # most are not wanted: the search is for the rest
+    places = np.minimum(np.searchsorted(wanted, perhaps), len(wanted) - 1)
+    found: Hashes = perhaps[wanted[places] == perhaps]
+    return found
 
 
 def digest_of(hashes: Hashes) -> str:

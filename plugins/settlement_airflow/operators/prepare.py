@@ -9,7 +9,6 @@ from airflow.sdk import Context
 
 from settlement.errors import SupersededError
 from settlement.steps.build import build_requests
-from settlement.steps.compute import compute_net_positions
 from settlement.steps.sign import sign_requests
 from settlement_airflow.connections import open_partner_api, open_warehouse, opened_ledger
 from settlement_airflow.operators.base import GatedOperator, Work
@@ -23,6 +22,8 @@ class ComputeNetPositionsOperator(GatedOperator):
 
     def step(self, work: Work, context: Context) -> dict[str, object]:  # noqa: ARG002
         """Freeze the positions; what is returned is for the build and for the reader only."""
+        from settlement.steps.compute import compute_net_positions  # noqa: PLC0415 - only here: numpy
+
         partner = work.partner
         warehouse = open_warehouse(partner.warehouse_conn_id)
         with opened_ledger(partner.ledger_conn_id) as ledger:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
 
 from settlement.errors import ConfigurationError
 from settlement.partner_file import PartnerFile, load_partner
-from settlement.steps.preview import Preview, preview_requests
 from settlement_airflow.connections import open_warehouse, opened_ledger
 from settlement_airflow.operators.base import airflow_errors
 from settlement_airflow.run_date import parse_date
+
+if TYPE_CHECKING:
+    from settlement.steps.preview import Preview
 
 
 class PreviewOperator(BaseOperator):
@@ -22,6 +24,8 @@ class PreviewOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, object]:
         """Log and return them; amounts are strings in base units."""
+        from settlement.steps.preview import preview_requests  # noqa: PLC0415 - only here: numpy
+
         with airflow_errors():
             params = context["params"]
             if not params.get("partner") or not params.get("business_date"):

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0006"
-down_revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -20,9 +20,6 @@ def upgrade() -> None:
         sa.Column("trade_count", sa.BigInteger(), nullable=False),
         sa.Column("trades_digest", sa.Text(), nullable=False),
         sa.Column("remembered_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["partner", "business_date"], ["business_date.partner", "business_date.business_date"]
-        ),
         sa.PrimaryKeyConstraint("partner", "business_date"),
     )
     op.create_table(
@@ -31,7 +28,7 @@ def upgrade() -> None:
         sa.Column("business_date", sa.Date(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("beginning", sa.Text(collation="C"), nullable=False),
-        sa.Column("left_out", sa.Boolean(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
         sa.Column("hashes", sa.LargeBinary(), nullable=False),
         sa.Column("endings", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(

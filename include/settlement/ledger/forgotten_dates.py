@@ -1,0 +1,120 @@
+"""Which trades the ledger forgets, and settled dates of whose trades it knows too little.
+
+Without the hashes themselves, so that tasks that need none do not load what computes with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import Connection, Text, and_, any_, bindparam, case, func, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from settlement.ledger.schema import body, remembered_date, remembered_trades, slot
+from settlement.slot_state import IN_EFFECT
+
+_FOUND_AT_THE_PARTNER = func.max(case((body.c.origin == "adopted", body.c.built_at)))
+_IN_EFFECT = (
+    select(slot.c.business_date, _FOUND_AT_THE_PARTNER.label("found_at"))
+    .join(
+        body,
+        and_(body.c.external_id == slot.c.external_id, body.c.number == slot.c.current_body),
+    )
+    .where(
+        slot.c.partner == bindparam("partner"),
+        slot.c.business_date != bindparam("business_date"),
+        slot.c.business_date.between(bindparam("first"), bindparam("last")),
+        slot.c.state == any_(bindparam("states", type_=ARRAY(Text))),
+    )
+    .group_by(slot.c.business_date)
+    .subquery()
+)
+_FORGOTTEN = (
+    select(_IN_EFFECT.c.business_date, _IN_EFFECT.c.found_at)
+    .outerjoin(
+        remembered_date,
+        and_(
+            remembered_date.c.partner == bindparam("partner"),
+            remembered_date.c.business_date == _IN_EFFECT.c.business_date,
+        ),
+    )
+    .where(
+        or_(
+            remembered_date.c.remembered_at.is_(None),
+            _IN_EFFECT.c.found_at > remembered_date.c.remembered_at,
+        )
+    )
+    .order_by(_IN_EFFECT.c.business_date)
+)
+_FOUND_SINCE = select(_IN_EFFECT.c.business_date).where(_IN_EFFECT.c.found_at > bindparam("since"))
+
+
+class Role(StrEnum):
+    """What trades are to the date that remembers them."""
+
+    READ = "read"
+    """They belong to the date."""
+    TAKEN_BACK = "taken-back"
+    """They went, and a person has decided that their money goes back: theirs until it has."""
+    LEFT_OUT = "left-out"
+    """Its window holds them, and a person has decided that they are another date's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgottenDate:
+    """A settled date; `found_at`: when one of its settlements was taken over from the partner."""
+
+    business_date: date
+    found_at: datetime | None
+
+
+def forgotten_dates(
+    tx: Connection, partner: str, business_date: date, look_back: timedelta
+) -> list[ForgottenDate]:
+    """Dates around a date that are settled, and of whose trades the ledger knows too little.
+
+    Nothing is remembered of them, or a settlement was found at the partner, or recorded by a
+    person, after they were read.
+    """
+    named = _around(partner, business_date, look_back)
+    return [ForgottenDate(*row) for row in tx.execute(_FORGOTTEN, named)]
+
+
+def found_since(
+    tx: Connection, partner: str, business_date: date, look_back: timedelta, since: datetime
+) -> bool:
+    """Whether a settlement of a date around this one was found at the partner since then."""
+    named = _around(partner, business_date, look_back) | {"since": since}
+    return tx.execute(_FOUND_SINCE, named).first() is not None
+
+
+def forget_what_was_taken_back(tx: Connection, partner: str, business_date: date) -> None:
+    """The date is settled: what went from it is booked no more, and may be another date's."""
+    tx.execute(
+        remembered_trades.delete().where(
+            remembered_trades.c.partner == partner,
+            remembered_trades.c.business_date == business_date,
+            remembered_trades.c.role == Role.TAKEN_BACK.value,
+        )
+    )
+
+
+def forget_before(tx: Connection, partner: str, first: date) -> None:
+    """Forget the trades of all dates before `first`."""
+    tx.execute(
+        remembered_date.delete().where(
+            remembered_date.c.partner == partner, remembered_date.c.business_date < first
+        )
+    )
+
+
+def _around(partner: str, business_date: date, look_back: timedelta) -> dict[str, object]:
+    return {
+        "partner": partner,
+        "business_date": business_date,
+        "first": business_date - look_back,
+        "last": business_date + look_back,
+        "states": [each.value for each in IN_EFFECT],
+    }

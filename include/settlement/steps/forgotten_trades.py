@@ -1,0 +1,136 @@
+"""Trades of settled dates that the ledger does not remember: the warehouse is asked for them.
+
+After a lost ledger, and where `trade_memory` was shortened. A date that still comes to what was
+settled is remembered again. From one that does not, trades went: a *hole*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+from sqlalchemy import Connection
+
+from settlement.difference import in_effect
+from settlement.errors import WindowConflictError
+from settlement.ledger.database import Ledger, clock
+from settlement.ledger.dates import FrozenDate, load_date, window_for
+from settlement.ledger.forgotten_dates import ForgottenDate, forgotten_dates
+from settlement.ledger.slots import load_slots
+from settlement.ledger.snapshots import Snapshot, newest_snapshot, stream_positions
+from settlement.ledger.trade_memory import lock_trades, remember, remembered
+from settlement.partner_file import PartnerFile
+from settlement.values import Positions, Window, as_lines
+from settlement.warehouse import Warehouse, WarehouseSnapshot
+from settlement.warehouse.history import Change, change_in_history, could_undo
+from settlement.warehouse.trade_ids import NONE, Hashes, ReadIds, as_hashes, members
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What is known of a forgotten date: its newest snapshot, if that is all that was settled."""
+
+    window: Window
+    frozen: bool
+    snapshot: Snapshot | None
+    booked: Positions
+
+
+def trades_of_forgotten_dates(
+    ledger: Ledger,
+    warehouse: Warehouse,
+    reading: WarehouseSnapshot,
+    ids: ReadIds,
+    partner: PartnerFile,
+    date_read: FrozenDate,
+) -> dict[date, Hashes]:
+    """Which trades of a reading belong to a date that is forgotten, or could be what went from it.
+
+    Only dates within `look_back` are asked for: what is farther away the watch finds afterwards.
+
+    :param reading: of `date_read`, whose ids are `ids`
+    """
+    found: dict[date, Hashes] = {}
+    for forgotten, settled in _forgotten(ledger, partner, date_read):
+        with (
+            warehouse.snapshot(partner, settled.window) as past,
+            ReadIds(past.trade_ids()) as past_ids,
+        ):
+            twins = members(ids.hashes, past_ids.hashes)
+            change = _change(ledger, past, settled)
+            if change is None and settled.frozen:
+                _remember(ledger, partner, forgotten.business_date, past_ids)
+        returned = _could_be_gone(reading, change) if change else NONE
+        belonging = np.union1d(twins, returned)
+        if len(belonging):
+            found[forgotten.business_date] = belonging
+    return found
+
+
+def _forgotten(
+    ledger: Ledger, partner: PartnerFile, date_read: FrozenDate
+) -> Iterator[tuple[ForgottenDate, _Settled]]:
+    with ledger.transaction() as tx:
+        dates = forgotten_dates(tx, partner.name, date_read.business_date, partner.look_back)
+    for each in dates:
+        with ledger.transaction() as tx:
+            settled = _settled(tx, partner, each)
+        if settled is not None:
+            yield each, settled
+
+
+def _settled(tx: Connection, partner: PartnerFile, forgotten: ForgottenDate) -> _Settled | None:
+    """None for a date that the calendar does not know and that never had a window."""
+    day = forgotten.business_date
+    try:
+        window = window_for(tx, partner, day)
+    except WindowConflictError:
+        return None
+    snapshot = newest_snapshot(tx, partner.name, day)
+    if snapshot is not None and (
+        snapshot.watermark is None
+        or (forgotten.found_at is not None and forgotten.found_at > snapshot.taken_at)
+    ):
+        snapshot = None
+    frozen = load_date(tx, partner.name, day) is not None
+    return _Settled(window, frozen, snapshot, in_effect(load_slots(tx, partner.name, day)))
+
+
+def _change(ledger: Ledger, past: WarehouseSnapshot, settled: _Settled) -> Change | None:
+    """How the warehouse differs from what was read; where that is unknown, from what is booked."""
+    snapshot = settled.snapshot
+    if snapshot is not None and snapshot.watermark is not None:
+        with ledger.transaction() as tx:
+            return change_in_history(
+                snapshot.trade_count,
+                stream_positions(tx, snapshot.id),
+                past.trade_count_until(snapshot.watermark),
+                past.net_positions_until(snapshot.watermark),
+            )
+    count = past.trade_count()
+    return change_in_history(count, iter(as_lines(settled.booked)), count, past.net_positions())
+
+
+def _remember(ledger: Ledger, partner: PartnerFile, day: date, ids: ReadIds) -> None:
+    """Unless a run of that date has done so meanwhile, which knows more."""
+    with ledger.transaction() as tx:
+        lock_trades(tx, partner.name)
+        if (
+            is_remembered(partner, day, clock(tx).date())
+            and remembered(tx, partner.name, day) is None
+        ):
+            remember(tx, partner.name, day, ids)
+
+
+def is_remembered(partner: PartnerFile, day: date, today: date) -> bool:
+    """Whether the ids of a date's trades are kept by now, by the partner file's `trade_memory`."""
+    memory: timedelta | None = partner.trade_memory
+    return memory is None or day >= today - memory
+
+
+def _could_be_gone(reading: WarehouseSnapshot, change: Change) -> Hashes:
+    """Trades that would undo the change, if they were where they went from."""
+    trades = could_undo(change, reading.trades())
+    return as_hashes(each.trade_id for each in trades)

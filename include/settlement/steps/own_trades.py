@@ -1,0 +1,212 @@
+"""Which of a reading's trades are the date's own; a person is asked about those of another date."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection
+
+from settlement.errors import SupersededError, TradeOfAnotherDateError
+from settlement.ledger.database import Ledger, clock
+from settlement.ledger.dates import FrozenDate
+from settlement.ledger.forgotten_dates import forget_before
+from settlement.ledger.questions import ask, choice_on
+from settlement.ledger.trade_memory import (
+    Remembered,
+    dates_holding,
+    newest_version,
+    remember,
+    remembered,
+)
+from settlement.partner_file import PartnerFile
+from settlement.question import (
+    SHORT,
+    SHOWN_LINES,
+    Choice,
+    Subject,
+    digest_over,
+    lines_in_facts,
+    totals_in_facts,
+)
+from settlement.steps.forgotten_trades import is_remembered, trades_of_forgotten_dates
+from settlement.values import Actor, as_lines
+from settlement.warehouse import TradeRow, Warehouse, WarehouseSnapshot
+from settlement.warehouse.trade_ids import NONE, STORED, Hashes, ReadIds, hash_of, members
+from settlement.warehouse.without import WithoutTrades, net_of
+
+DATES_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTrades:
+    """A reading without what a person has left out, and what is remembered with it.
+
+    `ids`: all of the window; `left_out`: those of them that are another date's; `settled_here`:
+    those that are another date's and are settled in this one as well; `before`: what the date had
+    read before. `version`: of the memory that was asked.
+    """
+
+    reading: WarehouseSnapshot
+    ids: ReadIds
+    left_out: Hashes
+    settled_here: Hashes
+    before: Remembered | None
+    version: int
+
+    def require_own(self, tx: Connection, partner: str, business_date: date) -> None:
+        """Nobody has taken one of the trades since they were asked for; under `lock_trades`.
+
+        :raises SupersededError: if a run of another date has
+        """
+        held = dates_holding(tx, partner, self.ids, business_date, since_version=self.version)
+        answered = np.union1d(self.left_out, self.settled_here)
+        taken = {day: np.setdiff1d(hashes, answered) for day, hashes in held.items()}
+        days = [str(day) for day, hashes in taken.items() if len(hashes)]
+        if days:
+            raise SupersededError(
+                f"{partner} {business_date}: a run of {', '.join(days)} has read trades of this "
+                "date meanwhile. Nothing is sent; this task is tried again, and asks a person"
+            )
+
+    def remember(
+        self, tx: Connection, partner: PartnerFile, business_date: date, *, take_back: bool
+    ) -> str:
+        """Store the ids with the snapshot, under `lock_trades`; the digest over them.
+
+        :param take_back: a person has decided that what went from the date goes back
+        """
+        digest = remember(
+            tx,
+            partner.name,
+            business_date,
+            self.ids,
+            left_out=self.left_out,
+            take_back=take_back,
+        )
+        today = clock(tx).date()
+        if partner.trade_memory is not None:
+            forget_before(tx, partner.name, today - partner.trade_memory)
+        return digest if is_remembered(partner, business_date, today) else ""
+
+
+def own_trades(
+    ledger: Ledger,
+    warehouse: Warehouse,
+    reading: WarehouseSnapshot,
+    ids: ReadIds,
+    partner: PartnerFile,
+    frozen: FrozenDate,
+    actor: Actor | None,
+) -> OwnTrades:
+    """Tell the date's own trades from those of other dates, as people have decided.
+
+    :param actor: who asks a person; None asks nothing and only refuses, for a preview
+    :raises TradeOfAnotherDateError: if a trade is another date's and nobody has decided about it
+    """
+    name, day = partner.name, frozen.business_date
+    held = trades_of_forgotten_dates(ledger, warehouse, reading, ids, partner, frozen)
+    with ledger.transaction() as tx:
+        version = newest_version(tx, name)
+        for other, hashes in dates_holding(tx, name, ids, day).items():
+            held[other] = np.union1d(held.get(other, NONE), hashes)
+        before = remembered(tx, name, day)
+    claimed = np.unique(np.concatenate([NONE, *held.values()]))
+    left_out = members(claimed, before.left_out) if before else NONE
+    settled_here = members(claimed, before.read) if before else NONE
+    undecided = np.setdiff1d(claimed, np.union1d(left_out, settled_here))
+    if len(undecided):
+        asked = {d: both for d, h in held.items() if len(both := members(np.sort(h), undecided))}
+        choice = _choice(ledger, reading, ids, frozen, undecided, asked, actor)
+        if choice is Choice.LEAVE:
+            left_out = np.union1d(left_out, undecided)
+        else:
+            settled_here = np.union1d(settled_here, undecided)
+    if len(left_out):
+        reading = WithoutTrades(reading, _rows(reading, left_out))
+    return OwnTrades(reading, ids, left_out, settled_here, before, version)
+
+
+def _choice(
+    ledger: Ledger,
+    reading: WarehouseSnapshot,
+    ids: ReadIds,
+    frozen: FrozenDate,
+    undecided: Hashes,
+    held: dict[date, Hashes],
+    actor: Actor | None,
+) -> Choice:
+    """What a person has answered about exactly these trades."""
+    partner, day = frozen.partner, frozen.business_date
+    digest = _digest(frozen, undecided, held)
+    with ledger.transaction() as tx:
+        choice = choice_on(tx, partner, digest)
+    if choice is not None:
+        return choice
+    names = ids.names_of(undecided)
+    if actor is not None:
+        facts = _facts(frozen, _rows(reading, undecided), names, held)
+        with ledger.transaction() as tx:
+            ask(
+                tx,
+                partner=partner,
+                digest=digest,
+                subject=Subject.OTHER_DATE,
+                business_date=day,
+                external_id=None,
+                facts=facts,
+                actor=actor,
+            )
+    more = f" and {len(undecided) - len(names)} more" if len(undecided) > len(names) else ""
+    raise TradeOfAnotherDateError(
+        f"{partner} {day}: {len(undecided)} trade(s) of this date belong to {_listed(held)} "
+        f"already: trade {', '.join(names)}{more}. Settled here they would be settled twice. "
+        "Nothing is sent. If the warehouse is wrong, correct it and clear this task. Otherwise a "
+        f"person decides: `settlement decide {partner} {digest[:SHORT]} leave` settles the date "
+        "without them, `settle` settles them here as well"
+    )
+
+
+def _digest(frozen: FrozenDate, undecided: Hashes, held: dict[date, Hashes]) -> str:
+    """Names the question: these trades of this date, and whose they are."""
+    return digest_over(
+        Subject.OTHER_DATE,
+        frozen.partner,
+        frozen.business_date.isoformat(),
+        str(frozen.window),
+        [day.isoformat() for day in sorted(held)],
+        hashlib.sha256(undecided.astype(STORED, copy=False).tobytes()).hexdigest(),
+    )
+
+
+def _facts(
+    frozen: FrozenDate, trades: list[TradeRow], names: list[str], held: dict[date, Hashes]
+) -> dict[str, Any]:
+    """What a person is shown: the first amounts, totals over all of them."""
+    lines = as_lines(net_of(trades))
+    return {
+        "window": str(frozen.window),
+        "trades": len(trades),
+        "examples": names,
+        "dates": [
+            {"business_date": day.isoformat(), "trades": len(hashes)}
+            for day, hashes in sorted(held.items())
+        ],
+        "positions": lines_in_facts(lines[:SHOWN_LINES]),
+        "changed_positions": len(lines),
+        "totals": totals_in_facts(lines),
+    }
+
+
+def _rows(reading: WarehouseSnapshot, hashes: Hashes) -> list[TradeRow]:
+    wanted = set(hashes.tolist())
+    return [each for each in reading.trades() if hash_of(each.trade_id) in wanted]
+
+
+def _listed(held: dict[date, Hashes]) -> str:
+    days = [str(day) for day in sorted(held)]
+    more = f" and {len(days) - DATES_SHOWN} other dates" if len(days) > DATES_SHOWN else ""
+    return ", ".join(days[:DATES_SHOWN]) + more
