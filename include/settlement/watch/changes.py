@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from settlement.errors import WarehouseDataError
 from settlement.ledger.dates import FrozenDate, frozen_dates
 from settlement.ledger.overview import stop_of
+from settlement.steps.compute import CLOCKS_DIFFER
 from settlement.values import Window
 from settlement.warehouse import Warehouse
 from settlement.warehouse.survey import NO_EXAMPLES, Examples
@@ -18,8 +19,6 @@ from settlement.watch.eyes import Eyes
 
 LAST_WEEKS = timedelta(days=35)
 """Windows that every look compares; a thorough one compares all."""
-CLOCKS_DIFFER = timedelta(minutes=5)
-"""How far the warehouse's clock may be ahead of the ledger's."""
 LOOKED_CLOSER = 30
 """Dates that are read trade by trade in one look: a broken load changes all of them."""
 

@@ -13,6 +13,7 @@ from settlement.ledger.snapshots import Snapshot, newest_snapshot, stream_positi
 from settlement.ledger.trade_memory import dates_holding, names_of, remembered
 from settlement.steps.history import ruling_on_history
 from settlement.steps.own_trades import OwnTrades
+from settlement.values import PositionKey
 from settlement.warehouse import Warehouse, WarehouseSnapshot, change_in_history
 from settlement.warehouse.history import effects_of
 from settlement.warehouse.trade_ids import (
@@ -141,15 +142,12 @@ class _Beside:
         claimed = np.unique(np.concatenate([NONE, *held.values()]))
         here = members(claimed, self._before.read) if self._before else NONE
         apart = np.setdiff1d(claimed, here)
-        if len(apart):
-            wanted = set(apart.tolist())
-            rows = [each for each in reading.trades() if hash_of(each.trade_id) in wanted]
-            reading = WithoutTrades(reading, rows)
-        return OwnTrades(reading, self._ids, apart, here, self._before, version=0)
+        own = _without(reading, apart)
+        return OwnTrades(own, self._ids, apart, here, self._before, version=0)
 
     def closer(self, read_count: int) -> Closer:
         """What came, what went and what was edited."""
-        undecided, left = self._history()
+        undecided = self._waits_for_a_person()
         late, first, last = self._late()
         early, gone = NONE, NONE
         if self._before is not None:
@@ -157,32 +155,34 @@ class _Beside:
             own = np.setdiff1d(self._ids.hashes, self._own.left_out)
             gone = np.setdiff1d(self._before.read, self._ids.hashes)
             early = np.setdiff1d(np.setdiff1d(own, self._before.read), late)
-        if left:
-            early = NONE
-        added, went = self._named(early), Trades(len(gone), self._names_of_gone(gone))
-        if self._before is None:
+            added, went = self._named(early), Trades(len(gone), self._names_of_gone(gone))
+        else:
             # ids are unknown: the counts say how many at least came or went
             more = read_count - self._snapshot.trade_count
-            added, went = Trades(max(more, 0)), Trades(max(-more, 0))
+            added = Trades(max(more, 0)) if undecided else NO_TRADES
+            went = Trades(max(-more, 0))
+        changed_without_ids = self._before is None and (added or went)
         return Closer(
             by_id=self._before is not None,
             added=Added(
                 late=self._named(late),
-                early=added if undecided or len(early) else NO_TRADES,
+                early=added,
                 first_recorded=first,
                 last_recorded=last,
                 digest=digest_of(np.union1d(late, early)),
             ),
             gone=went if undecided else NO_TRADES,
             others={day: self._named(each) for day, each in self._others.items()},
-            edited=self._edited() if undecided and not added and not went else None,
+            edited=(
+                self._edited(early) if undecided and not went and not changed_without_ids else None
+            ),
             settles_by_itself=not undecided and not self._others,
         )
 
-    def _history(self) -> tuple[bool, bool]:
-        """Whether a change of what was read waits for a person, or for a run; whether it is left.
+    def _waits_for_a_person(self) -> bool:
+        """Whether a change of what was read waits for an answer, or for the run that follows one.
 
-        A change that is exactly the trades that were added is none: it settles by itself.
+        Trades that were merely added are none, nor is a change that a person has left.
         """
         snapshot = self._snapshot
         try:
@@ -196,10 +196,8 @@ class _Beside:
                 self._own,
             )
         except HistoryChangedError:
-            return True, False
-        if ruling is None:
-            return False, False
-        return ruling.settled, not ruling.settled
+            return True
+        return ruling is not None and ruling.settled
 
     def _late(self) -> tuple[Hashes, datetime | None, datetime | None]:
         """Trades recorded after the date was read; the first and the last of these recordings."""
@@ -216,9 +214,10 @@ class _Beside:
 
         return as_hashes(passing()), first, last
 
-    def _edited(self) -> Edited:
+    def _edited(self, early: Hashes) -> Edited:
         """Which positions differ, and which trades could be what was edited."""
-        snapshot, reading = self._snapshot, self._own.reading
+        snapshot = self._snapshot
+        reading = _without(self._own.reading, early)
         read_until = snapshot.watermark or NO_WATERMARK
         with self._eyes.ledger.transaction() as tx:
             change = change_in_history(
@@ -228,21 +227,16 @@ class _Beside:
                 reading.net_positions_until(read_until),
             )
         changed = change.positions if change else {}
-        ids: list[str] = []
+        suspects: list[str] = []
         count = 0
         for each in reading.trades():
             effects = effects_of(each)
             if effects and effects.keys() <= changed.keys():
                 count += 1
-                ids = sorted([*ids, each.trade_id])[:SHOWN]
-        example = next(
-            (
-                f"{key.connection_id} {key.currency} was {was}, is {now}"
-                for key, (was, now) in changed.items()
-            ),
-            "",
-        )
-        return Edited(len(changed), example, Trades(count, tuple(ids)))
+                suspects = sorted([*suspects, each.trade_id])[:SHOWN]
+        key, (was, now) = next(iter(changed.items()), (PositionKey("", ""), (0, 0)))
+        example = f"{key.connection_id} {key.currency} was {was}, is {now}"
+        return Edited(len(changed), example, Trades(count, tuple(suspects)))
 
     def _named(self, hashes: Hashes) -> Trades:
         return Trades(len(hashes), tuple(self._ids.names_of(hashes)))
@@ -253,3 +247,12 @@ class _Beside:
         partner, day = self._snapshot.partner, self._snapshot.business_date
         with self._eyes.ledger.transaction() as tx:
             return tuple(names_of(tx, partner, day, gone, most=FOLLOWED))
+
+
+def _without(reading: WarehouseSnapshot, hashes: Hashes) -> WarehouseSnapshot:
+    """The reading as if these trades were not in the window."""
+    if not len(hashes):
+        return reading
+    wanted = set(hashes.tolist())
+    rows = [each for each in reading.trades() if hash_of(each.trade_id) in wanted]
+    return WithoutTrades(reading, rows)

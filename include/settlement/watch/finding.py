@@ -55,7 +55,7 @@ class SettleAgain:
 class Finding:
     """One thing that is not as it should be; `text` is one sentence with the next step.
 
-    `business_date` is None where it is about the partner as a whole. `start` is what the DAG starts by itself because of it: a run for late trades, or the run that
+    `start` is what the DAG starts by itself because of it: a run for late trades, or the run that
     puts a question before a person. A finding that needs no person is said, but turns nothing red.
     One that `may_pass` is worth another look in a minute.
     """

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from settlement.errors import LedgerUnavailableError, SettlementError
+from settlement.watch.chain import broken_chain, read_broken_invariant
 from settlement.watch.change_findings import changes
 from settlement.watch.changes import read_changes
-from settlement.watch.chain import broken_chain, read_broken_invariant
 from settlement.watch.dates import read_dates, unsettled_dates
 from settlement.watch.decisions import (
     old_holds,
