@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import func, select, text
 
 from partner_sandbox.faults import FaultKind, Route
-from settlement.business_calendar import BusinessCalendar
 from settlement.errors import (
     ConfigurationError,
     DivergedSlotError,
@@ -39,33 +38,16 @@ from settlement.steps.placing import ignore_named, record_settlement
 from settlement.steps.verify import verify_settled
 from settlement.values import Actor
 from settlement.warehouse import Warehouse
+from settlement.warehouse.hashed_ids import as_hashes, digest_of
 from settlement.watch.eyes import Eyes
-from settlement.watch.finding import Finding, Kind, SettleAgain
+from settlement.watch.finding import Kind, SettleAgain
 from settlement.watch.looks import look_at
 from settlement.watch.partners import Openers, watch_partner, watched
 from settlement.watch.standing import LOOK_BACK, due_dates
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, World, demo_partner
+from support.watching import DAY, HOUR, SLOT, AirflowSays, found, kinds, look, partner_of_today
 
 RUNBOOK = Path(__file__).parents[2] / "include" / "runbooks" / "settlement_watch.md"
-HOUR = timedelta(hours=1)
-
-
-def last_date_past_its_deadline() -> date:
-    """The newest date that had to be settled by now; the ledger's clock is the real one."""
-    now, partner = datetime.now(UTC), demo_partner()
-    day = now.date()
-    while BusinessCalendar(partner).due_at(day) + partner.settled_within > now:
-        day -= timedelta(days=1)
-    return day
-
-
-DAY = last_date_past_its_deadline()
-SLOT = f"demo-{DAY}-1"
-
-
-def partner_of_today(**changes: object) -> PartnerFile:
-    """The demo's partner, whose first date is the one that was due last."""
-    return demo_partner(first_business_date=DAY, **changes)
 
 
 @pytest.fixture
@@ -75,42 +57,6 @@ def world(ledger: Ledger) -> World:
     world.trade(ALICE, BOB, 100, day=DAY)
     world.trade(CAROL, DAVE, 10**30, day=DAY)
     return world
-
-
-@dataclass(frozen=True)
-class AirflowSays:
-    """Airflow, with these runs in success."""
-
-    succeeded_runs: set[str]
-
-    def succeeded(self, run_ids: Sequence[str]) -> set[str]:
-        """Those that were asked for."""
-        return self.succeeded_runs & set(run_ids)
-
-
-def look(
-    world: World,
-    *,
-    later: timedelta = timedelta(0),
-    runs: AirflowSays | None = None,
-    daily: bool = True,
-) -> list[Finding]:
-    """All looks at the partner, now or later."""
-    now = world.ledger.now() + later
-    eyes = Eyes(world.ledger, world.partner, lambda: world.warehouse, lambda: world.api, runs, now)
-    return look_at(eyes, daily=daily)
-
-
-def found(findings: Sequence[Finding], kind: Kind, about: str = str(DAY)) -> Finding:
-    """The one finding of this kind about that."""
-    matching = [each for each in findings if (each.kind, each.about) == (kind, about)]
-    assert len(matching) == 1, findings
-    return matching[0]
-
-
-def kinds(findings: Sequence[Finding]) -> set[Kind]:
-    """Kinds of the findings."""
-    return {each.kind for each in findings}
 
 
 # quiet
@@ -237,7 +183,7 @@ def test_late_trades_are_reported(world: World) -> None:
     world.run(DAY)
     come_late(world)
     finding = found(look(world), Kind.LATE_TRADES)
-    assert finding.text.startswith("1 trade(s) were recorded after the date was settled")
+    assert finding.text.startswith("1 trade(s) (t000003) were recorded after the date was read")
     assert finding.needs_a_person
     assert finding.start is None
 
@@ -248,7 +194,7 @@ def test_late_trades_start_a_run_where_the_partner_file_says_so(world: World) ->
     world.run(DAY)
     recorded = come_late(world)
     finding = found(look(world), Kind.LATE_TRADES)
-    assert finding.start == SettleAgain(DAY, recorded)
+    assert finding.start == SettleAgain(DAY, recorded, digest_of(as_hashes(["t000003"])))
     assert not finding.needs_a_person
     world.run(DAY)
     assert look(world) == []
@@ -282,7 +228,7 @@ def test_trades_of_a_day_that_was_empty_are_late_too(world: World) -> None:
     world.warehouse.trades.clear()
     world.run(DAY)
     come_late(world)
-    assert "1 trade(s)" in found(look(world), Kind.LATE_TRADES).text
+    assert "1 trade(s) (t000003)" in found(look(world), Kind.LATE_TRADES).text
 
 
 def test_broken_rows_start_no_run(world: World) -> None:
@@ -292,7 +238,9 @@ def test_broken_rows_start_no_run(world: World) -> None:
     come_late(world)
     world.warehouse.trades.append(world.warehouse.trades[-1])
     findings = look(world)
-    assert "duplicate trade ids" in found(findings, Kind.NOT_LOOKED, "").text
+    assert (
+        "trade_id is there more than once: trade t000003" in found(findings, Kind.NOT_LOOKED).text
+    )
     assert kinds(findings) == {Kind.NOT_LOOKED}
 
 
@@ -498,7 +446,7 @@ def test_a_ledger_that_is_down_is_one_finding(world: World) -> None:
     now = datetime.now(UTC)
     eyes = Eyes(world.ledger, world.partner, lambda: world.warehouse, lambda: world.api, None, now)
     with pytest.raises(LedgerUnavailableError):
-        look_at(eyes, daily=True)
+        look_at(eyes)
 
 
 def test_a_partner_without_a_file_is_found_unless_it_was_stopped_first(world: World) -> None:

@@ -15,6 +15,7 @@ from settlement.partner_file import PartnerFile
 from settlement.values import Line, PositionKey, Window, as_lines
 from settlement.warehouse import TradeIds, TradeRow
 from settlement.warehouse.hashed_ids import hash_of
+from support.memory_survey import MemorySurvey
 
 
 class SandboxApi:
@@ -61,6 +62,11 @@ class MemoryWarehouse:
     def loaded_until(self, partner: PartnerFile) -> datetime | None:
         """Newest recording."""
         return max((each.recorded_at for each in self.trades), default=None)
+
+    @contextmanager
+    def survey(self, partner: PartnerFile) -> Iterator[MemorySurvey]:
+        """Ask about many windows."""
+        yield MemorySurvey(list(self.trades))
 
 
 class MemorySnapshot:

@@ -45,6 +45,17 @@ def load_date(
     return FrozenDate(row.partner, row.business_date, window, row.generation)
 
 
+def frozen_dates(tx: Connection, partner: str) -> dict[date, FrozenDate]:
+    """Every date of the partner that has a window, oldest first."""
+    query = select(table).where(table.c.partner == partner).order_by(table.c.business_date)
+    return {
+        row.business_date: FrozenDate(
+            row.partner, row.business_date, Window(row.window_start, row.window_end), row.generation
+        )
+        for row in tx.execute(query)
+    }
+
+
 def window_for(tx: Connection, partner_file: PartnerFile, business_date: date) -> Window:
     """The date's frozen window, or the one that it would get if it were frozen now.
 

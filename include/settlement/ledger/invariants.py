@@ -18,7 +18,7 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.question_invariants import check_questions
 from settlement.ledger.schema import business_date, chain_head, snapshot
 from settlement.ledger.slot_invariants import Audited, broken, check_bodies, check_slots
-from settlement.ledger.snapshots import stream_positions
+from settlement.ledger.snapshots import digested, stream_positions
 from settlement.ledger.trade_invariants import check_trades
 from settlement.ledger.transfer_invariants import check_transfers
 
@@ -131,7 +131,7 @@ def _digest_of_positions(tx: Connection, snapshot_id: int) -> tuple[int, str]:
     hashed = hashlib.sha256()
     count = 0
     for each in stream_positions(tx, snapshot_id):
-        hashed.update(f"{each.connection_id} {each.currency} {each.amount}\n".encode())
+        hashed.update(digested(*each))
         count += 1
     return count, hashed.hexdigest()
 

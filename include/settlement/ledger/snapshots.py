@@ -28,6 +28,12 @@ _NEWEST = (
     .order_by(snapshot.c.generation.desc())
     .limit(1)
 )
+_NEWEST_OF_ALL = (
+    select(snapshot)
+    .distinct(snapshot.c.business_date)
+    .where(snapshot.c.partner == bindparam("partner"))
+    .order_by(snapshot.c.business_date, snapshot.c.generation.desc())
+)
 _STORE = snapshot.insert().values(taken_at=NOW).returning(snapshot)
 _POSITIONS = (
     select(net_position.c.connection_id, net_position.c.currency, net_position.c.amount)
@@ -67,6 +73,12 @@ def newest_snapshot(tx: Connection, partner: str, business_date: date) -> Snapsh
     named = {"partner": partner, "business_date": business_date}
     row = tx.execute(_NEWEST, named).one_or_none()
     return _as_snapshot(row) if row else None
+
+
+def newest_snapshots(tx: Connection, partner: str) -> dict[date, Snapshot]:
+    """The newest complete snapshot of each date that has one, oldest date first."""
+    rows = tx.execute(_NEWEST_OF_ALL, {"partner": partner})
+    return {row.business_date: _as_snapshot(row) for row in rows}
 
 
 def load_snapshot(tx: Connection, snapshot_id: int) -> Snapshot:
@@ -136,6 +148,11 @@ def store_snapshot(
     return _as_snapshot(tx.execute(_STORE, values | taken).one())
 
 
+def digested(connection_id: str, currency: str, amount: object) -> bytes:
+    """A net position, as the digest over a snapshot's positions takes it, one after the other."""
+    return f"{connection_id} {currency} {amount}\n".encode()
+
+
 def _copy_positions(tx: Connection, snapshot_id: int, positions: Iterable[Line]) -> tuple[int, str]:
     """Stream positions through COPY; returns how many, and the SHA-256 over all of them."""
     hashed = hashlib.sha256()
@@ -146,9 +163,8 @@ def _copy_positions(tx: Connection, snapshot_id: int, positions: Iterable[Line])
             "COPY net_position (snapshot_id, connection_id, currency, amount) FROM STDIN"
         ) as copy:
             for each in positions:
-                amount = str(each.amount)
-                hashed.update(f"{each.connection_id} {each.currency} {amount}\n".encode())
-                copy.write_row((snapshot_id, each.connection_id, each.currency, amount))
+                hashed.update(digested(*each))
+                copy.write_row((snapshot_id, each.connection_id, each.currency, str(each.amount)))
                 count += 1
     finally:
         cursor.close()

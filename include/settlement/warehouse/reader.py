@@ -10,6 +10,7 @@ from typing import Protocol
 
 from settlement.partner_file import PartnerFile
 from settlement.values import Line, Window
+from settlement.warehouse.survey import Surveyed
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ class WarehouseSnapshot(Protocol):
         ...
 
 
-class Warehouse(Protocol):
+class Warehouse(Surveyed, Protocol):
     """Where a partner's trades are kept."""
 
     def snapshot(

@@ -21,6 +21,7 @@ from settlement.warehouse.names import is_connection, wrong_names
 from settlement.warehouse.parameters import Placeholder
 from settlement.warehouse.reader import TradeIds, TradeRow
 from settlement.warehouse.session import Session, opened
+from settlement.warehouse.sql_survey import SqlSurvey
 from settlement.warehouse.statements import Statements
 from settlement.warehouse.trade_ids import read_trade_ids
 
@@ -76,6 +77,13 @@ class SqlWarehouse:
         doing = f"copying the trades of {partner.name} in {window}"
         session.run(doing, self._statements.copy_of_trades(), values)
         return self._statements.over_copy()
+
+    @contextmanager
+    def survey(self, partner: PartnerFile) -> Iterator[SqlSurvey]:
+        """Ask about many windows of the partner for as long as the context is open."""
+        with opened(self._connect, self._dialect, self._placeholder) as session:
+            columns = _require_columns(session, self._statements, partner, _ALL_OF_TIME)
+            yield SqlSurvey(session, self._statements.over_columns(columns), partner)
 
     def loaded_until(self, partner: PartnerFile) -> datetime | None:
         """Newest `recorded_at` over all the partner's trades; None without trades."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from settlement.errors import ConfigurationError
 from settlement.warehouse.drivers import Dialect
 from settlement.warehouse.parameters import names_in, without_end
+from settlement.warehouse.placing import Placing
 from settlement.warehouse.rows import FEE_CURRENCIES
 
 _REQUIRED = ("partner", "window_start", "window_end")
@@ -96,6 +97,19 @@ class Statements:
             if column not in self._columns:
                 sql = sql.replace(f"CAST({column} AS", "CAST(NULL AS")
         return f"{name} {named} (\n{sql}\n)"
+
+    def over_windows(self, query: str, placed: Placing) -> str:
+        """Put a query over the trades of many windows, each trade with the number of its window.
+
+        What reads `trades` gets those that the windows' snapshots have read, each connection with
+        that number in front; what reads `placed_trades`, all of them.
+        """
+        return (
+            f"WITH {self._read()},\n{self._exact(self._as(), 'all_trades')},\n"
+            f"placed_trades {self._as()} (\nSELECT *,\n{placed.number} AS window_number,\n"
+            f"{placed.read_until} AS read_until\nFROM all_trades\n),\n"
+            f"trades {self._as()} (\n{self._query('window_trades')}\n)\n{self._query(query)}"
+        )
 
     def _as(self) -> str:
         return _NAMED.get(self._dialect, "AS")

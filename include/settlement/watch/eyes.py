@@ -27,6 +27,8 @@ class AirflowRuns(Protocol):
 class Eyes:
     """One partner and all that is looked at; `now` is the ledger's clock.
 
+    `thorough`: look at everything since the first date, as once a day; else at the last weeks.
+
     Warehouse and API are opened by the look that needs them, so that one that is down blinds no
     other. `runs` is None where there is no Airflow to ask.
     """
@@ -37,8 +39,9 @@ class Eyes:
     open_api: Callable[[], PartnerApi]
     runs: AirflowRuns | None
     now: datetime
+    thorough: bool = True
 
     @cached_property
     def standings(self) -> list[Standing]:
-        """How the dates of the look-back stand, oldest first."""
-        return read_standings(self.ledger, self.partner, self.now)
+        """How the dates stand, oldest first."""
+        return read_standings(self.ledger, self.partner, self.now, thorough=self.thorough)

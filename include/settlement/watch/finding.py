@@ -15,6 +15,13 @@ class Kind(StrEnum):
     NEVER_TOUCHED = "never-touched"
     OVERDUE = "overdue"
     LATE_TRADES = "late-trades"
+    COMMITTED_LATE = "committed-late"
+    GONE = "gone-trades"
+    EDITED = "edited-trades"
+    MOVED = "moved-trades"
+    DELIVERED_AGAIN = "delivered-again"
+    UNCOVERED = "uncovered-trades"
+    RECORDED_IN_FUTURE = "recorded-in-future"
     OPEN_TOO_LONG = "open-too-long"
     DISPUTED = "disputed"
     SHORT_OF_FUNDS = "short-of-funds"
@@ -34,10 +41,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SettleAgain:
-    """A run to start for a date; `recorded_until` names the newest trade that it is for."""
+    """A run to start for a date; the trades that it is for give it its name.
+
+    `recorded_until`: the newest `recorded_at` among them; `digest`: over their ids, since trades
+    that are committed late need not be the newest.
+    """
 
     business_date: date
     recorded_until: datetime
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from typing import Any, Generic, TypeVar
 from settlement.errors import LedgerUnavailableError, SettlementError
 from settlement.watch.binding import binding_conflict, read_binding_conflict
 from settlement.watch.chain import broken_chain, read_broken_invariant
-from settlement.watch.dates import late_trades, read_dates, read_late_trades, unsettled_dates
+from settlement.watch.change_findings import changes
+from settlement.watch.changes import read_changes
+from settlement.watch.dates import read_dates, unsettled_dates
 from settlement.watch.decisions import (
     old_holds,
     read_holds,
@@ -23,6 +25,7 @@ from settlement.watch.finding import Finding, Kind
 from settlement.watch.marked_by_hand import marked_by_hand, read_unproved_successes
 from settlement.watch.partner_list import differences, read_partner_list
 from settlement.watch.slots import open_too_long, read_open_slots
+from settlement.watch.strays import read_strays, strays
 from settlement.watch.windows import read_running_windows, running_windows
 
 Facts = TypeVar("Facts")
@@ -42,7 +45,8 @@ LOOKS: tuple[Look[Any], ...] = (
     Look("the business dates", read_dates, unsettled_dates),
     Look("open requests", read_open_slots, open_too_long),
     Look("disputes and balances", read_running_windows, running_windows),
-    Look("late trades in the warehouse", read_late_trades, late_trades),
+    Look("settled dates in the warehouse", read_changes, changes),
+    Look("trades that no date covers", read_strays, strays),
     Look("the partner's list", read_partner_list, differences),
     Look("Airflow's runs", read_unproved_successes, marked_by_hand),
     Look("questions", read_questions, unanswered),
@@ -53,15 +57,14 @@ LOOKS: tuple[Look[Any], ...] = (
 )
 
 
-def look_at(eyes: Eyes, *, daily: bool) -> list[Finding]:
+def look_at(eyes: Eyes) -> list[Finding]:
     """Findings of all looks; one that cannot be made is a finding, and the others go on.
 
-    :param daily: make the daily looks too
     :raises LedgerUnavailableError: without the ledger there is nothing to compare with
     """
     findings: list[Finding] = []
     for look in LOOKS:
-        if look.daily and not daily:
+        if look.daily and not eyes.thorough:
             continue
         try:
             findings += look.find(eyes, look.read(eyes))

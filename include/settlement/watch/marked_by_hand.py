@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 from settlement.business_calendar import BusinessCalendar
 from settlement.watch.eyes import Eyes
 from settlement.watch.finding import Finding, Kind
 from settlement.watch.recent_events import RunTrace, run_traces
-from settlement.watch.standing import due_dates
+from settlement.watch.standing import LOOK_BACK, due_dates
 
 
 def read_unproved_successes(eyes: Eyes) -> Sequence[RunTrace]:
     """Runs whose last word in the ledger is not "settled", and that Airflow shows as success."""
-    dates = due_dates(eyes.partner, eyes.now)
-    if eyes.runs is None or not dates:
+    if eyes.runs is None:
         return []
-    since = BusinessCalendar(eyes.partner).due_at(dates[0])
+    dates = due_dates(eyes.partner, eyes.now)
+    since = eyes.now - timedelta(days=LOOK_BACK)
+    if dates:
+        since = min(since, BusinessCalendar(eyes.partner).due_at(dates[0]))
     with eyes.ledger.transaction() as tx:
         traces = run_traces(tx, eyes.partner.name, since)
     unproved = [each for each in traces if not each.proved]

@@ -74,8 +74,9 @@ def watch_partner(
                 open_api=lambda: openers.api(file),
                 runs=runs,
                 now=ledger.now(),
+                thorough=daily,
             )
-            return look_at(eyes, daily=daily)
+            return look_at(eyes)
     except SettlementError as error:
         return [not_looked(name, "the ledger", error)]
 

@@ -1,4 +1,4 @@
-"""The newest events of a partner, read from the end of its chain: as costly as the look-back is."""
+"""Of the events of a partner: the newest of each date, and what its runs have left."""
 
 from __future__ import annotations
 
@@ -34,18 +34,30 @@ class RunTrace:
     proved: bool
 
 
-def last_events(tx: Connection, partner: str, since: datetime) -> dict[date, LastEvent]:
-    """Newest event of each business date, among the events since then."""
-    query = (
-        select(event.c.business_date, event.c.at, event.c.kind, event.c.details)
-        .distinct(event.c.business_date)
-        .where(*_since(partner, since), event.c.business_date.is_not(None))
-        .order_by(event.c.business_date, event.c.seq.desc())
+def last_events(tx: Connection, partner: str) -> dict[date, LastEvent]:
+    """Newest event of each business date, however old.
+
+    Reads every event's key and date, and the details of one event a date.
+    """
+    newest = (
+        select(func.max(event.c.seq))
+        .where(event.c.partner == partner, event.c.business_date.is_not(None))
+        .group_by(event.c.business_date)
+    )
+    query = select(event.c.business_date, event.c.at, event.c.kind, event.c.details).where(
+        event.c.partner == partner, event.c.seq.in_(newest)
     )
     return {
         row.business_date: LastEvent(row.at, row.kind, json.loads(row.details))
         for row in tx.execute(query)
     }
+
+
+def first_event_at(tx: Connection, partner: str) -> datetime | None:
+    """Since when the ledger knows the partner; None if it does not."""
+    query = select(event.c.at).where(event.c.partner == partner).order_by(event.c.seq).limit(1)
+    at: datetime | None = tx.execute(query).scalar_one_or_none()
+    return at
 
 
 def run_traces(tx: Connection, partner: str, since: datetime) -> list[RunTrace]:

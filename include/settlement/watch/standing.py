@@ -1,4 +1,4 @@
-"""How each business date of the look-back stands, proved from the ledger as the gate proves it."""
+"""How each business date stands, proved from the ledger as the gate proves it."""
 
 from __future__ import annotations
 
@@ -11,80 +11,104 @@ from sqlalchemy import Connection, text
 from settlement.business_calendar import BusinessCalendar
 from settlement.errors import NotSettledError
 from settlement.ledger.database import Ledger
-from settlement.ledger.dates import FrozenDate, load_date
-from settlement.ledger.snapshots import Snapshot, newest_snapshot
+from settlement.ledger.dates import FrozenDate, frozen_dates
+from settlement.ledger.snapshots import Snapshot, newest_snapshots
 from settlement.partner_file import PartnerFile
 from settlement.steps.verify import prove_settled
 from settlement.watch.recent_events import LastEvent, last_events
 
 LOOK_BACK = 30
-"""Business dates that are looked at; what is older was found while it was not."""
+"""Business dates that are recent: each is spoken of by itself, even if no run ever touched it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A business date that is due. `left` says what keeps it from being settled; None: nothing."""
+    """A business date that is due. `left` says what keeps it from being settled; None: nothing.
+
+    `touched`: by a run. `recent`: among the last LOOK_BACK business dates, or touched.
+    """
 
     business_date: date
     deadline: datetime
     snapshot: Snapshot | None
     touched: bool
+    recent: bool
     last_event_at: datetime | None
     left: str | None
 
 
-def due_dates(partner: PartnerFile, now: datetime) -> list[date]:
-    """The last business dates that may be settled at `now`, at most LOOK_BACK, oldest first."""
+def due_dates(partner: PartnerFile, now: datetime, most: int | None = LOOK_BACK) -> list[date]:
+    """The last business dates that may be settled at `now`, oldest first; all with `most` None."""
     calendar = BusinessCalendar(partner)
     in_two_days = now.astimezone(ZoneInfo(partner.timezone)).date() + timedelta(days=2)
     day = calendar.previous(in_two_days)
     due: list[date] = []
-    while len(due) < LOOK_BACK and day >= partner.first_business_date:
+    while day >= partner.first_business_date and (most is None or len(due) < most):
         if calendar.due_at(day) <= now:
             due.append(day)
         day = calendar.previous(day)
     return due[::-1]
 
 
-def read_standings(ledger: Ledger, partner: PartnerFile, now: datetime) -> list[Standing]:
-    """All of them from one snapshot of the ledger, while runs go on."""
-    dates = due_dates(partner, now)
-    if not dates:
-        return []
+def read_standings(
+    ledger: Ledger, partner: PartnerFile, now: datetime, *, thorough: bool
+) -> list[Standing]:
+    """All dates that are due or that the ledger knows, oldest first, while runs go on.
+
+    What the ledger knows stays watched until it is settled: however old it is, and if the partner
+    file calls it a date before the first one now.
+
+    :param thorough: prove older dates anew that were settled but for connections on hold
+    """
+    due = due_dates(partner, now, most=None)
+    recent = set(due[-LOOK_BACK:])
     with ledger.transaction() as tx:
         tx.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        # Nothing is said of a date before it is due, so older events are about older dates.
-        since = BusinessCalendar(partner).due_at(dates[0])
-        events = last_events(tx, partner.name, since)
-        return [_standing(tx, partner, day, events.get(day)) for day in dates]
+        known = frozen_dates(tx, partner.name)
+        snapshots = newest_snapshots(tx, partner.name)
+        events = last_events(tx, partner.name)
+        standings = []
+        for day in sorted({*due, *known}):
+            held, read, last = known.get(day), snapshots.get(day), events.get(day)
+            touched = held is not None and held.generation > 0
+            proved = _proved(held, read, last, but_held=not thorough and day not in recent)
+            standings.append(
+                Standing(
+                    business_date=day,
+                    deadline=BusinessCalendar(partner).due_at(day) + partner.settled_within,
+                    snapshot=read,
+                    touched=touched,
+                    recent=day in recent or touched,
+                    last_event_at=last.at if last else None,
+                    left=None if proved else _left(tx, partner, day, held),
+                )
+            )
+    return standings
 
 
-def _standing(tx: Connection, partner: PartnerFile, day: date, last: LastEvent | None) -> Standing:
-    frozen = load_date(tx, partner.name, day)
-    snapshot = newest_snapshot(tx, partner.name, day)
-    left = None
-    if not _unchanged_since_proved(frozen, snapshot, last):
-        try:
-            prove_settled(tx, partner, day, since=None)
-        except NotSettledError as error:
-            left = error.message
-    return Standing(
-        business_date=day,
-        deadline=BusinessCalendar(partner).due_at(day) + partner.settled_within,
-        snapshot=snapshot,
-        touched=frozen is not None and frozen.generation > 0,
-        last_event_at=last.at if last else None,
-        left=left,
-    )
+def _left(tx: Connection, partner: PartnerFile, day: date, held: FrozenDate | None) -> str | None:
+    if held is None:
+        return "no run has ever read it"
+    try:
+        prove_settled(tx, partner, day, since=None)
+    except NotSettledError as error:
+        return error.message
+    return None
 
 
-def _unchanged_since_proved(
-    frozen: FrozenDate | None, snapshot: Snapshot | None, last: LastEvent | None
+def _proved(
+    frozen: FrozenDate | None,
+    snapshot: Snapshot | None,
+    last: LastEvent | None,
+    *,
+    but_held: bool,
 ) -> bool:
     """Whether the gate's proof still holds as it is, so that no position need be read again.
 
     Whatever changes a date or its slots writes an event about it in the same transaction; only a
     new reading that ended nowhere does not, and holds belong to no date.
+
+    :param but_held: believe a proof, too, that left out connections on hold
     """
     return (
         frozen is not None
@@ -92,6 +116,6 @@ def _unchanged_since_proved(
         and last is not None
         and last.kind == "settled"
         and last.details["snapshot_id"] == snapshot.id
-        and last.details["held"] == 0
+        and (last.details["held"] == 0 or but_held)
         and snapshot.generation == frozen.generation
     )

@@ -173,7 +173,7 @@ def _late_run(partner: str, start: SettleAgain) -> dict[str, Any]:
     until = start.recorded_until.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     return {
         "trigger_dag_id": dag_id_of(partner),
-        "trigger_run_id": f"late_trades-{start.business_date}-{until}",
+        "trigger_run_id": f"late_trades-{start.business_date}-{until}-{start.digest[:8]}",
         "conf": {"business_date": start.business_date.isoformat()},
     }
 

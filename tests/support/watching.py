@@ -1,0 +1,70 @@
+"""Looking at a partner as the watch does, at the date that was due last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from settlement.business_calendar import BusinessCalendar
+from settlement.partner_file import PartnerFile
+from settlement.watch.eyes import Eyes
+from settlement.watch.finding import Finding, Kind
+from settlement.watch.looks import look_at
+from support.day import World, demo_partner
+
+HOUR = timedelta(hours=1)
+
+
+def last_date_past_its_deadline() -> date:
+    """The newest date that had to be settled by now; the ledger's clock is the real one."""
+    now, partner = datetime.now(UTC), demo_partner()
+    day = now.date()
+    while BusinessCalendar(partner).due_at(day) + partner.settled_within > now:
+        day -= timedelta(days=1)
+    return day
+
+
+DAY = last_date_past_its_deadline()
+SLOT = f"demo-{DAY}-1"
+
+
+def partner_of_today(**changes: object) -> PartnerFile:
+    """The demo's partner, whose first date is the one that was due last if nothing else is said."""
+    return demo_partner(**{"first_business_date": DAY} | changes)
+
+
+@dataclass(frozen=True)
+class AirflowSays:
+    """Airflow, with these runs in success."""
+
+    succeeded_runs: set[str]
+
+    def succeeded(self, run_ids: Sequence[str]) -> set[str]:
+        """Those that were asked for."""
+        return self.succeeded_runs & set(run_ids)
+
+
+def look(
+    world: World,
+    *,
+    later: timedelta = timedelta(0),
+    runs: AirflowSays | None = None,
+    daily: bool = True,
+) -> list[Finding]:
+    """All looks at the partner, now or later."""
+    now = world.ledger.now() + later
+    opened = (lambda: world.warehouse, lambda: world.api)
+    return look_at(Eyes(world.ledger, world.partner, *opened, runs, now, thorough=daily))
+
+
+def found(findings: Sequence[Finding], kind: Kind, about: str = str(DAY)) -> Finding:
+    """The one finding of this kind about that."""
+    matching = [each for each in findings if (each.kind, each.about) == (kind, about)]
+    assert len(matching) == 1, findings
+    return matching[0]
+
+
+def kinds(findings: Sequence[Finding]) -> set[Kind]:
+    """Kinds of the findings."""
+    return {each.kind for each in findings}
