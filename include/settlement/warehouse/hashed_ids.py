@@ -57,6 +57,11 @@ def members(values: Hashes, wanted: Hashes) -> Hashes:
     return found
 
 
+def digest_of(hashes: Hashes) -> str:
+    """SHA-256 over sorted hashes: names a set of ids."""
+    return hashlib.sha256(hashes.astype(STORED, copy=False).tobytes()).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class _Group:
     beginning: str
