@@ -21,6 +21,12 @@ FROM (
         GROUP BY trade_id
         HAVING COUNT(*) > 1
         UNION ALL
+        SELECT
+            'trades.sql refuses it',
+            COALESCE(trade_id, 'without an id') || ' (' || refused_because || ')'
+        FROM trades
+        WHERE refused_because IS NOT NULL
+        UNION ALL
         SELECT 'executed_at is null or infinite', trade_id
         FROM trades
         WHERE executed_at IS NULL OR executed_at < :first_instant OR executed_at >= :last_instant

@@ -1,4 +1,4 @@
-"""One reading is one state of the trades: whether a transaction promises that, or it takes a copy."""
+"""One reading is one state of the trades: by the transaction it is in, or by a copy."""
 
 from __future__ import annotations
 
