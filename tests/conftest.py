@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, Engine, text
 from xdist.scheduler import LoadFileScheduling
 
@@ -40,6 +41,15 @@ FAST_AND_UNSAFE = (
     *("fsync = off", "synchronous_commit = off", "full_page_writes = off", "autovacuum = off"),
     "file_copy_method = clone",
 )
+
+settings.register_profile(
+    "settlement",
+    parent=settings.get_profile("default"),  # the same everywhere: CI has one of its own
+    deadline=None,  # how long an example takes says how busy the machine is, not what is wrong
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+)
+settings.load_profile("settlement")
 
 gc.set_threshold(50_000)  # of the million objects that Airflow makes, hardly any ever goes
 

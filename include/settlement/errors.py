@@ -2,7 +2,7 @@
 
     SettlementError
     ├── ConfigurationError            the partner file, an argument or a connection is wrong
-    │   ├── BindingConflictError      another name, URL or enterprise is bound to this account
+    │   ├── BindingConflictError      the account, or decimals of a currency, are bound otherwise
     │   ├── LedgerVersionError        the ledger's schema is older or newer than this code
     │   └── SigningKeyError           the signing key is missing, malformed or of another network
     ├── SignerUnavailableError        the remote signer does not answer (retryable)
@@ -67,7 +67,7 @@ class ConfigurationError(SettlementError):
 
 
 class BindingConflictError(ConfigurationError):
-    """The partner's name is bound to another account, or the account to another name."""
+    """The partner's name is bound to another account or to other decimals, or the account is."""
 
     runbook = "binding-conflict"
 

@@ -159,7 +159,7 @@ def load_partner(name: str, folder: Path | None = None) -> PartnerFile:
             f"because it starts every externalId; {name!r} is not. Rename the file"
         )
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         names = sorted(other.stem for other in folder.glob("*.toml"))
         raise ConfigurationError(

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from settlement.errors import CredentialsError, OutcomeUnknownError
 from settlement.evidence import retry_after_s
 from settlement.ledger.attempts import recorded_exchange
+from settlement.ledger.bound_currencies import require_bound_decimals
 from settlement.ledger.database import Ledger
 from settlement.partner_answers import (
     Connection,
@@ -134,7 +135,15 @@ class PartnerReader:
         return self._all_pages("disputes", path, [("showRetracted", "true")], parse_disputes)
 
     def _decimals(self) -> dict[str, int] | None:
-        return self._partner.currencies if self._partner.amounts == "full_units" else None
+        """Of each currency if amounts come in full units; what is read with wrong ones is stored.
+
+        :raises BindingConflictError: if the partner file says other decimals than are bound
+        """
+        if self._partner.amounts == "base_units":
+            return None
+        with self._ledger.transaction() as tx:
+            require_bound_decimals(tx, self._partner)
+        return self._partner.currencies
 
     def _all_pages(
         self,

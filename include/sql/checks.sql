@@ -7,7 +7,7 @@ SELECT
 FROM (
     SELECT
         check_name,
-        COALESCE(CAST(trade_id AS VARCHAR), '(no id)') AS example_trade_id,
+        COALESCE(trade_id, '(no id)') AS example_trade_id,
         COUNT(*) OVER (PARTITION BY check_name) AS found,
         ROW_NUMBER() OVER (PARTITION BY check_name ORDER BY trade_id) AS place
     FROM (
@@ -15,19 +15,14 @@ FROM (
         FROM trades
         WHERE trade_id IS NULL
         UNION ALL
-        SELECT 'trade_id is there more than once', trade_id
+        SELECT 'executed_at is null or infinite', trade_id
         FROM trades
-        WHERE trade_id IS NOT NULL
-        GROUP BY trade_id
-        HAVING COUNT(*) > 1
-        UNION ALL
-        SELECT 'executed_at is null', trade_id
-        FROM trades
-        WHERE executed_at IS NULL
+        WHERE executed_at IS NULL OR executed_at < :first_instant OR executed_at >= :last_instant
         UNION ALL
         SELECT 'executed_at is outside the window', trade_id
         FROM trades
-        WHERE executed_at < :window_start OR executed_at >= :window_end
+        WHERE (executed_at >= :first_instant AND executed_at < :window_start)
+           OR (executed_at >= :window_end AND executed_at < :last_instant)
         UNION ALL
         SELECT 'recorded_at is null or infinite', trade_id
         FROM trades
@@ -36,7 +31,9 @@ FROM (
         -- more than clocks can differ by: a time zone was lost on the way
         SELECT 'recorded_at is over 5 minutes before executed_at', trade_id
         FROM trades
-        WHERE recorded_at >= :first_instant AND recorded_at < executed_at - INTERVAL '5 minutes'
+        WHERE recorded_at >= :first_instant
+          AND recorded_at < executed_at - INTERVAL '5 minutes'
+          AND executed_at < :last_instant
         UNION ALL
         SELECT 'buyer_connection_id is null', trade_id
         FROM trades
@@ -45,30 +42,6 @@ FROM (
         SELECT 'seller_connection_id is null', trade_id
         FROM trades
         WHERE seller_connection_id IS NULL AND NOT :null_is_house
-        UNION ALL
-        -- asked once for each connection, since TRANSLATE is slow; without MIN, DuckDB would move
-        -- the condition before the GROUP BY and ask for each trade
-        SELECT 'buyer_connection_id is neither house nor a UUID in lower case', trade_id
-        FROM trades
-        WHERE buyer_connection_id IN (
-            SELECT buyer_connection_id
-            FROM trades
-            GROUP BY buyer_connection_id
-            HAVING MIN(buyer_connection_id) <> 'house'
-               AND TRANSLATE(MIN(buyer_connection_id), '123456789abcdef', '000000000000000')
-                   <> '00000000-0000-0000-0000-000000000000'
-        )
-        UNION ALL
-        SELECT 'seller_connection_id is neither house nor a UUID in lower case', trade_id
-        FROM trades
-        WHERE seller_connection_id IN (
-            SELECT seller_connection_id
-            FROM trades
-            GROUP BY seller_connection_id
-            HAVING MIN(seller_connection_id) <> 'house'
-               AND TRANSLATE(MIN(seller_connection_id), '123456789abcdef', '000000000000000')
-                   <> '00000000-0000-0000-0000-000000000000'
-        )
         UNION ALL
         SELECT 'buyer and seller are both the house', trade_id
         FROM trades
@@ -82,14 +55,6 @@ FROM (
         SELECT 'quote_currency is null', trade_id
         FROM trades
         WHERE quote_currency IS NULL
-        UNION ALL
-        SELECT 'base_currency is not in the partner file', trade_id
-        FROM trades
-        WHERE base_currency NOT IN (:currencies)
-        UNION ALL
-        SELECT 'quote_currency is not in the partner file', trade_id
-        FROM trades
-        WHERE quote_currency NOT IN (:currencies)
         UNION ALL
         SELECT 'a currency is traded against itself', trade_id
         FROM trades
@@ -117,6 +82,14 @@ FROM (
            OR quote_quantity <> FLOOR(quote_quantity)
            OR buyer_fee <> FLOOR(buyer_fee)
            OR seller_fee <> FLOOR(seller_fee)
+        UNION ALL
+        -- nothing else times zero is not zero; DuckDB, whose amounts are finite, leaves this out
+        SELECT 'an amount is NaN or infinite', trade_id
+        FROM trades
+        WHERE base_quantity * 0 <> 0
+           OR quote_quantity * 0 <> 0
+           OR buyer_fee * 0 <> 0
+           OR seller_fee * 0 <> 0
     ) AS findings
 ) AS ranked
 WHERE place <= 5

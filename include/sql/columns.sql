@@ -1,4 +1,4 @@
--- One trade as the driver returns it: its types are checked before anything is computed.
+-- The columns that trades.sql returns, without a row.
 SELECT *
 FROM trades
-LIMIT 1
+WHERE 1 = 0

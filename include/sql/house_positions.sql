@@ -25,16 +25,16 @@ FROM (
     WHERE COALESCE(seller_connection_id, 'house') = 'house'
     GROUP BY quote_currency
     UNION ALL
-    SELECT quote_currency, SUM(buyer_fee)
+    SELECT COALESCE(buyer_fee_currency, quote_currency), SUM(buyer_fee)
     FROM trades
     WHERE COALESCE(buyer_connection_id, 'house') <> 'house'
-    GROUP BY quote_currency
+    GROUP BY COALESCE(buyer_fee_currency, quote_currency)
     UNION ALL
-    SELECT quote_currency, SUM(seller_fee)
+    SELECT COALESCE(seller_fee_currency, quote_currency), SUM(seller_fee)
     FROM trades
     WHERE COALESCE(seller_connection_id, 'house') <> 'house'
-    GROUP BY quote_currency
+    GROUP BY COALESCE(seller_fee_currency, quote_currency)
 ) AS house
 GROUP BY currency
 HAVING SUM(moved) <> 0
-ORDER BY currency COLLATE "C"
+ORDER BY currency

@@ -1,6 +1,6 @@
 -- The trades recorded after a watermark: what an earlier snapshot has not read.
 SELECT
-    CAST(trade_id AS VARCHAR) AS trade_id,
+    trade_id,
     executed_at,
     recorded_at,
     buyer_connection_id,
@@ -10,7 +10,9 @@ SELECT
     CAST(base_quantity AS VARCHAR) AS base_quantity,
     CAST(quote_quantity AS VARCHAR) AS quote_quantity,
     CAST(buyer_fee AS VARCHAR) AS buyer_fee,
-    CAST(seller_fee AS VARCHAR) AS seller_fee
+    CAST(seller_fee AS VARCHAR) AS seller_fee,
+    COALESCE(buyer_fee_currency, quote_currency) AS buyer_fee_currency,
+    COALESCE(seller_fee_currency, quote_currency) AS seller_fee_currency
 FROM trades
 WHERE recorded_at > :recorded_until
 ORDER BY recorded_at, trade_id

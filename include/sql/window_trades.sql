@@ -18,6 +18,8 @@ SELECT
     base_quantity,
     quote_quantity,
     buyer_fee,
-    seller_fee
+    seller_fee,
+    buyer_fee_currency,
+    seller_fee_currency
 FROM placed_trades
 WHERE window_number IS NOT NULL AND recorded_at <= read_until

@@ -40,6 +40,8 @@ def submit(fault: str, **measures: object) -> dict[str, Any]:
     return {"fault": fault, "route": "submit", **measures}
 
 
+TOO_SLOW = {"delay", "drip"}
+"""Answers that take three seconds: a deadline of one is passed, and the retry heals it."""
 HEALED_BY_RETRY = [
     Row(submit(fault))
     for fault in (
@@ -129,7 +131,8 @@ ROWS = [*HEALED_BY_RETRY, *AWAITED, *RECONCILED, *REFUSED, *FOR_A_PERSON]
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_row(row: Row, day: AirflowDay, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run ends as the table says, nothing is booked twice, and a second run heals the rest."""
-    monkeypatch.setattr(partner_api, "EXCHANGE_DEADLINE_S", 1.0)
+    if row.fault["fault"] in TOO_SLOW:  # else a busy machine would give an answer of its own
+        monkeypatch.setattr(partner_api, "EXCHANGE_DEADLINE_S", 1.0)
     if row.before:
         day.fault(**row.before)
     day.fault(**row.fault)

@@ -13,6 +13,7 @@ from pathlib import Path
 from compute import compute_and_freeze
 from page import write_page
 from parsing import parsing
+from remembering import remembering
 from rich.console import Console
 from rich.table import Table
 from scheduling import scheduling
@@ -23,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[Path], list[dict[str, str]]]] = {
     "signing": lambda _: signing(),
     "parsing": parsing,
     "compute": compute_and_freeze,
+    "remembering": remembering,
     "scheduling": scheduling,
     "submitting": submitting,
 }

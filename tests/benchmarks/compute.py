@@ -108,7 +108,7 @@ def _aggregate(file: Path) -> Measured:
     with closing(duckdb.connect(str(file), read_only=True)) as connection:
         started = perf_counter()
         rows = connection.execute(BARE).fetchall()
-        return Measured(perf_counter() - started, len(rows), _peak())
+        return Measured(perf_counter() - started, len(rows), peak())
 
 
 class _Recording:
@@ -144,7 +144,7 @@ def _typed(file: Path, statements: Sequence[Statement]) -> Measured:
         started = perf_counter()
         for text, parameters in statements:
             rows = connection.execute(text, parameters).fetchall()
-        return Measured(perf_counter() - started, len(rows), _peak())
+        return Measured(perf_counter() - started, len(rows), peak())
 
 
 def _compute(file: Path, url: URL) -> Measured:
@@ -157,10 +157,11 @@ def _compute(file: Path, url: URL) -> Measured:
     done = compute_net_positions(ledger, api, warehouse, partner, DAY, Actor("bench"))
     seconds = perf_counter() - started
     ledger.engine.dispose()
-    return Measured(seconds, done.position_count, _peak())
+    return Measured(seconds, done.position_count, peak())
 
 
-def _peak() -> int:
+def peak() -> int:
+    """Most memory that this process has held, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB
 
 

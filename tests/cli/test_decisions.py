@@ -184,3 +184,32 @@ def test_a_name_is_bound_to_another_account_on_purpose(
     (rebound,) = events(day.ledger, "rebound")
     assert rebound.details["bound_to"]["api_base_url"] == api_of(load_partner("demo")).base_url
     assert rebound.details["reason"] == "moved"
+
+
+def edit_btc(day: AirflowDay, line: str) -> None:
+    """Another line in the partner file instead of that of BTC."""
+    file = day.folder / "partners" / "demo.toml"
+    file.write_text(file.read_text().replace("BTC = 8", line))
+
+
+@pytest.mark.parametrize(
+    ("line", "now", "says"),
+    [
+        ("BTC = 10", 10, "BTC has 10 decimals; it had 8"),
+        ("", None, "BTC is not bound any more; it had 8"),
+    ],
+)
+def test_decimals_are_changed_on_purpose(
+    day: AirflowDay, command: Command, line: str, now: int | None, says: str
+) -> None:
+    """Until then they are refused; the event names the old and the new ones."""
+    settle(day)
+    edit_btc(day, line)
+    refused = command("preview", "demo", "2026-03-03")
+    assert refused.code == 2
+    assert "[runbook: binding-conflict]" in refused.err
+    ended = command("bind", "demo", "--reason", "the exchange counts otherwise now")
+    assert ended.code == 0, ended.err
+    assert says in ended.err
+    (rebound,) = events(day.ledger, "rebound")
+    assert rebound.details["decimals"] == {"BTC": {"was": 8, "is": now}}

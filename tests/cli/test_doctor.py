@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, text
 from partner_sandbox.demo_world import DEMO_PUBLIC_KEY, DEMO_TOKEN, DEMO_XPRV
 from partner_sandbox.world import READ, Token
 from settlement.business_calendar import BusinessCalendar
+from settlement.ledger.bound_currencies import bind_decimals
 from settlement.ledger.people import raise_stop, require_binding
 from settlement.partner_file import load_partner
 from settlement.values import Actor
@@ -36,6 +37,7 @@ SOUND = {
     "partner",
     "disputes",
     "currencies",
+    "decimals",
     "clock",
     "warehouse",
     "connections",
@@ -256,6 +258,23 @@ def test_a_stopped_partner_and_another_account_are_named(doctor: Doctor, day: Ai
     assert "amounts look wrong" in found["stop flag"][1]
     assert found["binding"][0] == "wrong"
     assert "settlement bind demo" in found["binding"][1]
+
+
+def test_unusual_decimals_are_noted_and_bound_ones_are_defended(
+    doctor: Doctor, day: AirflowDay
+) -> None:
+    """The warehouse may count otherwise than the world; it may not change its mind."""
+    file = load_partner("demo")
+    with day.ledger.transaction() as tx:
+        require_binding(tx, file, day.url, Actor("the first run"))
+        bind_decimals(tx, file, {"BTC"}, Actor("the first run"))
+    path = day.folder / "partners" / "demo.toml"
+    path.write_text(path.read_text().replace("BTC = 8", "BTC = 6"))
+    found = doctor()
+    assert found["decimals"][0] == "note"
+    assert "BTC = 6 (usually 8)" in found["decimals"][1]
+    assert found["bound decimals"][0] == "wrong"
+    assert "`settlement bind demo`" in found["bound decimals"][1]
 
 
 def test_a_ledger_that_was_never_upgraded_is_named(

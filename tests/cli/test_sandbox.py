@@ -49,7 +49,8 @@ def answer_of(
     headers = {"Authorization": "Bearer demo-token-read-write"}
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            return requests.get(f"http://127.0.0.1:{port}{PATH}{path}", headers=headers, timeout=5)
+            url = f"http://127.0.0.1:{port}{PATH}{path}"
+            return requests.get(url, headers=headers, timeout=PATIENCE_S)
         except requests.ConnectionError:
             continue
     raise AssertionError("the sandbox gives no answer")

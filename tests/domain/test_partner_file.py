@@ -227,6 +227,12 @@ def test_a_file_that_is_not_text_is_an_error_not_a_crash(tmp_path):
     assert "acme.toml is not TOML" in fault(tmp_path)
 
 
+def test_a_byte_order_mark_is_not_part_of_the_file(tmp_path):
+    """Some editors of Windows write one; the file looks the same to whoever edits it."""
+    (tmp_path / "acme.toml").write_bytes(b"\xef\xbb\xbf" + GOOD.lstrip().encode())
+    assert load_partner("acme", tmp_path).currencies == {"BTC": 8}
+
+
 def test_a_broken_file_does_not_hide_the_others(write):
     """Loading the folder gives the good partners, and the error of the broken one."""
     write(GOOD, "good")

@@ -15,11 +15,13 @@ from settlement.steps.listing import adopt_unknown_settlements
 from support.day import ACTOR, ALICE, BOB, DAY, World
 
 MONDAY, FRIDAY = date(2026, 3, 2), date(2026, 3, 6)
+LOOK_BACK = timedelta(days=35)
 SINCE = {
-    MONDAY: datetime(2026, 2, 28, 10, tzinfo=UTC),
-    FRIDAY: datetime(2026, 3, 4, 10, tzinfo=UTC),
+    MONDAY: datetime(2026, 2, 28, 10, tzinfo=UTC) - LOOK_BACK,
+    FRIDAY: datetime(2026, 3, 4, 10, tzinfo=UTC) - LOOK_BACK,
 }
-"""When the date before can have ended at the earliest: as it began, furthest east."""
+"""When the date before can have ended at the earliest, as it began furthest east; and `look_back`
+before that: trades may have moved from there."""
 HOUR = timedelta(hours=1)
 
 

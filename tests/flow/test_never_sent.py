@@ -95,7 +95,7 @@ class UnbalancedWarehouse(MemoryWarehouse):
     def snapshot(self, partner: PartnerFile, window: Window) -> Iterator[MemorySnapshot]:
         """The same trades, summed wrongly."""
         with super().snapshot(partner, window) as reading:
-            yield Unbalanced(reading.read)
+            yield Unbalanced(reading.rows)
 
 
 def wrong_house_side(world: World) -> None:

@@ -38,7 +38,7 @@ from settlement.steps.placing import ignore_named, record_settlement
 from settlement.steps.verify import verify_settled
 from settlement.values import Actor
 from settlement.warehouse import Warehouse
-from settlement.warehouse.trade_ids import as_hashes, digest_of
+from settlement.warehouse.hashed_ids import as_hashes, digest_of
 from settlement.watch.eyes import Eyes
 from settlement.watch.finding import Kind, SettleAgain
 from settlement.watch.looks import look_at

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, settings
+from hypothesis import assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -235,10 +235,5 @@ def test_limits_agree_with_an_oracle_over_any_life_of_a_ledger(ledger: Ledger) -
     """What is taken is what was built and may be booked, never more, never less."""
     run_machine(
         lambda: LimitsOverTime(ledger),
-        settings=settings(
-            max_examples=20,
-            stateful_step_count=20,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
+        settings=settings(max_examples=20, stateful_step_count=20),
     )

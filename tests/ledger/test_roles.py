@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from settlement.errors import ConfigurationError
+from settlement.ledger.bound_currencies import bind_decimals
 from settlement.ledger.database import Ledger
 from settlement.ledger.embedded import EmbeddedServer
 from settlement.ledger.invariants import verify_ledger
@@ -106,7 +107,9 @@ def test_a_writer_decides(writer: Ledger) -> None:
     partner = World(writer).partner
     with writer.transaction() as tx:
         require_binding(tx, partner, "https://one.test", PERSON)
-        rebind(tx, partner, "https://other.test", "moved", PERSON)
+        bind_decimals(tx, partner, {"BTC"}, PERSON)
+        other = partner.model_copy(update={"currencies": {"BTC": 10}})
+        rebind(tx, other, "https://other.test", "moved", PERSON)
         for _ in range(2):
             raise_stop(tx, "demo", "why", PERSON)
             put_on_hold(tx, "demo", ALICE, "why", None, PERSON)
@@ -116,6 +119,7 @@ def test_a_writer_decides(writer: Ledger) -> None:
 
 FORBIDDEN_TO_WRITERS = [
     "UPDATE business_date SET window_start = window_start",
+    "UPDATE bound_currency SET decimals = 6",
     "UPDATE body SET digest = digest",
     "UPDATE body SET nonce = nonce",
     "UPDATE line SET amount = amount + 1",

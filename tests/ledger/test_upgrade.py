@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import delete
 from sqlalchemy.exc import DBAPIError
 
 from settlement.errors import LedgerVersionError
-from settlement.ledger.chain import append_event
+from settlement.ledger.bound_currencies import bound_decimals
+from settlement.ledger.chain import append_event, require_unbroken
 from settlement.ledger.database import Ledger
 from settlement.ledger.embedded import EmbeddedServer
 from settlement.ledger.schema import event, metadata
+from settlement.ledger.upgrade import upgrade_ledger
 from settlement.ledger.version import (
     MIGRATIONS,
     current_version,
@@ -28,6 +32,23 @@ def test_migrations_build_exactly_the_tables_of_the_code(ledger: Ledger) -> None
     with ledger.transaction() as tx:
         context = MigrationContext.configure(tx, opts={"version_table": "ledger_version"})
         assert compare_metadata(context, metadata) == []
+
+
+def test_a_ledger_from_before_keeps_what_it_holds(postgres: EmbeddedServer) -> None:
+    """Its currencies are bound to nothing yet: no edit of the past can be known."""
+    old = Ledger.connect(postgres.url("from_before"))
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with old.transaction() as tx:
+        config.attributes["connection"] = tx
+        command.upgrade(config, "0004")
+    with old.transaction() as tx:
+        append_event(tx, "demo", "stopped", Actor("test"))
+    assert upgrade_ledger(old) == newest_version()
+    with old.transaction() as tx:
+        assert require_unbroken(tx, "demo") == 1
+        assert bound_decimals(tx, "demo") == {}
+    old.engine.dispose()
 
 
 def test_an_empty_database_is_refused_with_the_next_step(postgres: EmbeddedServer) -> None:

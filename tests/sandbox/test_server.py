@@ -8,13 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import requests
 
 from partner_sandbox.server import main, running
+from support.racing import until
 
 from .conftest import PREFIX
 
@@ -34,7 +34,7 @@ def post(url, body):
         url + PREFIX + "partners/settlements",
         headers=HEADERS,
         data=json.dumps(body),
-        timeout=10,
+        timeout=60,
         allow_redirects=False,
     )
 
@@ -47,7 +47,7 @@ def test_settlement_over_http(rehearsal, url):
         url + PREFIX + "partners/settlements",
         params=[("externalIds", "demo 1/ü"), ("createdOnOrAfter", "2026-03-02T17:00:00+00:00")],
         headers=HEADERS,
-        timeout=10,
+        timeout=60,
     )
     assert [s["externalId"] for s in found.json()["settlements"]] == ["demo 1/ü"]
     assert found.headers["Content-Type"] == "application/json"
@@ -59,7 +59,7 @@ def test_get_with_a_body_reaches_the_signing_route(rehearsal, url):
         url + PREFIX + "partners/settlements-signing",
         headers=HEADERS,
         data=json.dumps(rehearsal.content()),
-        timeout=10,
+        timeout=60,
     )
     assert json.loads(answer.json()["payload"]) == rehearsal.content()
 
@@ -87,22 +87,30 @@ def test_slow_answer_outlasts_a_timeout_though_booked(rehearsal, url):
             data=json.dumps(body),
             timeout=1,
         )
-    assert len(rehearsal.booked()) == 2
+    until(lambda: len(rehearsal.booked()) == 2, "the request to be booked")
 
 
 def test_dripping_answer_comes_byte_by_byte(rehearsal, url):
-    """Each byte comes early enough for a read timeout, the whole answer takes its time."""
+    """The first bytes come at once, long before the last."""
     body = rehearsal.signed(rehearsal.content())
-    rehearsal.fault("drip", route="submit", seconds=1)
-    started = time.monotonic()
-    answer = requests.post(
+    rehearsal.fault("drip", route="submit", seconds=300)
+    with requests.post(
         url + PREFIX + "partners/settlements",
         headers=HEADERS,
         data=json.dumps(body),
-        timeout=0.5,
-    )
+        timeout=60,
+        stream=True,
+    ) as answer:
+        begun = answer.raw.read(1) + answer.raw.read1()
+        assert begun.startswith(b"{")
+        assert len(begun) < int(answer.headers["Content-Length"])
+
+
+def test_dripping_answer_is_whole_in_the_end(rehearsal, url):
+    """Whoever is patient reads what was booked."""
+    rehearsal.fault("drip", route="submit", seconds=0.1)
+    answer = post(url, rehearsal.signed(rehearsal.content()))
     assert answer.json()["settlement"]["status"] == "completed"
-    assert time.monotonic() - started > 0.9
 
 
 def test_redirect_and_malformed_answers_travel_as_they_are(rehearsal, url):
@@ -118,7 +126,7 @@ def test_redirect_and_malformed_answers_travel_as_they_are(rehearsal, url):
 def test_control_routes_tell_what_was_booked(rehearsal, url):
     """Bookings and settlements are listed for whoever rehearses, amounts as text."""
     rehearsal.settle()
-    bookings = requests.get(f"{url}/_control/bookings", timeout=10).json()["bookings"]
+    bookings = requests.get(f"{url}/_control/bookings", timeout=60).json()["bookings"]
     assert bookings[1] == {
         "external_id": "demo-1",
         "connection_id": rehearsal.connections[0],
@@ -128,9 +136,9 @@ def test_control_routes_tell_what_was_booked(rehearsal, url):
         "at": "2026-03-02T17:00:00.000Z",
         "kind": "own",
     }
-    settlements = requests.get(f"{url}/_control/settlements", timeout=10).json()["settlements"]
+    settlements = requests.get(f"{url}/_control/settlements", timeout=60).json()["settlements"]
     assert [s["externalId"] for s in settlements] == ["demo-1"]
-    assert requests.get(f"{url}/_control/health", timeout=10).json()["status"] == "ok"
+    assert requests.get(f"{url}/_control/health", timeout=60).json()["status"] == "ok"
 
 
 def test_control_routes_script_faults(rehearsal, url):
@@ -138,14 +146,14 @@ def test_control_routes_script_faults(rehearsal, url):
     control = f"{url}/_control/faults"
     rules = [{"fault": "unavailable", "route": "submit", "times": 2}]
     chance = {"seed": 3, "rates": {"drop_after": 0.1}}
-    shown = requests.post(control, json={"rules": rules, "random": chance}, timeout=10).json()
+    shown = requests.post(control, json={"rules": rules, "random": chance}, timeout=60).json()
     assert (shown["rules"][0]["fault"], shown["rules"][0]["met"]) == ("unavailable", 0)
     assert shown["random"]["rates"] == {"drop_after": 0.1}
     assert post(url, rehearsal.content()).status_code == 503
-    assert requests.get(control, timeout=10).json()["rules"][0]["met"] == 1
-    assert requests.delete(control, timeout=10).json() == {"rules": [], "random": None}
+    assert requests.get(control, timeout=60).json()["rules"][0]["met"] == 1
+    assert requests.delete(control, timeout=60).json() == {"rules": [], "random": None}
     assert (
-        requests.post(control, json={"rules": [{"fault": "gremlin"}]}, timeout=10).status_code
+        requests.post(control, json={"rules": [{"fault": "gremlin"}]}, timeout=60).status_code
         == 422
     )
 
@@ -157,7 +165,7 @@ def test_control_routes_move_money_and_settings(rehearse):
     with running(rehearsal.sandbox) as url:
 
         def control(name, content):
-            answer = requests.post(f"{url}/_control/{name}", json=content, timeout=10)
+            answer = requests.post(f"{url}/_control/{name}", json=content, timeout=60)
             return answer.status_code, answer.json()
 
         big = str(10**30)
@@ -183,7 +191,7 @@ def test_control_routes_raise_and_end_disputes(disputing):
     with running(disputing.sandbox) as url:
 
         def control(name, content):
-            answer = requests.post(f"{url}/_control/{name}", json=content, timeout=10)
+            answer = requests.post(f"{url}/_control/{name}", json=content, timeout=60)
             return answer.status_code, answer.json()
 
         status, raised = control("disputes", {**order, "reason": "a trade is missing"})
@@ -201,11 +209,11 @@ def test_control_routes_raise_and_end_disputes(disputing):
         assert control(review, {"approved": False})[1]["state"] == "open"
         assert control(review, {"approved": True})[0] == 400
         assert control(close, closed)[1]["state"] == "closed"
-        assert requests.get(f"{url}/_control/events", timeout=10).json() == {"events": []}
+        assert requests.get(f"{url}/_control/events", timeout=60).json() == {"events": []}
         disputing.pass_time(1)
         disputing.stage("demo-2", {disputing.connections[1]: {"BTC": "1"}})
         disputing.pass_time(3600)
-        events = requests.get(f"{url}/_control/events", timeout=10).json()["events"]
+        events = requests.get(f"{url}/_control/events", timeout=60).json()["events"]
         assert events[0]["amounts"] == {}
         assert events[1] == {
             "kind": "finalize",
@@ -215,7 +223,7 @@ def test_control_routes_raise_and_end_disputes(disputing):
             "amounts": {disputing.connections[1]: {"BTC": "1"}, first: {"BTC": "110"}},
         }
         disputing.pass_time(1800)
-        bookings = requests.get(f"{url}/_control/bookings", timeout=10).json()["bookings"]
+        bookings = requests.get(f"{url}/_control/bookings", timeout=60).json()["bookings"]
         assert [(b["amount"], b["kind"]) for b in bookings] == [("1", "own"), ("110", "adjustment")]
 
 
@@ -248,7 +256,7 @@ def test_killed_sandbox_remembers_after_restart(tmp_path, rehearsal):
     process, url = started(port, store)
     try:
         assert post(url, body).json() == first
-        bookings = requests.get(f"{url}/_control/bookings", timeout=10).json()["bookings"]
+        bookings = requests.get(f"{url}/_control/bookings", timeout=60).json()["bookings"]
         assert len(bookings) == 2
     finally:
         process.terminate()

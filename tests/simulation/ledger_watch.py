@@ -159,17 +159,17 @@ class LedgerWatch:
         reading = self._reading_behind(day, self.net_of(snapshot_id), count)
         if before is not None and before.watermark is not None:
             was = [each for each in before.trades if each.recorded_at <= before.watermark]
-            now = [each for each in reading.read if each.recorded_at <= before.watermark]
+            now = [each for each in reading.rows if each.recorded_at <= before.watermark]
             same = len(was) == len(now) and net_of(was) == net_of(now)
             require(
                 same or day in self._world.settled_by_decision,
                 f"{day}: trades that were read before have changed, and nobody has decided",
             )
-        self._frozen[day] = Reading(reading.read, generation, watermark)
+        self._frozen[day] = Reading(reading.rows, generation, watermark)
 
     def _reading_behind(self, day: date, net: Net, count: int) -> Reading:
         for reading in reversed(self._readings.get(day, [])):
-            if len(reading.read) == count and net_of(reading.read) == net:
+            if len(reading.rows) == count and net_of(reading.rows) == net:
                 return reading
         raise PromiseBroken(f"{day}: the ledger's net positions are no reading of its trades")
 

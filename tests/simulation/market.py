@@ -69,6 +69,8 @@ class Market:
             quote_quantity=self._quantity(),
             buyer_fee=0 if free else chance.choice([0, 0, 1, 7]),
             seller_fee=0 if free else chance.choice([0, 0, 2, -3]),
+            buyer_fee_currency=quote,
+            seller_fee_currency=quote,
         )
 
     def _reversed(self, trade: TradeRow, recorded_at: datetime) -> TradeRow:

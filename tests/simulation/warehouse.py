@@ -39,8 +39,8 @@ class SimulatedWarehouse(MemoryWarehouse):
                     if held[1] == window.end
                 ]
                 require(len(days) == 1, f"trades are read of {window}, which is not frozen")
-                self._world.books.trades_read(days[0], net_of(reading.read))
-                self._world.watch.trades_read(days[0], reading.read)
+                self._world.books.trades_read(days[0], net_of(reading.rows))
+                self._world.watch.trades_read(days[0], reading.rows)
             yield reading
 
     def trades_of(self, day: date) -> list[TradeRow]:

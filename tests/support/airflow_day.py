@@ -45,9 +45,10 @@ CREATE TABLE trades (
     trade_id VARCHAR, partner VARCHAR, executed_at TIMESTAMPTZ, recorded_at TIMESTAMPTZ,
     buyer_connection_id VARCHAR, seller_connection_id VARCHAR,
     base_currency VARCHAR, quote_currency VARCHAR, base_quantity DECIMAL(38,0),
-    quote_quantity DECIMAL(38,0), buyer_fee DECIMAL(38,0), seller_fee DECIMAL(38,0))
+    quote_quantity DECIMAL(38,0), buyer_fee DECIMAL(38,0), seller_fee DECIMAL(38,0),
+    buyer_fee_currency VARCHAR, seller_fee_currency VARCHAR)
 """
-INSERT_TRADE = "INSERT INTO trades VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_TRADE = "INSERT INTO trades VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,8 @@ class AirflowDay:
             quantity * 3,
             1,
             -1,
+            "USD",
+            "USD",
         )
         self.trades.append(row)
         with closing(duckdb.connect(str(self.warehouse))) as database:

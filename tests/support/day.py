@@ -93,6 +93,8 @@ class World:
             quote_quantity=quantity * price,
             buyer_fee=1,
             seller_fee=-1,
+            buyer_fee_currency=quote,
+            seller_fee_currency=quote,
         )
         self.warehouse.trades.append(row)
         return row

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import groupby
 
 from partner_sandbox.core import Sandbox
 from partner_sandbox.demo_world import DEMO_TOKEN
@@ -12,9 +13,8 @@ from partner_sandbox.messages import ConnectionDropped, Request
 from settlement.partner_api import Answer, TransportError
 from settlement.partner_file import PartnerFile
 from settlement.values import Line, PositionKey, Window, as_lines
-from settlement.warehouse import TradeRow
-from settlement.warehouse.reader import TradeIds
-from settlement.warehouse.trade_ids import hash_of
+from settlement.warehouse import TradeIds, TradeRow
+from settlement.warehouse.hashed_ids import hash_of
 from support.memory_survey import MemorySurvey
 
 
@@ -75,66 +75,71 @@ class MemorySnapshot:
     query_text = "trades in memory"
 
     def __init__(self, trades: list[TradeRow]) -> None:
-        self.read = trades
+        self.rows = trades
 
     def check(self) -> None:
         """Nothing is wrong with single trades here."""
 
     def trade_count(self) -> int:
         """Number of trades."""
-        return len(self.read)
+        return len(self.rows)
 
     def watermark(self) -> datetime | None:
         """Newest recording of the window."""
-        return max((each.recorded_at for each in self.read), default=None)
+        return max((each.recorded_at for each in self.rows), default=None)
 
     def newest_executed_at(self) -> datetime | None:
         """Newest execution of the window."""
-        return max((each.executed_at for each in self.read), default=None)
+        return max((each.executed_at for each in self.rows), default=None)
 
     def trade_count_until(self, watermark: datetime) -> int:
         """Number of trades recorded up to the watermark."""
-        return sum(each.recorded_at <= watermark for each in self.read)
+        return sum(each.recorded_at <= watermark for each in self.rows)
 
     def net_positions(self) -> Iterator[Line]:
         """Clients' net positions."""
-        return iter(as_lines(net_of(self.read)))
+        return iter(as_lines(net_of(self.rows)))
 
     def net_positions_until(self, watermark: datetime) -> Iterator[Line]:
         """Clients' net positions over the trades recorded up to the watermark."""
-        early = [each for each in self.read if each.recorded_at <= watermark]
+        early = [each for each in self.rows if each.recorded_at <= watermark]
         return iter(as_lines(net_of(early)))
 
     def house_positions(self) -> dict[str, int]:
         """The house's own side."""
         sums: dict[str, int] = {}
-        for each in self.read:
-            for currency in (each.base_currency, each.quote_currency):
+        for each in self.rows:
+            for currency in each.currencies:
                 sums[currency] = sums.get(currency, 0) + each.effect_on("house", currency)
-            fees = each.buyer_fee + each.seller_fee
-            sums[each.quote_currency] = sums.get(each.quote_currency, 0) + fees
+            for currency, fee in (
+                (each.buyer_fee_currency, each.buyer_fee),
+                (each.seller_fee_currency, each.seller_fee),
+            ):
+                sums[currency] = sums.get(currency, 0) + fee
         return sums
 
     def trades_behind(self, connection_id: str, currency: str) -> Iterator[TradeRow]:
         """Trades that move one position."""
-        return (each for each in self.read if each.effect_on(connection_id, currency))
+        return (each for each in self.rows if each.effect_on(connection_id, currency))
 
     def trades_recorded_after(self, watermark: datetime) -> Iterator[TradeRow]:
         """Late trades."""
-        return (each for each in self.read if each.recorded_at > watermark)
+        return (each for each in self.rows if each.recorded_at > watermark)
 
     def trades(self) -> Iterator[TradeRow]:
-        """All trades."""
-        return iter(self.read)
+        """All trades, in the order of their recording."""
+        return iter(sorted(self.rows, key=lambda each: (each.recorded_at, each.trade_id)))
 
     def trade_ids(self) -> Iterator[TradeIds]:
-        """All ids, in groups by their first two characters."""
-        groups: dict[str, list[str]] = {}
-        for each in self.read:
-            groups.setdefault(each.trade_id[:2], []).append(each.trade_id)
-        for beginning, ids in groups.items():
-            hashes = b"".join(hash_of(each).to_bytes(8) for each in ids)
-            yield TradeIds(beginning, hashes, "\n".join(each[2:] for each in ids))
+        """The ids in groups that share all but the last two characters."""
+        ids = sorted(each.trade_id for each in self.rows)
+        for beginning, group in groupby(ids, key=lambda trade_id: trade_id[:-2]):
+            alike = list(group)
+            yield TradeIds(
+                beginning,
+                b"".join(hash_of(each).to_bytes(8) for each in alike),
+                "\n".join(each.removeprefix(beginning) for each in alike),
+            )
 
 
 def net_of(trades: Sequence[TradeRow]) -> dict[PositionKey, int]:
@@ -144,7 +149,7 @@ def net_of(trades: Sequence[TradeRow]) -> dict[PositionKey, int]:
         for connection in (each.buyer_connection_id, each.seller_connection_id):
             if connection is None or connection == "house":
                 continue
-            for currency in (each.base_currency, each.quote_currency):
+            for currency in each.currencies:
                 key = PositionKey(connection, currency)
                 sums[key] = sums.get(key, 0) + each.effect_on(connection, currency)
     return {key: amount for key, amount in sums.items() if amount}

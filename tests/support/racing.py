@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from settlement.ledger.database import Ledger
 from settlement.partner_api import Answer, PartnerApi
 
-PATIENCE_S = 20
+PATIENCE_S = 120
 Result = TypeVar("Result")
 WAITING = """
     SELECT count(*) FROM pg_stat_activity

@@ -1,6 +1,6 @@
 """The same warehouse three times: DuckDB, and PostgreSQL over both of its drivers.
 
-Snowflake and BigQuery cannot be reached from a test; `cloud.py` stands in for them.
+Snowflake cannot be reached from a test; `snowflake.py` stands in for it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import duckdb
@@ -23,7 +24,7 @@ from settlement.values import Window
 from settlement.warehouse.drivers import Dialect
 from settlement.warehouse.sql import SqlWarehouse
 
-from .cloud import StandIn
+from .snowflake import StandIn
 
 SQL_FOLDER = Path(__file__).parents[2] / "include" / "sql"
 
@@ -50,6 +51,8 @@ COLUMNS = {
     "quote_quantity": "DECIMAL(38,0)",
     "buyer_fee": "DECIMAL(38,0)",
     "seller_fee": "DECIMAL(38,0)",
+    "buyer_fee_currency": "VARCHAR",
+    "seller_fee_currency": "VARCHAR",
 }
 
 
@@ -68,6 +71,8 @@ def trade(trade_id: str, /, **changes: Any) -> dict[str, Any]:
         "quote_quantity": 100,
         "buyer_fee": 3,
         "seller_fee": -1,
+        "buyer_fee_currency": None,
+        "seller_fee_currency": None,
     }
     return {**sound, **changes}
 
@@ -128,6 +133,18 @@ class Backend:
 
 
 @pytest.fixture(scope="session")
+def sql_with_fees(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The SQL folder with a trades.sql that names the currencies of fees, too."""
+    folder = Path(copytree(SQL_FOLDER, tmp_path_factory.mktemp("fees") / "sql"))
+    text = (folder / "trades.sql").read_text()
+    optional = "    seller_fee,\n    buyer_fee_currency,\n    seller_fee_currency\n"
+    selected = text.replace("    seller_fee\n", optional)
+    assert selected != text
+    (folder / "trades.sql").write_text(selected)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def postgres_uri(postgres: EmbeddedServer) -> str:
     """Make a database for the trades, in the session's PostgreSQL."""
     url = postgres.url("warehouse").set(drivername="postgresql")
@@ -159,13 +176,13 @@ def postgres_backend(postgres_uri: str) -> Backend:
             postgres_uri,
             autocommit=True,
             # a reader that was not closed makes a test fail, not wait
-            options="-c lock_timeout=5s",
+            options="-c lock_timeout=60s",
         ),
     )
 
 
 DRIVERS = ("duckdb", "psycopg", "psycopg2")
-CLOUDS: tuple[Dialect, ...] = ("snowflake", "bigquery")
+ALL = (*DRIVERS, "snowflake")
 
 
 @pytest.fixture(params=DRIVERS)
@@ -180,8 +197,8 @@ def chosen_backend(request: pytest.FixtureRequest) -> Backend:
         chosen: Backend = request.getfixturevalue("postgres_backend")
     else:
         chosen = request.getfixturevalue("duckdb_backend")
-    if request.param in CLOUDS:
-        chosen = in_the_cloud(chosen, request.param)
+    if request.param == "snowflake":
+        chosen = as_snowflake(chosen)
     if request.param == "psycopg2":
         uri = request.getfixturevalue("postgres_uri")
         chosen = Backend(
@@ -191,6 +208,6 @@ def chosen_backend(request: pytest.FixtureRequest) -> Backend:
     return chosen
 
 
-def in_the_cloud(real: Backend, dialect: Dialect) -> Backend:
-    """The stand-in of a cloud's warehouse, over a DuckDB file that is loaded directly."""
-    return Backend(dialect, dialect, "%s", lambda: StandIn(real.connect(), dialect), real.writable)
+def as_snowflake(real: Backend) -> Backend:
+    """The stand-in of Snowflake, over a DuckDB file that is loaded directly."""
+    return Backend("snowflake", "snowflake", "%s", lambda: StandIn(real.connect()), real.writable)

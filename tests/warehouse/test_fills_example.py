@@ -17,10 +17,9 @@ from settlement.values import Line
 
 from .conftest import (
     ALICE,
+    ALL,
     BOB,
-    CLOUDS,
     DAY,
-    DRIVERS,
     END,
     HOUSE,
     NOON,
@@ -47,7 +46,7 @@ CREATE TABLE fills (
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture(params=[*DRIVERS, CLOUDS[0]])
+@pytest.fixture(params=ALL)
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Each database and driver, and Snowflake's stand-in, with an empty table of fills."""
     backend = chosen_backend(request)

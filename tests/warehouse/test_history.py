@@ -72,10 +72,9 @@ def test_an_unsorted_stream_is_refused() -> None:
 
 def trade(buyer: str, seller: str, quantity: int) -> TradeRow:
     """One trade of BTC against USD."""
-    price = 3 * quantity
-    return TradeRow(
-        f"{buyer}-{seller}", NOON, NOON, buyer, seller, "BTC", "USD", quantity, price, 0, 0
-    )
+    amounts = (quantity, 3 * quantity, 0, 0)
+    sides = (buyer, seller, "BTC", "USD")
+    return TradeRow(f"{buyer}-{seller}", NOON, NOON, *sides, *amounts, "USD", "USD")
 
 
 def gone(*trades: TradeRow) -> Change:

@@ -125,7 +125,7 @@ def _while_loading(backend: Backend) -> tuple[SqlWarehouse, Any]:
     shared = backend.writable()
 
     def load(row: dict[str, Any]) -> None:
-        marks = ", ".join(["?"] * 12)
+        marks = ", ".join(["?"] * len(row))
         shared.cursor().execute(f"INSERT INTO trades VALUES ({marks})", list(row.values()))
 
     return SqlWarehouse(shared.cursor, "duckdb", "?", SQL_FOLDER), load

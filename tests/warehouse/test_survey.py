@@ -17,6 +17,7 @@ from .conftest import (
     BOB,
     CAROL,
     DAY,
+    DRIVERS,
     END,
     HOUSE,
     NOON,
@@ -61,6 +62,7 @@ def made_up(windows: list[Window], seed: int) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.parametrize("backend", [*DRIVERS, "snowflake"], indirect=True)
 @pytest.mark.parametrize("gaps", [False, True], ids=["touching", "with gaps"])
 def test_each_window_is_as_a_snapshot_of_it_would_be(backend: Backend, *, gaps: bool) -> None:
     """Counts and positions, up to each window's own watermark."""

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 
 from settlement.business_calendar import BusinessCalendar
 from settlement.doctor.diagnosis import Diagnosis, note, ok, wrong
+from settlement.ledger.bound_currencies import bound_decimals, decimals_conflict
 from settlement.ledger.database import Ledger
 from settlement.ledger.overview import stop_of
 from settlement.ledger.people import binding_of, bound_values, holds_in_force
@@ -16,6 +17,7 @@ from settlement.partner_file import PartnerFile
 from settlement.signing import Signer, key_id_of, signer_of
 from settlement.steps.compute import lines_to_settle
 from settlement.warehouse import Warehouse
+from settlement.warehouse.hashed_ids import read_trade_ids
 
 WORTHLESS = "a test of the signing key"
 
@@ -47,6 +49,7 @@ def _of_binding(ledger: Ledger, partner: PartnerFile, base_url: str) -> Iterator
     wanted = bound_values(partner, base_url)
     with ledger.transaction() as tx:
         held = binding_of(tx, partner.name)
+        conflict = decimals_conflict(partner, bound_decimals(tx, partner.name))
         stop = stop_of(tx, partner.name)
         holds = holds_in_force(tx, partner.name)
     subject = "binding"
@@ -62,6 +65,8 @@ def _of_binding(ledger: Ledger, partner: PartnerFile, base_url: str) -> Iterator
         )
     else:
         yield ok(subject, f"{partner.name} is bound to this account")
+    if conflict is not None:
+        yield wrong("bound decimals", conflict)
     if stop is not None:
         yield wrong(
             "stop flag",
@@ -84,6 +89,7 @@ def look_at_warehouse(
     window = BusinessCalendar(partner).window(day)
     with warehouse.snapshot(partner, window) as reading:
         reading.check()
+        read_trade_ids(reading, f"{partner.name} {day}").close()
         count = reading.trade_count()
         traded.connections.update(line.connection_id for line in lines_to_settle(reading, None))
     if count:

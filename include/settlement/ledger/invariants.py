@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select, text
 
+from settlement.ledger.bound_currencies import UnitsInForce, bound_decimals
 from settlement.ledger.chain import read_events, require_unbroken
 from settlement.ledger.database import Ledger
 from settlement.ledger.question_invariants import check_questions
-from settlement.ledger.schema import binding, business_date, chain_head, snapshot
+from settlement.ledger.schema import business_date, chain_head, snapshot
 from settlement.ledger.slot_invariants import Audited, broken, check_bodies, check_slots
 from settlement.ledger.snapshots import digested, stream_positions
 from settlement.ledger.transfer_invariants import check_transfers
@@ -37,17 +38,15 @@ def verify_ledger(
 ) -> dict[str, int]:
     """Check every invariant of one partner; how many things of each kind were looked at.
 
-    :param decimals: of each currency, needed where the partner's amounts are sent in full units
+    :param decimals: of each currency in the partner file; only those count that the ledger has not
+        bound, as ledgers from before did not
     :param on_checked: called after each kind, with its name and count
     :raises ChainBrokenError: naming the first thing that does not hold
     """
     counts: dict[str, int] = {}
     with ledger.transaction() as tx:
         tx.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        amounts = tx.execute(
-            select(binding.c.amounts).where(binding.c.partner == partner)
-        ).scalar_one_or_none()
-        audited = Audited(partner, decimals if amounts == "full_units" else None)
+        audited = Audited(partner, decimals)
         for check in CHECKS:
             counts[check.name] = check.run(tx, audited)
             on_checked(check.name, counts[check.name])
@@ -63,6 +62,22 @@ def partners_in_ledger(ledger: Ledger) -> list[str]:
 
 def _check_chain(tx: Connection, audited: Audited) -> int:
     return require_unbroken(tx, audited.partner)
+
+
+def _check_currencies(tx: Connection, audited: Audited) -> int:
+    """Decimals of currencies are the ones that were bound last."""
+    units = UnitsInForce()
+    for event in read_events(tx, audited.partner):
+        units.follow(event)
+    held = bound_decimals(tx, audited.partner)
+    for currency in sorted(held.keys() | units.bound.keys()):
+        is_held, in_event = held.get(currency), units.bound.get(currency)
+        if is_held != in_event:
+            raise broken(
+                f"the decimals of {currency} of {audited.partner} are {is_held}, bound were "
+                f"{in_event}"
+            )
+    return len(held)
 
 
 def _check_windows(tx: Connection, audited: Audited) -> int:
@@ -122,6 +137,7 @@ def _digest_of_positions(tx: Connection, snapshot_id: int) -> tuple[int, str]:
 
 CHECKS = (
     Check("events", _check_chain),
+    Check("currencies", _check_currencies),
     Check("windows", _check_windows),
     Check("snapshots", _check_snapshots),
     Check("slots", check_slots),

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
 from settlement.errors import BindingConflictError, ConfigurationError, StoppedError
+from settlement.ledger.bound_currencies import rebind_decimals, require_bound_decimals
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import NOW, clock
 from settlement.ledger.schema import binding, hold, ignored_settlement, stop_flag
@@ -42,8 +43,11 @@ class Hold:
 def require_binding(tx: Connection, partner: PartnerFile, base_url: str, actor: Actor) -> None:
     """One name, one account: bind at first use, refuse anything else afterwards.
 
+    The currencies that were used must have the decimals that they had then.
+
     :raises BindingConflictError: naming what differs from the binding
     """
+    require_bound_decimals(tx, partner)
     wanted = bound_values(partner, base_url)
     held = binding_of(tx, partner.name)
     if held is None:
@@ -67,15 +71,22 @@ def require_binding(tx: Connection, partner: PartnerFile, base_url: str, actor: 
         )
 
 
-def rebind(tx: Connection, partner: PartnerFile, base_url: str, reason: str, actor: Actor) -> None:
-    """Change the binding on purpose.
+def rebind(
+    tx: Connection, partner: PartnerFile, base_url: str, reason: str, actor: Actor
+) -> dict[str, dict[str, int | None]]:
+    """Change the binding on purpose, and the decimals of currencies that the file changes or drops.
 
+    :return: old and new decimals of those currencies
     :raises BindingConflictError: if another partner is bound to this account
     """
     wanted = bound_values(partner, base_url)
     tx.execute(binding.delete().where(binding.c.partner == partner.name))
     _insert_binding(tx, partner.name, wanted)
-    append_event(tx, partner.name, "rebound", actor, reason=reason, bound_to=wanted)
+    decimals = rebind_decimals(tx, partner)
+    append_event(
+        tx, partner.name, "rebound", actor, reason=reason, bound_to=wanted, decimals=decimals
+    )
+    return decimals
 
 
 def bound_values(partner: PartnerFile, base_url: str) -> dict[str, str]:

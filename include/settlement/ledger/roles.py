@@ -19,6 +19,7 @@ CHANGES: dict[str, str] = {
     "binding": "DELETE",
     "body": "UPDATE (payload, signature, key_id, request, sent_at)",
     "business_date": "UPDATE (generation)",
+    "bound_currency": "DELETE",
     "chain_head": "UPDATE (seq, hash)",
     "event": "",
     "hold": "UPDATE, DELETE",

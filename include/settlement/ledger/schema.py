@@ -69,6 +69,15 @@ binding = Table(
     UniqueConstraint("api_base_url", "enterprise_id", name="binding_account_key"),
 )
 
+bound_currency = Table(
+    "bound_currency",
+    metadata,
+    _text("partner", primary_key=True),
+    _text("currency", primary_key=True),
+    Column("decimals", Integer, nullable=False),
+    _at("bound_at"),
+)
+
 chain_head = Table(
     "chain_head",
     metadata,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, select
 
 from settlement.errors import ChainBrokenError, PayloadMismatchError
 from settlement.ledger.bodies import StoredBody, load_bodies
+from settlement.ledger.bound_currencies import UnitsInForce
 from settlement.ledger.chain import Event, read_events
 from settlement.ledger.schema import attempt, slot
 from settlement.notes import notes_of
@@ -32,9 +33,21 @@ NEED_A_SETTLEMENT = frozenset({State.PENDING, State.FAILED, State.COMPLETED})
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """Whose tables are checked; `decimals` of each currency if its amounts go in full units."""
+    """Whose tables are checked; `decimals`: those of currencies that the ledger never bound."""
 
     partner: str
+    decimals: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A request that was signed, by its event.
+
+    `request_digest`: SHA-256 over its bytes. `decimals`: of each currency if its amounts are in
+    full units, as they were bound then.
+    """
+
+    request_digest: str
     decimals: Mapping[str, int] | None
 
 
@@ -94,7 +107,7 @@ def _check_state(row: Row[Any], about: Sequence[Event]) -> None:
 
 def check_bodies(tx: Connection, audited: Audited) -> int:
     """Every body is the one that its events name, signed and sent as its lines say."""
-    digests, requests = _digests_in_events(tx, audited.partner)
+    digests, requests = _digests_in_events(tx, audited)
     count = 0
     for row in _slots(tx, audited.partner):
         bodies = load_bodies(tx, row.external_id)
@@ -110,7 +123,7 @@ def check_bodies(tx: Connection, audited: Audited) -> int:
             key = (each.external_id, each.number)
             _check_content(each, digests.pop(key, each.digest))
             if each.request is not None:
-                _check_request(each, each.request, requests.get(key), audited)
+                _check_request(each, each.request, requests.get(key))
             _check_sent(each, submitted)
     if digests:
         external_id, number = min(digests)
@@ -130,12 +143,10 @@ def _check_content(each: StoredBody, in_event: str) -> None:
         raise broken(f"the notes of {named} are not that of its nonce")
 
 
-def _check_request(
-    each: StoredBody, request: bytes, in_event: str | None, audited: Audited
-) -> None:
+def _check_request(each: StoredBody, request: bytes, signed: Signed | None) -> None:
     """The exact bytes hold exactly the body's fields, payload and signature, and nothing else."""
     named = f"the request bytes of body {each.number} of {each.external_id}"
-    if hashlib.sha256(request).hexdigest() != in_event:
+    if signed is None or hashlib.sha256(request).hexdigest() != signed.request_digest:
         raise broken(f"{named} are not the ones that were signed")
     try:
         held = from_json(request)
@@ -147,7 +158,7 @@ def _check_request(
         each.notes,
         each.nonce,
         each.cutoff_at,
-        decimals=audited.decimals,
+        decimals=signed.decimals,
         between_clients=_is_between_clients(held),
     )
     asked = from_json(instruction.signing_request_bytes())
@@ -187,39 +198,43 @@ def _slots(tx: Connection, partner: str) -> Sequence[Row[Any]]:
     return tx.execute(query.order_by(slot.c.business_date, slot.c.n, slot.c.external_id)).all()
 
 
-def _state_events(tx: Connection, partner: str) -> Iterator[Event]:
-    return (
-        event
-        for event in read_events(tx, partner)
-        if event.external_id is not None and event.kind != "settlement ignored"
-    )
+def _is_about_a_slot(event: Event) -> bool:
+    return event.external_id is not None and event.kind != "settlement ignored"
 
 
 def _events_by_slot(tx: Connection, partner: str) -> dict[str, list[Event]]:
     """Events that open a slot or say its state, oldest first."""
     about: dict[str, list[Event]] = {}
-    for event in _state_events(tx, partner):
-        if event.kind == ADOPTED or "state" in event.details:
+    for event in read_events(tx, partner):
+        if _is_about_a_slot(event) and (event.kind == ADOPTED or "state" in event.details):
             about.setdefault(str(event.external_id), []).append(event)
     return about
 
 
 def _digests_in_events(
-    tx: Connection, partner: str
-) -> tuple[dict[tuple[str, int], str], dict[tuple[str, int], str]]:
-    """What events say about bodies: digest of the lines, and of the newest signed request."""
+    tx: Connection, audited: Audited
+) -> tuple[dict[tuple[str, int], str], dict[tuple[str, int], Signed]]:
+    """What events say about bodies: digest of the lines, and the newest signed request."""
     digests: dict[tuple[str, int], str] = {}
-    requests: dict[tuple[str, int], str] = {}
-    for event in _state_events(tx, partner):
+    requests: dict[tuple[str, int], tuple[str, Mapping[str, int] | None]] = {}
+    units = UnitsInForce()
+    for event in read_events(tx, audited.partner):
+        units.follow(event)
         number = event.details.get("body")
-        if number is None:
+        if number is None or not _is_about_a_slot(event):
             continue
         key = (str(event.external_id), number)
         if event.details.get("body_digest") is not None:
             digests[key] = event.details["body_digest"]
         if event.kind == "signed":
-            requests[key] = event.details["request_digest"]
-    return digests, requests
+            bound = units.bound if units.full_units else None
+            requests[key] = (event.details["request_digest"], bound)
+    # A ledger from before decimals were bound has requests that are older than their binding.
+    unbound = {**audited.decimals, **units.first}
+    return digests, {
+        key: Signed(request_digest, None if bound is None else {**unbound, **bound})
+        for key, (request_digest, bound) in requests.items()
+    }
 
 
 def _submitted(tx: Connection, external_id: str) -> dict[int, set[str]]:

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, bindparam, func, select, text
 from settlement.ledger.database import NOW
 from settlement.ledger.forgotten_dates import Role
 from settlement.ledger.schema import remembered_date, remembered_trades
-from settlement.warehouse.trade_ids import (
+from settlement.warehouse.hashed_ids import (
     NONE,
     SHOWN,
     STORED,

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 from settlement.business_calendar import BusinessCalendar
 from settlement.errors import EmptyDayError, WarehouseDataError
+from settlement.ledger.bound_currencies import bind_decimals
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import FrozenDate, load_date, next_generation
@@ -27,7 +28,7 @@ from settlement.steps.own_trades import OwnTrades, own_trades
 from settlement.values import Actor, Line
 from settlement.warehouse import Warehouse, WarehouseSnapshot
 from settlement.warehouse.balance import require_balanced
-from settlement.warehouse.trade_ids import SHOWN, ReadIds, read_trade_ids
+from settlement.warehouse.hashed_ids import SHOWN, ReadIds, read_trade_ids
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """How far the warehouse's clock may be ahead of the ledger's."""
@@ -56,9 +57,9 @@ class Trusted:
         """The date's own trades."""
         return self.own.reading
 
-    def lines(self) -> Iterator[Line]:
-        """Net positions to settle, without a change that a person left."""
-        return lines_to_settle(self.reading, self.ruling)
+    def lines(self, sums: dict[str, int] | None = None) -> Iterator[Line]:
+        """Net positions to settle, without a change that a person left; see `lines_to_settle`."""
+        return lines_to_settle(self.reading, self.ruling, sums)
 
 
 def compute_net_positions(
@@ -107,9 +108,9 @@ def _learn_windows(
 ) -> None:
     """Before a window is frozen for good: see whether it was, in a ledger that is gone."""
     with ledger.transaction() as tx:
+        require_binding(tx, partner, api.base_url, actor)
         if load_date(tx, partner.name, business_date) is not None:
             return
-        require_binding(tx, partner, api.base_url, actor)
         require_go(tx, partner.name)
     reader = PartnerReader(ledger, api, partner, actor)
     adopt_unknown_settlements(ledger, reader, partner, business_date, actor)
@@ -169,9 +170,9 @@ def _require_recorded_by_now(reading: WarehouseSnapshot, frozen: FrozenDate, now
 class _Balance:
     """Passes lines through and sums them per currency on the way."""
 
-    def __init__(self, lines: Iterable[Line]) -> None:
+    def __init__(self, lines: Iterable[Line], sums: dict[str, int]) -> None:
         self._lines = lines
-        self.sums: dict[str, int] = {}
+        self.sums = sums
 
     def __iter__(self) -> Iterator[Line]:
         for line in self._lines:
@@ -179,14 +180,17 @@ class _Balance:
             yield line
 
 
-def lines_to_settle(reading: WarehouseSnapshot, ruling: Ruling | None) -> Iterator[Line]:
+def lines_to_settle(
+    reading: WarehouseSnapshot, ruling: Ruling | None, sums: dict[str, int] | None = None
+) -> Iterator[Line]:
     """Net positions of a reading, without a change that a person left.
 
     Raises at the end unless clients plus house is zero in the reading itself.
 
+    :param sums: an empty dictionary that is told the clients' sum of each currency that they hold
     :raises WarehouseUnbalancedError: naming the currencies that are off
     """
-    positions = _Balance(reading.net_positions())
+    positions = _Balance(reading.net_positions(), {} if sums is None else sums)
     yield from ruling.lines(iter(positions)) if ruling else positions
     require_balanced(positions.sums, reading.house_positions())
 
@@ -204,11 +208,12 @@ def _freeze(
     if ruling is not None:
         count = ruling.trade_count(count)
         watermark = _not_before(watermark, previous)
+    sums: dict[str, int] = {}
     with ledger.transaction() as tx:
         snapshot = store_snapshot(
             tx,
             frozen,
-            trusted.lines(),
+            trusted.lines(sums),
             trade_count=count,
             watermark=watermark,
             newest_executed_at=reading.newest_executed_at(),
@@ -220,6 +225,7 @@ def _freeze(
         trusted.own.require_own(tx, partner.name, day)
         take_back = ruling is not None and ruling.settled
         trades_digest = trusted.own.remember(tx, partner, day, take_back=take_back)
+        bind_decimals(tx, partner, sums, actor)
         append_event(
             tx,
             frozen.partner,

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from settlement.errors import ConfigurationError, DecisionError
 from settlement.evidence import Shown, one_line
+from settlement.ledger.bound_currencies import require_bound_decimals
 from settlement.ledger.database import Ledger
 from settlement.ledger.divergence import Divergence, ask_about
 from settlement.ledger.folding import take_as_booked
@@ -57,11 +58,13 @@ def decide(
     :raises DecisionError: if it is answered already, is out of date, if the answer does not fit,
         says no reason, or if this person may not answer
     :raises ConfigurationError: if there is no such question
+    :raises BindingConflictError: if the partner file shows amounts with other decimals than bound
     """
     reason = one_line(reason)
     if not reason:
         raise DecisionError("an answer needs a reason: it is kept in the ledger for good")
     with ledger.transaction() as tx:
+        require_bound_decimals(tx, partner)  # else the amounts that the person saw are not these
         asked = load_question(tx, partner.name, digest)
         _require_answerable(tx, asked, choice, actor)
     if choice is Choice.ADOPT:

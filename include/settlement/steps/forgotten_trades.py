@@ -24,8 +24,8 @@ from settlement.ledger.trade_memory import lock_trades, remember, remembered
 from settlement.partner_file import PartnerFile
 from settlement.values import Positions, Window, as_lines
 from settlement.warehouse import Warehouse, WarehouseSnapshot
+from settlement.warehouse.hashed_ids import NONE, Hashes, ReadIds, as_hashes, members
 from settlement.warehouse.history import Change, change_in_history, could_undo
-from settlement.warehouse.trade_ids import NONE, Hashes, ReadIds, as_hashes, members
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ from settlement.question import (
 from settlement.steps.own_trades import OwnTrades
 from settlement.values import Actor, Line, PositionKey, as_lines
 from settlement.warehouse import TradeRow, WarehouseSnapshot
+from settlement.warehouse.hashed_ids import hash_of
 from settlement.warehouse.history import Change, Returning, change_in_history, returning, without
-from settlement.warehouse.trade_ids import hash_of
 from settlement.warehouse.without import WithoutTrades
 
 

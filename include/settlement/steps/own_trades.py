@@ -35,7 +35,7 @@ from settlement.question import (
 from settlement.steps.forgotten_trades import is_remembered, trades_of_forgotten_dates
 from settlement.values import Actor, as_lines
 from settlement.warehouse import TradeRow, Warehouse, WarehouseSnapshot
-from settlement.warehouse.trade_ids import NONE, STORED, Hashes, ReadIds, hash_of, members
+from settlement.warehouse.hashed_ids import NONE, STORED, Hashes, ReadIds, hash_of, members
 from settlement.warehouse.without import WithoutTrades, net_of
 
 DATES_SHOWN = 3

@@ -10,6 +10,7 @@ from settlement.business_calendar import BusinessCalendar
 from settlement.difference import Fill
 from settlement.errors import LimitExceededError
 from settlement.external_id import unused_identities
+from settlement.ledger.bound_currencies import require_bound_decimals
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import FrozenDate, load_date, window_for
 from settlement.ledger.limits import require_within_limits
@@ -24,7 +25,7 @@ from settlement.steps.build import cutoff_of, plan_of, require_none_diverged
 from settlement.steps.compute import require_trustworthy
 from settlement.values import PositionKey, Window, as_positions
 from settlement.warehouse import Warehouse
-from settlement.warehouse.trade_ids import read_trade_ids
+from settlement.warehouse.hashed_ids import read_trade_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ def preview_requests(
     """
     BusinessCalendar(partner).require_due(business_date, ledger.now())
     with ledger.transaction() as tx:
+        require_bound_decimals(tx, partner)
         stored = load_date(tx, partner.name, business_date)
         window = window_for(tx, partner, business_date)
         previous = newest_snapshot(tx, partner.name, business_date)

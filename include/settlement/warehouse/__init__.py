@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from settlement.warehouse.balance import require_balanced
 from settlement.warehouse.history import change_in_history
-from settlement.warehouse.reader import TradeRow, Warehouse, WarehouseSnapshot
+from settlement.warehouse.reader import TradeIds, TradeRow, Warehouse, WarehouseSnapshot
 
 __all__ = [
+    "TradeIds",
     "TradeRow",
     "Warehouse",
     "WarehouseSnapshot",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
 
 from settlement.amounts import parse_base_units
 from settlement.errors import WarehouseTypeError
@@ -40,6 +42,21 @@ def instant(value: object, column: str) -> datetime:
 def instant_or_none(value: object, column: str) -> datetime | None:
     """Require an aware timestamp, returned in UTC, or None."""
     return None if value is None else instant(value, column)
+
+
+def identity_or_none(value: object, column: str) -> None:
+    """Require what has one spelling as text: a text, a whole number, a UUID, or None.
+
+    :raises WarehouseTypeError: for anything else, such as a float or a number with decimals
+    """
+    whole = isinstance(value, Decimal) and value.as_tuple().exponent == 0
+    one_spelling = isinstance(value, str | int | UUID) and not isinstance(value, bool)
+    if value is None or whole or one_spelling:
+        return
+    raise WarehouseTypeError(
+        f"column {column}: {value!r} ({type(value).__name__}) is neither text nor a whole number. "
+        "Next step: cast it to VARCHAR in trades.sql"
+    )
 
 
 def text(value: object, column: str) -> str:

@@ -10,12 +10,12 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from settlement.errors import WarehouseBusyError, WarehouseError
 
-Dialect: TypeAlias = Literal["duckdb", "postgres", "snowflake", "bigquery"]
+Dialect: TypeAlias = Literal["duckdb", "postgres", "snowflake"]
 
 DUCKDB_MEMORY = "1GB"
 
 # No transaction there makes two statements read the same rows, only a copy does.
-READ_FROM_A_COPY: frozenset[Dialect] = frozenset({"snowflake", "bigquery"})
+READ_FROM_A_COPY: frozenset[Dialect] = frozenset({"snowflake"})
 
 
 class DbApiConnection(Protocol):
@@ -54,7 +54,6 @@ _MODULES = (
     "psycopg",
     "psycopg2",
     "snowflake.connector",
-    "google.cloud.bigquery.dbapi",
 )
 _SECRETS = re.compile(r"(?<=://)[^\s/@]*@|(?i:(?:password|passwd|pwd|token)\s*=\s*)(?:'[^']*'|\S+)")
 
@@ -80,9 +79,8 @@ def begin_snapshot(connection: Any, dialect: Dialect) -> None:
         connection.execute("BEGIN TRANSACTION READ ONLY")
     elif dialect == "postgres":
         _begin_in_postgres(connection)
-    elif dialect == "snowflake":
+    else:
         _run_all(connection, "ALTER SESSION SET TIMEZONE = 'UTC'")
-    # BigQuery knows instants only, and no session starts in another zone than UTC
 
 
 def _begin_in_postgres(connection: Any) -> None:

@@ -117,11 +117,7 @@ def could_undo(change: Change, trades: Iterable[TradeRow]) -> Iterator[TradeRow]
 def effects_of(trade: TradeRow) -> dict[PositionKey, int]:
     """What a trade moves, for each of its clients."""
     sides = {trade.buyer_connection_id, trade.seller_connection_id} - {None, HOUSE}
-    keys = (
-        PositionKey(str(side), currency)
-        for side in sides
-        for currency in (trade.base_currency, trade.quote_currency)
-    )
+    keys = (PositionKey(str(side), currency) for side in sides for currency in trade.currencies)
     return {key: effect for key in keys if (effect := trade.effect_on(*key)) != 0}
 
 

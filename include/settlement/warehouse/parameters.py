@@ -35,6 +35,20 @@ def names_in(sql: str) -> set[str]:
     return {match["name"] for match in _TOKEN.finditer(sql) if match["name"]}
 
 
+def without_end(sql: str) -> str:
+    """A statement without the semicolons that end it, whatever comments stand around them."""
+    code = _TOKEN.sub(_blank_for_comment, sql).rstrip()
+    while code.endswith(";"):
+        sql = sql[: len(code) - 1] + sql[len(code) :]
+        code = code[:-1].rstrip()
+    return sql.rstrip()
+
+
+def _blank_for_comment(match: re.Match[str]) -> str:
+    is_comment = match[0].startswith(("--", "/*"))
+    return " " * len(match[0]) if is_comment else match[0]
+
+
 def bind(
     sql: str, values: Mapping[str, object], placeholder: Placeholder
 ) -> tuple[str, list[object]]:

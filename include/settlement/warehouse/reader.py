@@ -15,9 +15,10 @@ from settlement.warehouse.survey import Surveyed
 
 @dataclass(frozen=True, slots=True)
 class TradeRow:
-    """One trade. Quantities and fees in base units; fees in the quote currency.
+    """One trade. Quantities and fees in base units.
 
     A connection is a canonical UUID, `house`, or None (the house too, where the partner allows it).
+    A fee's currency is always named: the quote currency, where the warehouse names none.
     """
 
     trade_id: str
@@ -31,6 +32,14 @@ class TradeRow:
     quote_quantity: int
     buyer_fee: int
     seller_fee: int
+    buyer_fee_currency: str
+    seller_fee_currency: str
+
+    @property
+    def currencies(self) -> frozenset[str]:
+        """Every currency that the trade can move."""
+        fees = (self.buyer_fee_currency, self.seller_fee_currency)
+        return frozenset((self.base_currency, self.quote_currency, *fees))
 
     def effect_on(self, connection_id: str, currency: str) -> int:
         """Signed amount by which the trade moves one net position; 0 if it does not."""
@@ -39,12 +48,16 @@ class TradeRow:
             if self.base_currency == currency:
                 effect += self.base_quantity
             if self.quote_currency == currency:
-                effect -= self.quote_quantity + self.buyer_fee
+                effect -= self.quote_quantity
+            if self.buyer_fee_currency == currency:
+                effect -= self.buyer_fee
         if self.seller_connection_id == connection_id:
             if self.base_currency == currency:
                 effect -= self.base_quantity
             if self.quote_currency == currency:
-                effect += self.quote_quantity - self.seller_fee
+                effect += self.quote_quantity
+            if self.seller_fee_currency == currency:
+                effect -= self.seller_fee
         return effect
 
 
@@ -53,8 +66,8 @@ class TradeIds:
     """Ids of a window's trades that begin alike.
 
     `hashes`: 8 bytes for each id, big-endian: the first 16 hex digits of the MD5 of its UTF-8 text.
-    `endings`: what follows the beginning, one id a line. Neither is sorted, and their orders may
-    differ.
+    `endings`: what follows the beginning, one id a line (parted by line feeds and nothing else).
+    Neither is sorted, and their orders may differ.
     """
 
     beginning: str
@@ -117,11 +130,14 @@ class WarehouseSnapshot(Protocol):
         ...
 
     def trades(self) -> Iterator[TradeRow]:
-        """All trades of the window, row by row."""
+        """All trades of the window, in the order in which they were recorded."""
         ...
 
     def trade_ids(self) -> Iterator[TradeIds]:
-        """The ids of all trades of the window, in groups that begin alike; without null ids."""
+        """Ids of all trades of the window in groups, each beginning once; null ids are left out.
+
+        :raises WarehouseDataError: for an id with a line break in it
+        """
         ...
 
 

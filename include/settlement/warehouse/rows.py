@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from uuid import UUID
 
 from settlement.amounts import require_int
 from settlement.errors import WarehouseTypeError
@@ -12,17 +13,26 @@ from settlement.warehouse.reader import TradeRow
 from settlement.warehouse.session import Row
 
 _TIMES = ("executed_at", "recorded_at")
-_TEXTS = ("buyer_connection_id", "seller_connection_id", "base_currency", "quote_currency")
+_CONNECTIONS = ("buyer_connection_id", "seller_connection_id")
+_CURRENCIES = ("base_currency", "quote_currency")
 _AMOUNTS = ("base_quantity", "quote_quantity", "buyer_fee", "seller_fee")
-COLUMNS = ("trade_id", *_TIMES, *_TEXTS, *_AMOUNTS)
+FEE_CURRENCIES = ("buyer_fee_currency", "seller_fee_currency")
+COLUMNS = ("trade_id", *_TIMES, *_CONNECTIONS, *_CURRENCIES, *_AMOUNTS)
 
 
 def require_exact_types(trade: Mapping[str, object]) -> None:
-    """Types of one raw trade: a column of a database has the same type in every row."""
+    """Types of one raw trade: a column of a database has the same type in every row.
+
+    An amount that is NaN or infinite passes: the checks name the trade.
+    """
+    cells.identity_or_none(trade["trade_id"], "trade_id")
     for column in _TIMES:
         cells.instant_or_none(trade[column], column)
-    for column in _TEXTS:
-        cells.text_or_none(trade[column], column)
+    for column in _CONNECTIONS:
+        if not isinstance(trade[column], UUID):
+            cells.text_or_none(trade[column], column)
+    for column in (*_CURRENCIES, *FEE_CURRENCIES):
+        cells.text_or_none(trade.get(column), column)
     for column in _AMOUNTS:
         value = trade[column]
         if isinstance(value, float):
@@ -40,8 +50,8 @@ def require_exact_types(trade: Mapping[str, object]) -> None:
 
 
 def _has_no_decimals(value: Decimal) -> bool:
-    exponent = value.as_tuple().exponent  # a letter for NaN and infinity
-    return isinstance(exponent, int) and exponent >= 0
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, str) or exponent >= 0  # a letter for NaN and infinity
 
 
 def finding(name: object, rows: list[Row]) -> str:
@@ -53,7 +63,7 @@ def finding(name: object, rows: list[Row]) -> str:
 
 
 def trade(row: Row) -> TradeRow:
-    """Make one trade of a row of trades_behind.sql or late_trades.sql."""
+    """Make one trade of a row of trades_behind.sql, late_trades.sql or all_trades.sql."""
     return TradeRow(
         trade_id=cells.text(row[0], "trade_id"),
         executed_at=cells.instant(row[1], "executed_at"),
@@ -66,4 +76,6 @@ def trade(row: Row) -> TradeRow:
         quote_quantity=cells.amount(row[8], "quote_quantity"),
         buyer_fee=cells.amount(row[9], "buyer_fee"),
         seller_fee=cells.amount(row[10], "seller_fee"),
+        buyer_fee_currency=cells.text(row[11], "buyer_fee_currency"),
+        seller_fee_currency=cells.text(row[12], "seller_fee_currency"),
     )

@@ -37,14 +37,17 @@ class Session:
         self._statements = 0
         self._open: DbApiCursor | None = None
 
-    def stream(self, doing: str, sql: str, values: Mapping[str, object]) -> Iterator[Row]:
+    def stream(
+        self, doing: str, sql: str, values: Mapping[str, object], rows_at_once: int | None = None
+    ) -> Iterator[Row]:
         """Run a statement and fetch its rows in parts, never held whole.
 
+        :param rows_at_once: fewer than usual, where rows are large
         :raises WarehouseError: if an earlier stream is read on after this one was started: DuckDB
             would go on with the rows of the wrong statement
         """
         cursor = self._executed(doing, sql, values)
-        return self._rows(doing, cursor, self._statements)
+        return self._rows(doing, cursor, self._statements, rows_at_once or ROWS_PER_FETCH)
 
     def run(self, doing: str, sql: str, values: Mapping[str, object]) -> None:
         """Run a statement that returns no rows."""
@@ -77,7 +80,9 @@ class Session:
             cursor.execute(text, parameters)
         return cursor
 
-    def _rows(self, doing: str, cursor: DbApiCursor, statement: int) -> Iterator[Row]:
+    def _rows(
+        self, doing: str, cursor: DbApiCursor, statement: int, rows_at_once: int
+    ) -> Iterator[Row]:
         while True:
             if statement != self._statements:
                 raise WarehouseError(
@@ -85,7 +90,7 @@ class Session:
                     "Next step: report this; a snapshot answers one question at a time"
                 )
             with our_errors(doing):
-                rows = cursor.fetchmany(ROWS_PER_FETCH)
+                rows = cursor.fetchmany(rows_at_once)
             if not rows:
                 return
             yield from rows

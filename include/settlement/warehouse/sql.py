@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -12,18 +12,23 @@ from typing import NamedTuple
 
 from settlement.amounts import require_int
 from settlement.errors import WarehouseDataError, WarehouseError
+from settlement.partner_fields import nearest
 from settlement.partner_file import PartnerFile
 from settlement.values import Line, Window
 from settlement.warehouse import cells, rows
 from settlement.warehouse.drivers import READ_FROM_A_COPY, Connect, Dialect
+from settlement.warehouse.names import is_connection, wrong_names
 from settlement.warehouse.parameters import Placeholder
-from settlement.warehouse.reader import TradeRow
+from settlement.warehouse.reader import TradeIds, TradeRow
 from settlement.warehouse.session import Session, opened
 from settlement.warehouse.sql_survey import SqlSurvey
 from settlement.warehouse.statements import Statements
+from settlement.warehouse.trade_ids import read_trade_ids
 
 # years of four digits: not every driver writes the zeros before others
 _ALL_OF_TIME = Window(datetime(1000, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+_BEFORE_ALL = Window(_ALL_OF_TIME.start, _ALL_OF_TIME.start + timedelta(days=1))
+_FINITE = {"first_instant": _ALL_OF_TIME.start, "last_instant": _ALL_OF_TIME.end}
 
 
 class _Summary(NamedTuple):
@@ -36,9 +41,9 @@ class SqlWarehouse:
     """Reads trades with the queries of a SQL folder.
 
     :param connect: opens a new connection of the driver; it is closed after use
-    :param dialect: how a snapshot is started and read. On Snowflake and BigQuery the trades are
-        copied by one statement, and everything is read from the copy: its `connect` must open
-        connections that keep temporary tables
+    :param dialect: how a snapshot is started and read. On Snowflake the trades are copied by one
+        statement, and everything is read from the copy: its `connect` must open connections that
+        keep temporary tables
     :param placeholder: how the driver marks bound values
     :param sql_folder: trades.sql and the queries over it
     """
@@ -60,9 +65,9 @@ class SqlWarehouse:
         :raises WarehouseTypeError: if a column has a type that is not exact
         """
         with opened(self._connect, self._dialect, self._placeholder) as session:
-            snapshot = SqlSnapshot(session, self._frozen(session, partner, window), partner, window)
-            snapshot.require_columns()
-            yield snapshot
+            statements = self._frozen(session, partner, window)
+            columns = _require_columns(session, statements, partner, window)
+            yield SqlSnapshot(session, statements.over_columns(columns), partner, window)
 
     def _frozen(self, session: Session, partner: PartnerFile, window: Window) -> Statements:
         """The statements that all read the same rows, which are copied first where need be."""
@@ -76,12 +81,13 @@ class SqlWarehouse:
     def survey(self, partner: PartnerFile) -> Iterator[SqlSurvey]:
         """Ask about many windows of the partner for as long as the context is open."""
         with opened(self._connect, self._dialect, self._placeholder) as session:
-            yield SqlSurvey(session, self._statements, partner)
+            columns = _require_columns(session, self._statements, partner, _BEFORE_ALL)
+            yield SqlSurvey(session, self._statements.over_columns(columns), partner)
 
     def loaded_until(self, partner: PartnerFile) -> datetime | None:
         """Newest `recorded_at` over all the partner's trades; None without trades."""
         doing = f"asking how far the trades of {partner.name} are loaded"
-        sql = self._statements.over_trades("loaded_until")
+        sql = self._statements.over_raw_trades("loaded_until")
         with opened(self._connect, self._dialect, self._placeholder) as session:
             _, row = session.first_row(doing, sql, _window_values(partner, _ALL_OF_TIME))
         return None if row is None else cells.instant_or_none(row[0], "recorded_at")
@@ -104,24 +110,6 @@ class SqlSnapshot:
         """The statement that computes the net positions, with named parameters."""
         return self._statements.in_full("net_positions")
 
-    def require_columns(self) -> None:
-        """Refuse a trades.sql whose columns are missing or of a type that is not exact.
-
-        :raises WarehouseError: naming the missing columns
-        :raises WarehouseTypeError: naming the column and its type
-        """
-        doing = self._doing("reading one trade")
-        sql = self._statements.over_trades("columns")
-        names, row = self._session.first_row(doing, sql, self._values)
-        missing = [column for column in rows.COLUMNS if column not in names]
-        if missing:
-            raise WarehouseError(
-                f"{doing}: trades.sql does not return {', '.join(missing)}. "
-                "Next step: add them, under these names"
-            )
-        if row is not None:
-            rows.require_exact_types(dict(zip(names, row, strict=True)))
-
     def check(self) -> None:
         """Refuse trades that are unfit to be settled.
 
@@ -129,15 +117,14 @@ class SqlSnapshot:
         """
         values = {
             **self._values,
-            "first_instant": _ALL_OF_TIME.start,
-            "last_instant": _ALL_OF_TIME.end,
+            **_FINITE,
             "null_is_house": self._partner.null_is_house,
-            "currencies": tuple(self._partner.currencies),
         }
-        sql = self._statements.over_trades("checks")
-        found = self._session.stream(self._doing("checking the trades"), sql, values)
+        doing = self._doing("checking the trades")
+        found = self._session.stream(doing, self._statements.over_trades("checks"), values)
         by_check = groupby(found, lambda row: row[0])
         failed = [rows.finding(name, list(examples)) for name, examples in by_check]
+        failed += wrong_names(self._session, self._statements, self._partner, doing, self._values)
         if failed:
             raise WarehouseDataError(
                 f"trades of {self._partner.name} in {self._window} are unfit to be settled: "
@@ -176,8 +163,7 @@ class SqlSnapshot:
         sql = self._statements.over_trades("house_positions")
         sums = self._session.stream(self._doing("computing the house's side"), sql, self._values)
         return {
-            cells.text(currency, "currency"): cells.amount(amount, "amount")
-            for currency, amount in sums
+            self._currency(currency): cells.amount(amount, "amount") for currency, amount in sums
         }
 
     def trades_behind(self, connection_id: str, currency: str) -> Iterator[TradeRow]:
@@ -188,6 +174,19 @@ class SqlSnapshot:
     def trades_recorded_after(self, watermark: datetime) -> Iterator[TradeRow]:
         """Late trades: recorded after the watermark, in that order."""
         return self._trades("late_trades", self._until(watermark))
+
+    def trades(self) -> Iterator[TradeRow]:
+        """All trades of the window, in the order in which they were recorded."""
+        return self._trades("all_trades", self._values)
+
+    def trade_ids(self) -> Iterator[TradeIds]:
+        """Ids of all trades of the window in groups, each beginning once; null ids are left out.
+
+        :raises WarehouseDataError: for an id with a line break in it
+        """
+        doing = self._doing("reading the ids of the trades")
+        count = self.trade_count()
+        return read_trade_ids(self._session, self._statements, doing, self._values, count)
 
     @cached_property
     def _summary(self) -> _Summary:
@@ -211,8 +210,8 @@ class SqlSnapshot:
         before: Line | None = None
         for connection_id, currency, amount in self._session.stream(doing, sql, values):
             line = Line(
-                cells.text(connection_id, "connection_id"),
-                cells.text(currency, "currency"),
+                self._connection(connection_id),
+                self._currency(currency),
                 cells.amount(amount, "amount"),
             )
             if before is not None and line.key <= before.key:
@@ -228,11 +227,57 @@ class SqlSnapshot:
         for row in self._session.stream(self._doing("reading trades"), sql, values):
             yield rows.trade(row)
 
+    def _connection(self, name: object) -> str:
+        """A connection as the partner knows it: whatever the checks say, no other gets further."""
+        connection_id = cells.text(name, "connection_id")
+        if not is_connection(connection_id):
+            raise WarehouseDataError(
+                f"connection {connection_id!a} is not a UUID in lower case. Nothing is sent. "
+                "Next step: compare the queries with the shipped ones"
+            )
+        return connection_id
+
+    def _currency(self, name: object) -> str:
+        """A currency as the partner file spells it; no other gets further either."""
+        currency = cells.text(name, "currency")
+        if currency not in self._partner.currencies:
+            raise WarehouseDataError(
+                f"currency {currency!a} is not in the partner file"
+                f"{nearest(currency, self._partner.currencies)}. Nothing is sent. "
+                "Next step: correct it in the warehouse, or trades.sql"
+            )
+        return currency
+
     def _until(self, watermark: datetime) -> dict[str, object]:
         return {**self._values, "recorded_until": watermark}
 
     def _doing(self, what: str) -> str:
         return f"{what} of {self._partner.name} in {self._window}"
+
+
+def _require_columns(
+    session: Session, statements: Statements, partner: PartnerFile, window: Window
+) -> frozenset[str]:
+    """Refuse a trades.sql whose columns are missing or of a type that is not exact.
+
+    :return: the columns that it returns
+    :raises WarehouseError: naming the missing columns
+    :raises WarehouseTypeError: naming the column and its type
+    """
+    doing = f"reading one trade of {partner.name} in {window}"
+    values = _window_values(partner, window)
+    names, _ = session.first_row(doing, statements.over_raw_trades("columns"), values)
+    missing = [column for column in rows.COLUMNS if column not in names]
+    if missing:
+        raise WarehouseError(
+            f"{doing}: trades.sql does not return {', '.join(missing)}. "
+            "Next step: add them, under these names"
+        )
+    sql = statements.over_raw_trades("first_trade")
+    names, row = session.first_row(doing, sql, {**values, **_FINITE})
+    if row is not None:
+        rows.require_exact_types(dict(zip(names, row, strict=True)))
+    return frozenset(names)
 
 
 def _window_values(partner: PartnerFile, window: Window) -> dict[str, object]:

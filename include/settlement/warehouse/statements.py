@@ -1,7 +1,8 @@
-"""The SQL files, put together: every query reads from `trades`, which is trades.sql.
+"""The SQL files, put together: every query reads from `trades`.
 
-The queries are written once, as DuckDB and PostgreSQL take them; what Snowflake and BigQuery say
-otherwise is put in here, word by word. trades.sql is the user's, in the dialect of the warehouse.
+That is trades.sql with its names made comparable byte for byte (exact_trades.sql). The queries are
+written once, as DuckDB takes them; what PostgreSQL and Snowflake say otherwise is put in here, word
+by word. trades.sql is the user's, in the dialect of the warehouse.
 """
 
 from __future__ import annotations
@@ -10,24 +11,20 @@ from pathlib import Path
 
 from settlement.errors import ConfigurationError
 from settlement.warehouse.drivers import Dialect
-from settlement.warehouse.parameters import names_in
+from settlement.warehouse.parameters import names_in, without_end
 from settlement.warehouse.placing import Placing
+from settlement.warehouse.rows import FEE_CURRENCIES
 
 _REQUIRED = ("partner", "window_start", "window_end")
 _COPY = "CREATE TEMPORARY TABLE settlement_trades AS\n"
 _THE_COPY = "SELECT * FROM settlement_trades"
 # DuckDB would hold all trades in memory; running trades.sql once for each mention takes less time.
 _NAMED: dict[Dialect, str] = {"duckdb": "AS NOT MATERIALIZED"}
-# Both clouds order text by code points when nothing is said.
 _OTHER_WORDS: dict[Dialect, dict[str, str]] = {
     "duckdb": {},
-    "postgres": {},
-    "snowflake": {' COLLATE "C"': ""},
-    "bigquery": {
-        ' COLLATE "C"': "",
-        "AS VARCHAR)": "AS STRING)",
-        "INTERVAL '5 minutes'": "INTERVAL 5 MINUTE",
-    },
+    # DuckDB's texts are UTF-8 always, PostgreSQL's are in the encoding of the database
+    "postgres": {"MD5(trade_id)": "MD5(CONVERT_TO(trade_id, 'UTF8'))"},
+    "snowflake": {' COLLATE "C"': " COLLATE 'utf8'", "STRING_AGG(": "LISTAGG("},
 }
 
 
@@ -37,14 +34,23 @@ class Statements:
     :param folder: trades.sql and the queries over it
     :param dialect: of the warehouse
     :param from_copy: read the session's copy of the trades instead of running trades.sql again
+    :param columns: what trades.sql returns; of these, the fee currencies may be missing
 
     :raises ConfigurationError: on use, if a file is missing or trades.sql ignores a parameter
     """
 
-    def __init__(self, folder: Path, dialect: Dialect, *, from_copy: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        dialect: Dialect,
+        *,
+        from_copy: bool = False,
+        columns: frozenset[str] = frozenset(),
+    ) -> None:
         self._folder = folder
         self._dialect = dialect
         self._from_copy = from_copy
+        self._columns = columns
 
     def copy_of_trades(self) -> str:
         """The statement that copies the trades of the window into a table of the session."""
@@ -54,18 +60,27 @@ class Statements:
         """The same queries, over that copy."""
         return Statements(self._folder, self._dialect, from_copy=True)
 
+    def over_columns(self, columns: frozenset[str]) -> Statements:
+        """The same queries, over what trades.sql is known to return."""
+        return Statements(self._folder, self._dialect, from_copy=self._from_copy, columns=columns)
+
     def in_full(self, query: str) -> str:
         """A query over all trades of the window with trades.sql in it, copy or not."""
-        return f"WITH trades AS (\n{self._trades()}\n)\n{self._query(query)}"
+        exact = self._exact("AS")
+        return f"WITH read_trades AS (\n{self._trades()}\n),\n{exact}\n{self._query(query)}"
+
+    def over_raw_trades(self, query: str) -> str:
+        """Put a query over what trades.sql returns, as it is."""
+        return f"WITH trades {self._as()} (\n{self._source()}\n)\n{self._query(query)}"
 
     def over_trades(self, query: str) -> str:
         """Put a query over all trades of the window."""
-        return f"WITH trades {self._as()} (\n{self._source()}\n)\n{self._query(query)}"
+        return f"WITH {self._read()},\n{self._exact(self._as())}\n{self._query(query)}"
 
     def over_trades_until(self, query: str) -> str:
         """Put the same query over the trades recorded at or before `:recorded_until`."""
         return (
-            f"WITH window_trades {self._as()} (\n{self._source()}\n),\n"
+            f"WITH {self._read()},\n{self._exact(self._as(), 'window_trades')},\n"
             f"trades {self._as()} (\n{self._query('recorded_until')}\n)\n{self._query(query)}"
         )
 
@@ -76,11 +91,21 @@ class Statements:
         that number in front; what reads `placed_trades`, all of them.
         """
         return (
-            f"WITH all_trades {self._as()} (\n{self._trades()}\n),\n"
+            f"WITH {self._read()},\n{self._exact(self._as(), 'all_trades')},\n"
             f"placed_trades {self._as()} (\nSELECT *,\n{placed.number} AS window_number,\n"
-            f"{placed.read_until} AS read_until\nFROM all_trades\n),\n"
+            f"CAST({placed.read_until} AS TIMESTAMP WITH TIME ZONE) AS read_until\nFROM all_trades\n),\n"
             f"trades {self._as()} (\n{self._query('window_trades')}\n)\n{self._query(query)}"
         )
+
+    def _read(self) -> str:
+        return f"read_trades {self._as()} (\n{self._source()}\n)"
+
+    def _exact(self, named: str, name: str = "trades") -> str:
+        sql = self._query("exact_trades")
+        for column in FEE_CURRENCIES:
+            if column not in self._columns:
+                sql = sql.replace(f"CAST({column} AS", "CAST(NULL AS")
+        return f"{name} {named} (\n{sql}\n)"
 
     def _as(self) -> str:
         return _NAMED.get(self._dialect, "AS")
@@ -112,4 +137,4 @@ class Statements:
             raise ConfigurationError(
                 f"{path} is missing. Next step: restore it from the project's include/sql"
             ) from None
-        return sql.rstrip().removesuffix(";")
+        return without_end(sql)

@@ -1,190 +1,114 @@
-"""The ids of a reading's trades: each as a hash in memory, the ids themselves beside it on disk.
-
-Ids come in groups that begin alike. Ids that ascend share their beginning with their neighbours
-only, so a date's ids are compared with a few groups of other dates, however many dates there are.
-"""
+"""All ids of a window, in groups that begin alike, at a bounded size in the database and here."""
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import IO, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from settlement.amounts import require_int
 from settlement.errors import WarehouseDataError
-from settlement.warehouse.reader import TradeIds, WarehouseSnapshot
+from settlement.warehouse import cells
+from settlement.warehouse.reader import TradeIds
+from settlement.warehouse.session import Row, Session
+from settlement.warehouse.statements import Statements
 
-Hashes: TypeAlias = NDArray[np.uint64]
-"""Hashes of trade ids, sorted where nothing else is said."""
-
-NONE: Hashes = np.empty(0, np.uint64)
-STORED = np.dtype("<u8")
-"""How hashes are kept: 8 bytes each, the lowest first, as the machines that compare them do."""
-SHOWN = 5
-_HELD_IN_MEMORY = 16 << 20
-_MARKED_BITS = 17
-"""A table of 128 KiB, which stays in the processor's cache."""
-_AFTER_ALL = "\U0010ffff"
+IDS_PER_GROUP = 512
+BYTES_PER_PASS = 100 * 1024 * 1024
+"""Text that the database may hold at once: DuckDB's aggregates of texts cannot spill."""
+GROUPS_PER_FETCH = 100
+_HEX_DIGITS = 16
 
 
-def hash_of(trade_id: str) -> int:
-    """The hash that an id is remembered by: the first 64 bits of its MD5. Keeps no secret."""
-    digest = hashlib.md5(trade_id.encode(), usedforsecurity=False).digest()
-    return int.from_bytes(digest[:8])
+class _Pass(NamedTuple):
+    """One statement: the groups whose beginnings lie between two others, both included."""
+
+    first: str
+    last: str
 
 
-def as_hashes(trade_ids: Iterable[str]) -> Hashes:
-    """Sorted hashes of some ids."""
-    hashes: Hashes = np.fromiter((hash_of(each) for each in trade_ids), np.uint64)
-    return np.unique(hashes)
+def read_trade_ids(
+    session: Session,
+    statements: Statements,
+    doing: str,
+    values: Mapping[str, object],
+    trade_count: int,
+) -> Iterator[TradeIds]:
+    """Read the ids of the window's trades; see `TradeIds`.
 
-
-def members(values: Hashes, wanted: Hashes) -> Hashes:
-    """Those of the values that are wanted; `wanted` is sorted, `values` need not be."""
-    if not len(wanted) or not len(values):
-        return NONE
-    shift = np.uint64(64 - _MARKED_BITS)
-    marked = np.zeros(1 << _MARKED_BITS, np.bool_)
-    marked[wanted >> shift] = True
-    perhaps = values[marked[values >> shift]]  # most are not wanted: the search is for the rest
-    places = np.minimum(np.searchsorted(wanted, perhaps), len(wanted) - 1)
-    found: Hashes = perhaps[wanted[places] == perhaps]
-    return found
-
-
-def digest_of(hashes: Hashes) -> str:
-    """SHA-256 over sorted hashes, as they are kept."""
-    return hashlib.sha256(hashes.astype(STORED, copy=False).tobytes()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    beginning: str
-    start: int
-    stop: int
-    endings_at: int
-    endings_length: int
-
-
-class ReadIds:
-    """The ids of one reading. Takes 8 bytes of memory a trade; to be closed after use.
-
-    :param groups: as the warehouse gives them
+    :param values: what trades.sql takes
+    :param trade_count: how many trades the window has
+    :raises WarehouseDataError: for an id with a line break in it
     """
-
-    def __init__(self, groups: Iterable[TradeIds]) -> None:
-        self._endings: IO[bytes] = tempfile.SpooledTemporaryFile(_HELD_IN_MEMORY)  # noqa: SIM115
-        parts: list[Hashes] = []
-        self._groups: list[_Group] = []
-        start = 0
-        for each in groups:
-            part = np.frombuffer(each.hashes, ">u8").astype(np.uint64)
-            part.sort()
-            endings = each.endings.encode()
-            at = self._endings.tell()
-            self._endings.write(endings)
-            stop = start + len(part)
-            self._groups.append(_Group(each.beginning, start, stop, at, len(endings)))
-            parts.append(part)
-            start = stop
-        self._groups.sort(key=lambda group: group.beginning)
-        self._hashes: Hashes = np.concatenate(parts) if parts else NONE
-        self._beginnings = [each.beginning for each in self._groups]
-
-    def __enter__(self) -> ReadIds:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the ids on disk."""
-        self._endings.close()
-
-    def __len__(self) -> int:
-        return len(self._hashes)
-
-    @property
-    def hashes(self) -> Hashes:
-        """All hashes, sorted."""
-        return np.sort(self._hashes)
-
-    @property
-    def beginnings(self) -> Sequence[str]:
-        """Beginnings of the groups, sorted."""
-        return self._beginnings
-
-    def beginning_like(self, beginning: str) -> Hashes:
-        """Hashes of the ids that could begin so: of the groups whose beginnings agree with it."""
-        first = bisect_left(self._beginnings, beginning)
-        last = bisect_left(self._beginnings, beginning + _AFTER_ALL)
-        shorter = [
-            group
-            for length in range(len(beginning))
-            if (group := self._group(beginning[:length])) is not None
-        ]
-        alike = [*shorter, *self._groups[first:last]]
-        parts = [self._hashes[each.start : each.stop] for each in alike]
-        return np.sort(np.concatenate(parts)) if parts else NONE
-
-    def __iter__(self) -> Iterator[tuple[str, Hashes, str]]:
-        """Each group: its beginning, its hashes, and the endings of its ids, one a line."""
-        for each in self._groups:
-            yield each.beginning, self._hashes[each.start : each.stop], self._endings_of(each)
-
-    def names_of(self, hashes: Hashes, most: int = SHOWN) -> list[str]:
-        """The ids behind some hashes, the first of them."""
-        return names_among(iter(self), hashes, most)
-
-    def repeated(self) -> Hashes:
-        """Hashes that are there more than once; equal ids begin alike, so they are in one group."""
-        found = [
-            part[1:][part[1:] == part[:-1]]
-            for part in (self._hashes[each.start : each.stop] for each in self._groups)
-        ]
-        return np.unique(np.concatenate(found)) if found else NONE
-
-    def _group(self, beginning: str) -> _Group | None:
-        place = bisect_left(self._beginnings, beginning)
-        held = place < len(self._groups) and self._beginnings[place] == beginning
-        return self._groups[place] if held else None
-
-    def _endings_of(self, group: _Group) -> str:
-        self._endings.seek(group.endings_at)
-        return self._endings.read(group.endings_length).decode()
+    sample = [
+        cells.text(trade_id, "trade_id")
+        for (trade_id,) in session.stream(doing, statements.over_trades("sample_of_ids"), values)
+    ]
+    if not sample:
+        return
+    width = width_of_beginnings(sample)
+    rest = sum(max(len(trade_id.encode()) - width, 0) for trade_id in sample) / len(sample)
+    most = int(BYTES_PER_PASS / (_HEX_DIGITS + rest + 1))
+    asked = {**values, "width": width}
+    whole = trade_count <= most
+    passes = [_Pass("", "")] if whole else _passes(session, statements, doing, asked, most)
+    for first, last in passes:
+        between = {"in_one_pass": whole, "first_beginning": first, "last_beginning": last}
+        sql = statements.over_trades("trade_ids")
+        groups = session.stream(doing, sql, {**asked, **between}, GROUPS_PER_FETCH)
+        for row in groups:
+            ids = _group(row)
+            if ids is None:
+                raise _line_break(session, statements, doing, values)
+            yield ids
 
 
-def names_among(groups: Iterable[tuple[str, Hashes, str]], hashes: Hashes, most: int) -> list[str]:
-    """The ids in the groups that have one of the hashes, at most so many, sorted."""
-    names: set[str] = set()
-    for beginning, held, endings in groups:
-        if len(names) < most and len(members(held, hashes)):
-            wanted = set(hashes.tolist())
-            ids = (beginning + each for each in endings.split("\n"))
-            names.update(each for each in ids if hash_of(each) in wanted)
-    return sorted(names)[:most]
+def width_of_beginnings(sample: list[str]) -> int:
+    """Length of the longest beginning that many ids still share; 0 if no beginning is.
 
-
-def read_trade_ids(reading: WarehouseSnapshot, about: str) -> ReadIds:
-    """All ids of a reading, each of them there once.
-
-    :param about: partner and date, for the error
-    :raises WarehouseDataError: naming ids that are there more than once
+    Ids that ascend share it with their neighbours, so those of one date are in few groups.
     """
-    ids = ReadIds(reading.trade_ids())
-    repeated = ids.repeated()
-    if len(repeated):
-        names = ids.names_of(repeated)
-        ids.close()
-        more = f" and {len(repeated) - len(names)} more" if len(repeated) > len(names) else ""
-        raise WarehouseDataError(
-            f"trades of {about} are unfit to be settled: trade_id is there more than once: trade "
-            f"{', '.join(names)}{more}. Nothing is sent. Next step: correct them in the "
-            "warehouse, or trades.sql, then clear this task"
-        )
-    return ids
+    width = 0
+    while width < len(sample[0]):
+        groups = len({trade_id[: width + 1] for trade_id in sample})
+        if len(sample) < IDS_PER_GROUP * groups:
+            break
+        width += 1
+    return width
+
+
+def _passes(
+    session: Session, statements: Statements, doing: str, values: Mapping[str, object], most: int
+) -> list[_Pass]:
+    """Ranges of beginnings with at most so many ids each, or with one beginning."""
+    passes: list[_Pass] = []
+    held = 0
+    for cell, count in session.stream(doing, statements.over_trades("beginnings"), values):
+        beginning, ids = cells.text(cell, "beginning"), require_int(count, "ids")
+        if passes and held + ids <= most:
+            passes[-1] = _Pass(passes[-1].first, beginning)
+            held += ids
+        else:
+            passes.append(_Pass(beginning, beginning))
+            held = ids
+    return passes
+
+
+def _group(row: Row) -> TradeIds | None:
+    """One group, or None if one of its ids is more than one line."""
+    count = require_int(row[1], "ids")
+    hashes = bytes.fromhex(cells.text(row[2], "hashes"))
+    endings = cells.text(row[3], "endings")
+    if endings.count("\n") + 1 != count:
+        return None
+    return TradeIds(cells.text(row[0], "beginning"), hashes, endings)
+
+
+def _line_break(
+    session: Session, statements: Statements, doing: str, values: Mapping[str, object]
+) -> WarehouseDataError:
+    sql = statements.over_trades("ids_of_several_lines")
+    examples = ", ".join(repr(trade_id) for (trade_id,) in session.stream(doing, sql, values))
+    return WarehouseDataError(
+        f"{doing}: a trade_id has a line break in it: {examples}. Nothing is sent. "
+        "Next step: correct it in the warehouse, or trades.sql, then clear this task"
+    )

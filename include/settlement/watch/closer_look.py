@@ -15,8 +15,7 @@ from settlement.steps.history import ruling_on_history
 from settlement.steps.own_trades import OwnTrades
 from settlement.values import PositionKey
 from settlement.warehouse import Warehouse, WarehouseSnapshot, change_in_history
-from settlement.warehouse.history import effects_of
-from settlement.warehouse.trade_ids import (
+from settlement.warehouse.hashed_ids import (
     NONE,
     SHOWN,
     Hashes,
@@ -27,6 +26,7 @@ from settlement.warehouse.trade_ids import (
     members,
     read_trade_ids,
 )
+from settlement.warehouse.history import effects_of
 from settlement.warehouse.without import WithoutTrades
 from settlement.watch.eyes import Eyes
 

@@ -33,6 +33,7 @@ class Kind(StrEnum):
     STOPPED = "stopped"
     OLD_HOLD = "old-hold"
     CHAIN_BROKEN = "chain-broken"
+    BINDING_CONFLICT = "binding-conflict"
     NO_PARTNER_FILE = "no-partner-file"
     BROKEN_PARTNER_FILE = "broken-partner-file"
     NOT_LOOKED = "not-looked"

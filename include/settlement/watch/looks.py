@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from settlement.errors import LedgerUnavailableError, SettlementError
+from settlement.watch.binding import binding_conflict, read_binding_conflict
 from settlement.watch.chain import broken_chain, read_broken_invariant
 from settlement.watch.change_findings import changes
 from settlement.watch.changes import read_changes
@@ -51,6 +52,7 @@ LOOKS: tuple[Look[Any], ...] = (
     Look("questions", read_questions, unanswered),
     Look("the stop flag", read_stop, stopped),
     Look("holds", read_holds, old_holds),
+    Look("decimals of currencies", read_binding_conflict, binding_conflict),
     Look("the chain of events", read_broken_invariant, broken_chain, daily=True),
 )
 

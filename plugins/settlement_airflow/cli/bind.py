@@ -1,4 +1,4 @@
-"""`settlement bind`: another account for a partner's name, on purpose."""
+"""`settlement bind`: another account or other decimals for a partner's name, on purpose."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ def add_to(app: typer.Typer, panel: str) -> None:
 
 
 def bind(partner: PartnerName, *, reason: Reason) -> None:
-    """Bind a partner's name to the account that its file and Airflow connection name now.
+    """Bind a partner's name to the account and the decimals that its file and connection name now.
 
     The first run binds by itself; afterwards a run with another URL, enterprise, unit of amounts
-    or API version is refused, since it would settle everything again elsewhere. Only for a move
-    that is meant, after asking yourself what the new account already holds.
+    or API version is refused, since it would settle everything again elsewhere. The decimals of a
+    currency are bound when a date first uses it; changed ones would make every amount another one.
+    Only for a change that is meant, after asking yourself what the new account already holds, and
+    in which unit the warehouse and the partner count from now on.
 
     **Example**
 
@@ -31,5 +33,8 @@ def bind(partner: PartnerName, *, reason: Reason) -> None:
     with work_for(file) as ledger:
         base_url = api_of(file).base_url
         with ledger.transaction() as tx:
-            rebind(tx, file, base_url, reason, person())
+            changed = rebind(tx, file, base_url, reason, person())
     say(f"{file.name} is bound to enterprise {file.enterprise_id} at {base_url}")
+    for currency, change in changed.items():
+        now = "is not bound any more" if change["is"] is None else f"has {change['is']} decimals"
+        say(f"{currency} {now}; it had {change['was']}")

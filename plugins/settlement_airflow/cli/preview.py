@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 from rich.text import Text
 
 from settlement.amounts import parse_base_units, parse_full_units
 from settlement.partner_file import PartnerFile, load_partner
 from settlement.settlement_request import SettlementInstruction
-from settlement.steps.preview import Preview, preview_requests
 from settlement.values import Line
 from settlement_airflow.cli.amounts_shown import amounts_table, at, lines_of
 from settlement_airflow.cli.arguments import AsJson, Day, PartnerName
 from settlement_airflow.cli.console import print_json, results
 from settlement_airflow.cli.workplace import warehouse_of, work_for
+
+if TYPE_CHECKING:
+    from settlement.steps.preview import Preview
 
 
 def add_to(app: typer.Typer, panel: str) -> None:
@@ -33,6 +37,8 @@ def preview(partner: PartnerName, day: Day, *, as_json: AsJson = False) -> None:
 
         settlement preview demo 2026-03-02
     """
+    from settlement.steps.preview import preview_requests  # noqa: PLC0415 - only here: numpy
+
     file = load_partner(partner)
     with work_for(file) as ledger:
         planned = preview_requests(ledger, warehouse_of(file), file, day)

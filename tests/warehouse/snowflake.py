@@ -1,7 +1,7 @@
-"""What stands in for Snowflake and BigQuery: their SQL, read by sqlglot and run by DuckDB.
+"""What stands in for Snowflake: its SQL, read by sqlglot and run by DuckDB.
 
-It shows that the statements are theirs and mean the same, and that one reading sees one state. It
-is no proof of how their servers behave.
+It shows that the statements are Snowflake's and mean the same, and that one reading sees one state.
+It is no proof of how its servers behave.
 """
 
 from __future__ import annotations
@@ -10,21 +10,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlglot import ErrorLevel, parse_one
-
-from settlement.warehouse.drivers import Dialect
+from sqlglot import ErrorLevel, exp, parse_one
 
 
 class StandIn:
     """A connection without transactions: every statement reads what is committed when it starts."""
 
-    def __init__(self, duckdb: Any, dialect: Dialect) -> None:
+    def __init__(self, duckdb: Any) -> None:
         self._duckdb = duckdb
-        self._dialect = dialect
 
     def cursor(self) -> _Cursor:
         """Open a cursor that sees the session's temporary tables."""
-        return _Cursor(self._duckdb, self._dialect)
+        return _Cursor(self._duckdb)
 
     def close(self) -> None:
         """End the session."""
@@ -34,23 +31,21 @@ class StandIn:
 class _Cursor:
     """Puts values into the text before it is sent, as Snowflake's driver does."""
 
-    def __init__(self, duckdb: Any, dialect: Dialect) -> None:
+    def __init__(self, duckdb: Any) -> None:
         self._duckdb = duckdb
-        self._dialect = dialect
 
     def execute(self, statement: str, parameters: Sequence[object] = ()) -> None:
-        """Run a statement of the cloud's dialect."""
+        """Run a statement of Snowflake's dialect."""
         if statement == "ALTER SESSION SET TIMEZONE = 'UTC'":
             self._duckdb.execute("SET TimeZone = 'UTC'")
             return
-        text = statement % tuple(_literal(each, self._dialect) for each in parameters)
-        self._duckdb.execute(in_duckdb(text, self._dialect))
+        text = statement % tuple(_literal(each) for each in parameters)
+        self._duckdb.execute(in_duckdb(text))
 
     @property
     def description(self) -> list[tuple[str, ...]]:
         """Columns of the result; Snowflake shouts."""
-        names = [column[0] for column in self._duckdb.description]
-        return [(name.upper() if self._dialect == "snowflake" else name,) for name in names]
+        return [(column[0].upper(),) for column in self._duckdb.description]
 
     def fetchmany(self, size: int) -> list[Any]:
         """Fetch the next rows."""
@@ -61,21 +56,29 @@ class _Cursor:
         """Keep the session open."""
 
 
-def in_duckdb(statement: str, dialect: Dialect) -> str:
-    """Translate a statement of a cloud's dialect.
+def in_duckdb(statement: str) -> str:
+    """Translate a statement of Snowflake's.
 
     :raises sqlglot.errors.ParseError: if it is not of that dialect
     :raises sqlglot.errors.UnsupportedError: if DuckDB cannot say it
     """
-    return parse_one(statement, read=dialect).sql("duckdb", unsupported_level=ErrorLevel.RAISE)
+    tree = parse_one(statement, read="snowflake").transform(_by_code_points)
+    return tree.sql("duckdb", unsupported_level=ErrorLevel.RAISE)
 
 
-def _literal(value: object, dialect: Dialect) -> str:
+def _by_code_points(node: exp.Expression) -> exp.Expression:
+    """The order that Snowflake calls 'utf8', in DuckDB's word."""
+    if isinstance(node, exp.Collate) and node.expression.name == "utf8":
+        node.set("expression", exp.to_identifier("C"))
+    return node
+
+
+def _literal(value: object) -> str:
     if isinstance(value, bool):
         return str(value).upper()
+    if isinstance(value, int):
+        return str(value)
     if isinstance(value, datetime):
-        text = f"'{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
-        return text if dialect == "snowflake" else f"TIMESTAMP {text}"
+        return f"'{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
     assert isinstance(value, str)
-    assert "'" not in value
-    return f"'{value}'"
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
