@@ -93,7 +93,8 @@ class Statements:
         return (
             f"WITH {self._read()},\n{self._exact(self._as(), 'all_trades')},\n"
             f"placed_trades {self._as()} (\nSELECT *,\n{placed.number} AS window_number,\n"
-            f"CAST({placed.read_until} AS TIMESTAMP WITH TIME ZONE) AS read_until\nFROM all_trades\n),\n"
+            f"CAST({placed.read_until} AS TIMESTAMP WITH TIME ZONE) AS read_until\n"
+            "FROM all_trades\n),\n"
             f"trades {self._as()} (\n{self._query('window_trades')}\n)\n{self._query(query)}"
         )
 
