@@ -88,16 +88,6 @@ class Statements:
             f"trades {self._as()} (\n{self._query('recorded_until')}\n)\n{self._query(query)}"
         )
 
-    def _read(self) -> str:
-        return f"read_trades {self._as()} (\n{self._source()}\n)"
-
-    def _exact(self, named: str, name: str = "trades") -> str:
-        sql = self._query("exact_trades")
-        for column in OPTIONAL_COLUMNS:
-            if column not in self._columns:
-                sql = sql.replace(f"CAST({column} AS", "CAST(NULL AS")
-        return f"{name} {named} (\n{sql}\n)"
-
     def over_windows(self, query: str, placed: Placing) -> str:
         """Put a query over the trades of many windows, each trade with the number of its window.
 
@@ -107,9 +97,20 @@ class Statements:
         return (
             f"WITH {self._read()},\n{self._exact(self._as(), 'all_trades')},\n"
             f"placed_trades {self._as()} (\nSELECT *,\n{placed.number} AS window_number,\n"
-            f"{placed.read_until} AS read_until\nFROM all_trades\n),\n"
+            f"CAST({placed.read_until} AS TIMESTAMP WITH TIME ZONE) AS read_until\n"
+            "FROM all_trades\n),\n"
             f"trades {self._as()} (\n{self._query('window_trades')}\n)\n{self._query(query)}"
         )
+
+    def _read(self) -> str:
+        return f"read_trades {self._as()} (\n{self._source()}\n)"
+
+    def _exact(self, named: str, name: str = "trades") -> str:
+        sql = self._query("exact_trades")
+        for column in OPTIONAL_COLUMNS:
+            if column not in self._columns:
+                sql = sql.replace(f"CAST({column} AS", "CAST(NULL AS")
+        return f"{name} {named} (\n{sql}\n)"
 
     def _as(self) -> str:
         return _NAMED.get(self._dialect, "AS")
