@@ -9,7 +9,7 @@ SELECT
 FROM (
     SELECT
         why,
-        COALESCE(CAST(trade_id AS VARCHAR), '(no id)') AS example_trade_id,
+        COALESCE(trade_id, '(no id)') AS example_trade_id,
         executed_at,
         COUNT(*) OVER (PARTITION BY why) AS found,
         ROW_NUMBER() OVER (PARTITION BY why ORDER BY executed_at, trade_id) AS place

@@ -5,7 +5,7 @@ SELECT
     CAST(recorded_at AS VARCHAR) AS recorded_at
 FROM (
     SELECT
-        COALESCE(CAST(trade_id AS VARCHAR), '(no id)') AS example_trade_id,
+        COALESCE(trade_id, '(no id)') AS example_trade_id,
         recorded_at,
         COUNT(*) OVER (PARTITION BY 1) AS found,
         ROW_NUMBER() OVER (PARTITION BY 1 ORDER BY recorded_at, trade_id) AS place

@@ -1,9 +1,9 @@
 -- Where some trades are now, by their ids: an id that comes twice is in two places.
 SELECT
-    CAST(trade_id AS VARCHAR) AS trade_id,
+    trade_id,
     executed_at
 FROM trades
-WHERE CAST(trade_id AS VARCHAR) IN (:trade_ids)
+WHERE trade_id IN (:trade_ids)
   AND executed_at >= :first_instant
   AND executed_at < :last_instant
 ORDER BY trade_id, executed_at

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from airflow.api_fastapi.core_api.datamodels.connections import ConnectionResponse
 from airflow.providers_manager import ProvidersManager
@@ -22,6 +24,7 @@ from settlement.errors import (
 )
 from settlement.ledger.embedded import EmbeddedServer
 from settlement.signing import LocalSigner, key_id_of, signer_of
+from settlement.values import Window
 from settlement_airflow.airflow_connection import connection_named
 from settlement_airflow.cli.stand_ins import is_given
 from settlement_airflow.connections import (
@@ -36,6 +39,13 @@ from support.day import demo_partner
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 Define = Callable[..., str]
+TRADES = """
+CREATE TABLE trades (
+    partner text, trade_id text, executed_at timestamptz, recorded_at timestamptz,
+    buyer_connection_id text, seller_connection_id text, base_currency text, quote_currency text,
+    base_quantity numeric, quote_quantity numeric, buyer_fee numeric, seller_fee numeric
+)
+"""
 
 
 @pytest.fixture
@@ -163,6 +173,39 @@ def test_duckdb_is_opened_for_reading_only(define: Define, tmp_path: Path) -> No
     with pytest.raises(WarehouseError):
         warehouse.loaded_until(demo_partner())
     assert not path.exists()
+
+
+def postgres_fields(server: EmbeddedServer) -> dict[str, object]:
+    """Fields of an Airflow connection to a database with an empty table of trades."""
+    url = server.url("trades_of_a_hook")
+    with psycopg.connect(url.set(drivername="postgresql").render_as_string()) as connection:
+        connection.execute("DROP TABLE IF EXISTS trades")
+        connection.execute(TRADES)
+    return {"host": url.query["host"], "login": url.username, "schema": url.database}
+
+
+@pytest.mark.parametrize("cursor", ["dictcursor", "namedtuplecursor", "DictCursor"])
+def test_another_row_factory_is_no_matter(
+    define: Define, postgres: EmbeddedServer, cursor: str
+) -> None:
+    """Another team's queries want names; ours go by position."""
+    conn_id = define("postgres", **postgres_fields(postgres), extra={"cursor": cursor})
+    warehouse = open_warehouse(conn_id)
+    assert warehouse.loaded_until(demo_partner()) is None
+    start = datetime(2026, 3, 2, tzinfo=UTC)
+    with warehouse.snapshot(demo_partner(), Window(start, start + timedelta(days=1))) as reading:
+        reading.check()
+        assert reading.trade_count() == 0
+
+
+@pytest.mark.parametrize("cursor", ["realdictcursor", "namedcursor"])
+def test_a_row_factory_that_the_driver_lacks_is_refused(
+    define: Define, postgres: EmbeddedServer, cursor: str
+) -> None:
+    """Naming the extra."""
+    conn_id = define("postgres", **postgres_fields(postgres), extra={"cursor": cursor})
+    with pytest.raises(ConfigurationError, match="its extra `cursor` cannot be used"):
+        open_warehouse(conn_id).loaded_until(demo_partner())
 
 
 def test_another_warehouse_is_refused_by_name(define: Define) -> None:

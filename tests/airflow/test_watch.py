@@ -17,6 +17,7 @@ from sqlalchemy import select
 from settlement.business_calendar import BusinessCalendar
 from settlement.ledger.questions import ask
 from settlement.question import Subject
+from settlement.warehouse.hashed_ids import as_hashes, digest_of
 from settlement_airflow.operators import watch
 from settlement_airflow.operators.heartbeat import HEARTBEAT_URL, call
 from support.airflow_day import PARTNER_FILE, AirflowDay, RunOfDag, ended
@@ -97,7 +98,7 @@ def test_a_run_that_is_marked_as_success_is_found(today: AirflowDay) -> None:
 
 
 def test_late_trades_start_one_run_for_all_hours(today: AirflowDay) -> None:
-    """Named after date and newest trade; the run is told the date and nothing else."""
+    """Named after the date and its new trades; the run is told the date and nothing else."""
     write_partner(today, 'late_trades = "settle"\nsettled_within = "9d"')
     settle(today, DAY)
     today.trade(ALICE, CAROL, 7, day=DAY)
@@ -105,7 +106,8 @@ def test_late_trades_start_one_run_for_all_hours(today: AirflowDay) -> None:
     first, found = watched(today)
     assert first.state == "success"
     assert "a run is started for them" in found[0]
-    (started,) = runs_named("settle_demo", f"late_trades-{DAY}-{until}")
+    ids = digest_of(as_hashes([today.trades[-1].trade_id]))
+    (started,) = runs_named("settle_demo", f"late_trades-{DAY}-{until}-{ids[:8]}")
     assert started.conf == {"business_date": DAY.isoformat()}
     assert started.run_type == DagRunType.OPERATOR_TRIGGERED
     second, _ = watched(today)

@@ -40,6 +40,7 @@ SOUND = {
     "decimals",
     "clock",
     "warehouse",
+    "trades without a date",
     "connections",
     "signing key",
     "pool",
@@ -113,6 +114,16 @@ def test_a_sound_set_up_is_ok(doctor: Doctor) -> None:
     assert {subject for subject, (health, _) in found.items() if health == "ok"} == SOUND
     assert found.keys() - SOUND == {"binding"}
     assert "the first run binds demo to demo-enterprise" in found["binding"][1]
+
+
+def test_a_trade_that_no_date_will_settle_is_wrong(doctor: Doctor, day: AirflowDay) -> None:
+    """Microseconds read as milliseconds: with its id and its time."""
+    with closing(duckdb.connect(str(day.warehouse))) as database:
+        database.execute("UPDATE trades SET executed_at = '2126-03-03T00:00:00Z'")
+    health, said = doctor()["trades without a date"]
+    assert health == "wrong"
+    assert "trade(s) are executed later than now: " in said
+    assert "(2126-03-03 " in said
 
 
 def test_it_sends_nothing(doctor: Doctor, day: AirflowDay) -> None:

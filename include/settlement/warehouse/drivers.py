@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, Protocol, TypeAlias
 
+from psycopg.rows import tuple_row
+
 from settlement.errors import WarehouseBusyError, WarehouseError
 
 Dialect: TypeAlias = Literal["duckdb", "postgres", "snowflake"]
@@ -83,6 +85,11 @@ def begin_snapshot(connection: Any, dialect: Dialect) -> None:
 def _begin_in_postgres(connection: Any) -> None:
     if connection.autocommit:  # there, SET TRANSACTION would only warn and do nothing
         connection.autocommit = False
+    # rows are read by position, whatever an Airflow connection's extra makes of them
+    if hasattr(connection, "row_factory"):
+        connection.row_factory = tuple_row
+    else:
+        connection.cursor_factory = None  # psycopg2
     _run_all(
         connection,
         "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",

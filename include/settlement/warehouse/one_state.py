@@ -1,4 +1,4 @@
-"""One reading is one state of the trades: a transaction promises that, or they are copied."""
+"""One reading is one state of the trades: by the transaction it is in, or by a copy."""
 
 from __future__ import annotations
 

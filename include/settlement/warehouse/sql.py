@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -27,6 +27,7 @@ from settlement.warehouse.trade_ids import read_trade_ids
 
 # years of four digits: not every driver writes the zeros before others
 _ALL_OF_TIME = Window(datetime(1000, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+_BEFORE_ALL = Window(_ALL_OF_TIME.start, _ALL_OF_TIME.start + timedelta(days=1))
 _FINITE = {"first_instant": _ALL_OF_TIME.start, "last_instant": _ALL_OF_TIME.end}
 
 
@@ -82,7 +83,7 @@ class SqlWarehouse:
     def survey(self, partner: PartnerFile) -> Iterator[SqlSurvey]:
         """Ask about many windows of the partner for as long as the context is open."""
         with opened(self._connect, self._dialect, self._placeholder) as session:
-            columns = _require_columns(session, self._statements, partner, _ALL_OF_TIME)
+            columns = _require_columns(session, self._statements, partner, _BEFORE_ALL)
             yield SqlSurvey(session, self._statements.over_columns(columns), partner)
 
     def loaded_until(self, partner: PartnerFile) -> datetime | None:

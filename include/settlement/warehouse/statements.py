@@ -13,7 +13,7 @@ from settlement.errors import ConfigurationError
 from settlement.warehouse.drivers import Dialect
 from settlement.warehouse.parameters import names_in, without_end
 from settlement.warehouse.placing import Placing
-from settlement.warehouse.rows import FEE_CURRENCIES
+from settlement.warehouse.rows import OPTIONAL_COLUMNS
 
 _REQUIRED = ("partner", "window_start", "window_end")
 _COPY = "CREATE TEMPORARY TABLE settlement_trades AS\n"
@@ -34,7 +34,7 @@ class Statements:
     :param folder: trades.sql and the queries over it
     :param dialect: of the warehouse
     :param from_copy: read the session's copy of the trades instead of running trades.sql again
-    :param columns: what trades.sql returns; of these, the fee currencies may be missing
+    :param columns: what trades.sql returns; the optional ones may be missing
 
     :raises ConfigurationError: on use, if a file is missing or trades.sql ignores a parameter
     """
@@ -88,16 +88,6 @@ class Statements:
             f"trades {self._as()} (\n{self._query('recorded_until')}\n)\n{self._query(query)}"
         )
 
-    def _read(self) -> str:
-        return f"read_trades {self._as()} (\n{self._source()}\n)"
-
-    def _exact(self, named: str, name: str = "trades") -> str:
-        sql = self._query("exact_trades")
-        for column in FEE_CURRENCIES:
-            if column not in self._columns:
-                sql = sql.replace(f"CAST({column} AS", "CAST(NULL AS")
-        return f"{name} {named} (\n{sql}\n)"
-
     def over_windows(self, query: str, placed: Placing) -> str:
         """Put a query over the trades of many windows, each trade with the number of its window.
 
@@ -107,9 +97,20 @@ class Statements:
         return (
             f"WITH {self._read()},\n{self._exact(self._as(), 'all_trades')},\n"
             f"placed_trades {self._as()} (\nSELECT *,\n{placed.number} AS window_number,\n"
-            f"{placed.read_until} AS read_until\nFROM all_trades\n),\n"
+            f"CAST({placed.read_until} AS TIMESTAMP WITH TIME ZONE) AS read_until\n"
+            "FROM all_trades\n),\n"
             f"trades {self._as()} (\n{self._query('window_trades')}\n)\n{self._query(query)}"
         )
+
+    def _read(self) -> str:
+        return f"read_trades {self._as()} (\n{self._source()}\n)"
+
+    def _exact(self, named: str, name: str = "trades") -> str:
+        sql = self._query("exact_trades")
+        for column in OPTIONAL_COLUMNS:
+            if column not in self._columns:
+                sql = sql.replace(f"CAST({column} AS", "CAST(NULL AS")
+        return f"{name} {named} (\n{sql}\n)"
 
     def _as(self) -> str:
         return _NAMED.get(self._dialect, "AS")

@@ -60,7 +60,7 @@ def doctor(partner: PartnerName, *, as_json: AsJson = False) -> None:
 
 def _looks(file: PartnerFile, ledger: Ledger, metadata_url: str | None) -> Iterator[Look]:
     """All looks, in the order in which things have to be put right."""
-    from settlement.doctor import inside, partner  # noqa: PLC0415 - not for --help
+    from settlement.doctor import inside, partner, strays  # noqa: PLC0415 - not for --help
     from settlement.doctor.decimals import look_at_decimals  # noqa: PLC0415
     from settlement.values import Actor  # noqa: PLC0415
     from settlement.watch.partner_list import WatchingReader  # noqa: PLC0415
@@ -80,6 +80,10 @@ def _looks(file: PartnerFile, ledger: Ledger, metadata_url: str | None) -> Itera
     yield (
         "warehouse",
         lambda: inside.look_at_warehouse(warehouse_of(file), file, _now(ledger), traded),
+    )
+    yield (
+        strays.SUBJECT,
+        lambda: strays.look_at_strays(ledger, warehouse_of(file), file, _now(ledger)),
     )
     yield "connections", lambda: partner.look_at_connections(reader(), traded.connections)
     yield (

@@ -1,0 +1,25 @@
+"""A look at the trades that no business date will settle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from settlement.doctor.diagnosis import Diagnosis, ok, wrong
+from settlement.ledger.database import Ledger
+from settlement.partner_file import PartnerFile
+from settlement.warehouse import Warehouse
+from settlement.watch.strays import find_strays
+
+SUBJECT = "trades without a date"
+
+
+def look_at_strays(
+    ledger: Ledger, warehouse: Warehouse, partner: PartnerFile, now: datetime
+) -> Iterator[Diagnosis]:
+    """As the watch finds them: before, between and after all windows, or at no time."""
+    found = find_strays(ledger, warehouse, partner, now)
+    for each in found:
+        yield wrong(SUBJECT, str(each))
+    if not found:
+        yield ok(SUBJECT, "every trade lies in a date that is settled or will be")
