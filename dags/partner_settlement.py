@@ -31,7 +31,7 @@ def settle_dag(partner: PartnerFile) -> DAG:
     with DAG(
         dag_parts.dag_id_of(name),
         schedule=dag_parts.at_every_cut_off(partner),
-        start_date=dag_parts.first_cut_off(partner),
+        start_date=dag_parts.just_before_first_cut_off(partner),
         catchup=True,
         max_active_runs=dag_parts.RUNS_AT_A_TIME,
         default_args=dag_parts.RETRYING,

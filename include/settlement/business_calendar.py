@@ -56,9 +56,24 @@ class BusinessCalendar:
         A local time that the clocks skip is the first instant after the gap; one that they show
         twice is the earlier of the two.
         """
-        at = self._entry(day).at
-        local_day = day + _DAY if at == _MIDNIGHT else day
-        return _instant(datetime.combine(local_day, at), self._zone)
+        return _instant(self._local_cut_off(day), self._zone)
+
+    def scheduled_at(self, day: date) -> datetime:
+        """Instant at which the scheduler starts this date's run; never before its cut-off.
+
+        The scheduler reads a local time that comes twice as the later of the two, and one that the
+        clocks skip as that much later.
+        """
+        return max(_both_readings(self._local_cut_off(day), self._zone))
+
+    def is_a_cut_off(self, instant: datetime) -> bool:
+        """Whether the clocks show one of the partner's cut-offs, of whatever date, or skip it."""
+        near = instant.astimezone(self._zone).date()
+        return any(
+            instant in _both_readings(datetime.combine(day, entry.at), self._zone)
+            for entry in self._entries
+            for day in (near - _DAY, near, near + _DAY)
+        )
 
     def window(self, day: date) -> Window:
         """Trading time of this business date: from the previous business date's cut-off to its own.
@@ -76,11 +91,17 @@ class BusinessCalendar:
         return Window(start, end)
 
     def date_of_cut_off(self, instant: datetime) -> date:
-        """Date that a run started at this cut-off settles: of the last instant before it."""
+        """Date that a run started at this instant settles.
+
+        The date that ends there, or that the scheduler starts then; otherwise that of the last
+        instant before.
+        """
         day = (instant.astimezone(UTC) - timedelta(microseconds=1)).astimezone(self._zone).date()
-        # Where clocks skip midnight, a cut-off inside the gap comes right after the day before.
-        next_day = day + _DAY
-        return next_day if self.cut_off(day) < instant == self.cut_off(next_day) else day
+        # Where the clocks change around midnight, either may lie on another local date.
+        for near in (day - _DAY, day, day + _DAY):
+            if instant in {self.cut_off(near), self.scheduled_at(near)}:
+                return near
+        return day
 
     def due_at(self, day: date) -> datetime:
         """Instant from which this date may be settled: its cut-off plus `settle_after`."""
@@ -115,6 +136,11 @@ class BusinessCalendar:
         started = [entry for entry in self._entries if entry.from_ <= day]
         return started[-1] if started else self._entries[0]
 
+    def _local_cut_off(self, day: date) -> datetime:
+        """What the clocks show at this date's cut-off, without zone."""
+        at = self._entry(day).at
+        return datetime.combine(day + _DAY if at == _MIDNIGHT else day, at)
+
     def _step(self, day: date, step: timedelta) -> date:
         day += step
         while not self.is_business_date(day):
@@ -132,11 +158,17 @@ def _market(code: str) -> holidays.HolidayBase:
 
 def _instant(local: datetime, zone: ZoneInfo) -> datetime:
     """Instant in UTC of a local time without zone."""
-    instant = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    instant, other = _both_readings(local, zone)
     if instant.astimezone(zone).replace(tzinfo=None) == local:
         return instant
     # Skipped: by the offsets of before and after the gap, the time lies on both sides of it.
-    return _change_between(local.replace(tzinfo=zone, fold=1).astimezone(UTC), instant, zone)
+    return _change_between(other, instant, zone)
+
+
+def _both_readings(local: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Instants in UTC of a local time by the offsets before and after a change of the clocks."""
+    before, after = (local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return before, after
 
 
 def _change_between(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:

@@ -15,6 +15,12 @@ FROM (
         FROM trades
         WHERE trade_id IS NULL
         UNION ALL
+        SELECT
+            'trades.sql refuses it',
+            COALESCE(trade_id, 'without an id') || ' (' || refused_because || ')'
+        FROM trades
+        WHERE refused_because IS NOT NULL
+        UNION ALL
         SELECT 'executed_at is null or infinite', trade_id
         FROM trades
         WHERE executed_at IS NULL OR executed_at < :first_instant OR executed_at >= :last_instant

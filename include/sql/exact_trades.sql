@@ -1,6 +1,6 @@
 -- The trades as every other query reads them, under the name trades: ids and names are text,
 -- compared byte for byte, whatever type and collation their columns have (CHAR(5), citext, NOCASE).
--- A fee currency that is null is the quote currency.
+-- A fee currency that is null is the quote currency. Columns that trades.sql leaves out are null.
 SELECT
     CAST(trade_id AS VARCHAR) COLLATE "C" AS trade_id,
     executed_at,
@@ -14,5 +14,6 @@ SELECT
     buyer_fee,
     seller_fee,
     CAST(buyer_fee_currency AS VARCHAR) COLLATE "C" AS buyer_fee_currency,
-    CAST(seller_fee_currency AS VARCHAR) COLLATE "C" AS seller_fee_currency
+    CAST(seller_fee_currency AS VARCHAR) COLLATE "C" AS seller_fee_currency,
+    CAST(refused_because AS VARCHAR) COLLATE "C" AS refused_because
 FROM read_trades

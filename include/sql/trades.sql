@@ -11,8 +11,14 @@
 --   quote_currency
 --   base_quantity         positive whole numbers in base units: DECIMAL(38,0), NUMERIC, HUGEINT or
 --   quote_quantity        BIGINT, never FLOAT or DOUBLE
---   buyer_fee             in the quote currency, base units; negative: a rebate
+--   buyer_fee             base units; negative: a rebate
 --   seller_fee
+--
+-- and these, where you have them (a column that you leave out is null in every row):
+--
+--   buyer_fee_currency    as listed in the partner file; null: the quote currency
+--   seller_fee_currency
+--   refused_because       text: the trade is refused, and this is shown; null: nothing is wrong
 --
 -- Bound values (all three must be used; written with one colon, so :: casts are safe):
 --
@@ -20,8 +26,8 @@
 --   :window_start         first instant of the window, included
 --   :window_end           last instant of the window, excluded
 --
--- A trade without an executed_at belongs to no window. It is returned to every one, so that the
--- checks refuse it instead of losing it.
+-- A trade whose executed_at is missing or infinite belongs to no window. It is returned to every
+-- one, so that the checks refuse it instead of losing it.
 SELECT
     trade_id,
     executed_at,
@@ -36,4 +42,9 @@ SELECT
     seller_fee
 FROM trades
 WHERE partner = :partner
-  AND ((executed_at >= :window_start AND executed_at < :window_end) OR executed_at IS NULL)
+  AND (
+      (executed_at >= :window_start AND executed_at < :window_end)
+      OR executed_at IS NULL
+      OR executed_at < '1000-01-01'
+      OR executed_at > '9999-12-31'
+  )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.execution_time import supervisor
 
 from settlement.errors import ConfigurationError
 
@@ -13,15 +15,52 @@ from settlement.errors import ConfigurationError
 def connection_named(conn_id: str) -> Any:
     """The Airflow connection with this id.
 
-    :raises ConfigurationError: if no source that Airflow knows has it
+    :raises ConfigurationError: if no source that Airflow knows has it, or it cannot be read
     """
-    try:
-        return BaseHook.get_connection(conn_id)
-    except AirflowNotFoundException:
+    found = connection_if_given(conn_id)
+    if found is None:
         raise ConfigurationError(
             f"there is no Airflow connection {conn_id}: define it in the UI, as "
-            f"AIRFLOW_CONN_{conn_id.upper()} or in the secrets backend"
-        ) from None
+            f"AIRFLOW_CONN_{conn_id.upper()} or in the secrets backend. If the UI shows it, the "
+            "log of the API server says why it cannot be read"
+        )
+    return found
+
+
+def connection_if_given(conn_id: str) -> Any | None:
+    """The Airflow connection with this id; None if no source that Airflow knows has it.
+
+    :raises ConfigurationError: if a source has it and it cannot be read
+    """
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        _require_absent(conn_id)
+        return None
+    try:
+        extra = json.loads(connection.extra or "{}")
+    except ValueError:
+        extra = None
+    if not isinstance(extra, dict):  # Airflow would go on without all that it says
+        raise wrong_connection(conn_id, "extra cannot be read: write it as a JSON object")
+    return connection
+
+
+def _require_absent(conn_id: str) -> None:
+    """Airflow passes over what a source cannot read, as if it were not there: ask each again."""
+    for source in supervisor.ensure_secrets_backend_loaded():
+        try:
+            connection = source.get_connection(conn_id=conn_id)
+            if connection is not None:
+                connection.get_uri()  # decrypts
+        except Exception as error:  # noqa: BLE001 - each source has its own
+            # Not the error's text: it may show the secret.
+            raise wrong_connection(
+                conn_id,
+                f"cannot be read from {type(source).__name__} ({type(error).__name__}). Correct it "
+                "where it is defined: it must be JSON or a URI as Airflow writes them, and "
+                "encrypted with a fernet key that this Airflow has",
+            ) from None
 
 
 def wrong_connection(conn_id: str, what: str) -> ConfigurationError:

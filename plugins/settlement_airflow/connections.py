@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,8 @@ def open_warehouse(conn_id: str) -> Warehouse:
         hook = _hook(connection, {"read_only": True})
         return SqlWarehouse(hook.get_conn, "duckdb", "?", SQL_FOLDER)
     if connection.conn_type in POSTGRES_TYPES:
-        return SqlWarehouse(_hook(connection, {}).get_conn, "postgres", "%s", SQL_FOLDER)
+        connect = partial(_postgres_connection, conn_id, _hook(connection, {}))
+        return SqlWarehouse(connect, "postgres", "%s", SQL_FOLDER)
     if connection.conn_type == "snowflake":
         return SqlWarehouse(_snowflake_hook(connection).get_conn, "snowflake", "%s", SQL_FOLDER)
     if connection.conn_type in BIGQUERY_TYPES:
@@ -110,6 +112,15 @@ def open_warehouse(conn_id: str) -> Warehouse:
         f"a warehouse of type {connection.conn_type} is not supported: "
         "duckdb, postgres and snowflake",
     )
+
+
+def _postgres_connection(conn_id: str, hook: Any) -> Any:
+    try:
+        return hook.get_conn()
+    except ValueError as error:  # the hook's, for a row factory that its driver does not have
+        raise wrong_connection(
+            conn_id, f"its extra `cursor` cannot be used. Next step: remove it. {error}"
+        ) from None
 
 
 def _snowflake_hook(connection: Any) -> Any:

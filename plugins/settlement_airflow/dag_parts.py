@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from settlement_airflow.retry import (
 
 POOL, WHOLE_POOL = "partner_api", POOL_SLOTS
 TAGS = ["settlement"]
+MINUTE = timedelta(minutes=1)
 RUNS_AT_A_TIME = 16
 QUESTIONS_AT_A_TIME = 1000
 """A parked question counts as a run at work: the default of 16 would hide the others."""
@@ -71,9 +72,13 @@ def at_every_cut_off(partner: PartnerFile) -> CronTriggerTimetable | MultipleCro
     return MultipleCronTriggerTimetable(*crons, timezone=partner.timezone)
 
 
-def first_cut_off(partner: PartnerFile) -> datetime:
-    """Start date of the DAG: the cut-off of the first business date."""
-    return BusinessCalendar(partner).cut_off(partner.first_business_date)
+def just_before_first_cut_off(partner: PartnerFile) -> datetime:
+    """Start date of the DAG: a minute before the cut-off of the first business date.
+
+    From the cut-off itself, Airflow would leave that date out where the clocks change that day: it
+    takes another instant for the same local time.
+    """
+    return BusinessCalendar(partner).cut_off(partner.first_business_date) - MINUTE
 
 
 def date_form() -> dict[str, Param]:

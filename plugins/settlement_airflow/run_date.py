@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from settlement.business_calendar import BusinessCalendar
 from settlement.errors import ConfigurationError
@@ -21,7 +20,7 @@ class NoBusinessDate(Exception):  # noqa: N818 - not an error: the run has nothi
 def business_date_of(
     partner: PartnerFile, *, run_type: str, logical_date: datetime | None, chosen: str | None
 ) -> date:
-    """Business date of a run: the local date of the last instant before its cut-off.
+    """Business date of a run: the date that ends at its cut-off.
 
     :param logical_date: instant of the cut-off that the run was started for
     :param chosen: the date from the form of a manual run, or from the task that started the run;
@@ -52,7 +51,7 @@ def business_date_of(
             f"{calendar.following(day)}"
         )
     if run_type not in STARTED_FOR_A_DATE and logical_date is not None:
-        _require_its_own_cut_off(partner, calendar, day, logical_date)
+        _require_its_own_cut_off(calendar, day, logical_date)
     return day
 
 
@@ -69,14 +68,11 @@ def parse_date(chosen: str) -> date:
         ) from None
 
 
-def _require_its_own_cut_off(
-    partner: PartnerFile, calendar: BusinessCalendar, day: date, tick: datetime
-) -> None:
+def _require_its_own_cut_off(calendar: BusinessCalendar, day: date, tick: datetime) -> None:
     """Of several cut-offs in the partner file, only the one that applies to the date counts."""
-    zone = ZoneInfo(partner.timezone)
-    at = calendar.cut_off(day)
-    local = tick.astimezone(zone).time()
-    if local != at.astimezone(zone).time() and local in {each.at for each in partner.cut_offs}:
+    own = {calendar.cut_off(day), calendar.scheduled_at(day)}
+    if tick not in own and calendar.is_a_cut_off(tick):
         raise NoBusinessDate(
-            f"{tick.isoformat()} is not the cut-off that applies to {day}: that is {at.isoformat()}"
+            f"{tick.isoformat()} is not the cut-off that applies to {day}: that is "
+            f"{calendar.cut_off(day).isoformat()}"
         )

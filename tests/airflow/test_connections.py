@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from airflow.api_fastapi.core_api.datamodels.connections import ConnectionResponse
 from airflow.providers_manager import ProvidersManager
+from airflow.sdk.execution_time import supervisor
 from coincurve import PrivateKey
+from cryptography.fernet import InvalidToken
 
 from partner_sandbox.demo_world import DEMO_PUBLIC_KEY, DEMO_XPRV
 from settlement.errors import (
@@ -20,6 +24,9 @@ from settlement.errors import (
 )
 from settlement.ledger.embedded import EmbeddedServer
 from settlement.signing import LocalSigner, key_id_of, signer_of
+from settlement.values import Window
+from settlement_airflow.airflow_connection import connection_named
+from settlement_airflow.cli.stand_ins import is_given
 from settlement_airflow.connections import (
     open_warehouse,
     opened_ledger,
@@ -32,6 +39,13 @@ from support.day import demo_partner
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 Define = Callable[..., str]
+TRADES = """
+CREATE TABLE trades (
+    partner text, trade_id text, executed_at timestamptz, recorded_at timestamptz,
+    buyer_connection_id text, seller_connection_id text, base_currency text, quote_currency text,
+    base_quantity numeric, quote_quantity numeric, buyer_fee numeric, seller_fee numeric
+)
+"""
 
 
 @pytest.fixture
@@ -73,6 +87,62 @@ def test_a_ledger_in_a_socket_folder(define: Define, postgres: EmbeddedServer) -
         raise AssertionError("opened")
 
 
+class Undecryptable:
+    """A source that has the connection, encrypted with a key that was rotated away."""
+
+    def get_connection(self, conn_id: str) -> object:
+        """Fails as a decryption does, with a text that nobody may see."""
+        raise InvalidToken(f"hunter2 of {conn_id}")
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ('{"conn_type": "postgres", "password": "hunter2"', "JSONDecodeError"),
+        ('{"conn_type": "postgres", "password": "hunter2", "port": "x"}', "ValueError"),
+        ('{"conn_type": "postgres", "password": "hunter2", "user": "u"}', "TypeError"),
+        ("postgres://user:hunter2@host:not-a-port/ledger", "ValueError"),
+        ("   ", "IndexError"),
+    ],
+)
+def test_a_connection_that_cannot_be_parsed_is_not_absent(
+    monkeypatch: pytest.MonkeyPatch, value: str, kind: str
+) -> None:
+    """Else nobody looks at it, and the command would take a stand-in for it. No secret is shown."""
+    monkeypatch.setenv("AIRFLOW_CONN_UNDER_TEST", value)
+    for use in (connection_named, is_given):
+        says = rf"under_test: cannot be read from EnvironmentVariablesBackend \({kind}\)"
+        with pytest.raises(ConfigurationError, match=says) as refused:
+            use("under_test")
+        assert "hunter2" not in str(refused.value)
+
+
+def test_a_connection_that_cannot_be_decrypted_is_not_absent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The kind of failure is named, its text is not."""
+    monkeypatch.setattr(supervisor, "ensure_secrets_backend_loaded", lambda: [Undecryptable()])
+    with pytest.raises(ConfigurationError, match=r"Undecryptable \(InvalidToken\)") as refused:
+        connection_named("under_test")
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("extra", ["sslmode=verify-full", '{"password": "hunter2"', '["verify"]'])
+def test_an_extra_that_cannot_be_parsed_is_not_left_out(define: Define, extra: str) -> None:
+    """Airflow would go on without TLS settings, or without the key that is expected."""
+    conn_id = define("postgres", host="h", schema="d", extra=extra)
+    with pytest.raises(ConfigurationError, match="under_test: extra cannot be read") as refused:
+        connection_named(conn_id)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_connection_that_nobody_defined_is_absent() -> None:
+    """With the places where it may be defined."""
+    assert not is_given("nobody_defined_it")
+    with pytest.raises(ConfigurationError, match="there is no Airflow connection nobody_defined"):
+        connection_named("nobody_defined_it")
+
+
 @pytest.mark.parametrize(
     ("conn_type", "fields", "says"),
     [
@@ -103,6 +173,39 @@ def test_duckdb_is_opened_for_reading_only(define: Define, tmp_path: Path) -> No
     with pytest.raises(WarehouseError):
         warehouse.loaded_until(demo_partner())
     assert not path.exists()
+
+
+def postgres_fields(server: EmbeddedServer) -> dict[str, object]:
+    """Fields of an Airflow connection to a database with an empty table of trades."""
+    url = server.url("trades_of_a_hook")
+    with psycopg.connect(url.set(drivername="postgresql").render_as_string()) as connection:
+        connection.execute("DROP TABLE IF EXISTS trades")
+        connection.execute(TRADES)
+    return {"host": url.query["host"], "login": url.username, "schema": url.database}
+
+
+@pytest.mark.parametrize("cursor", ["dictcursor", "namedtuplecursor", "DictCursor"])
+def test_another_row_factory_is_no_matter(
+    define: Define, postgres: EmbeddedServer, cursor: str
+) -> None:
+    """Another team's queries want names; ours go by position."""
+    conn_id = define("postgres", **postgres_fields(postgres), extra={"cursor": cursor})
+    warehouse = open_warehouse(conn_id)
+    assert warehouse.loaded_until(demo_partner()) is None
+    start = datetime(2026, 3, 2, tzinfo=UTC)
+    with warehouse.snapshot(demo_partner(), Window(start, start + timedelta(days=1))) as reading:
+        reading.check()
+        assert reading.trade_count() == 0
+
+
+@pytest.mark.parametrize("cursor", ["realdictcursor", "namedcursor"])
+def test_a_row_factory_that_the_driver_lacks_is_refused(
+    define: Define, postgres: EmbeddedServer, cursor: str
+) -> None:
+    """Naming the extra."""
+    conn_id = define("postgres", **postgres_fields(postgres), extra={"cursor": cursor})
+    with pytest.raises(ConfigurationError, match="its extra `cursor` cannot be used"):
+        open_warehouse(conn_id).loaded_until(demo_partner())
 
 
 def test_another_warehouse_is_refused_by_name(define: Define) -> None:

@@ -127,7 +127,7 @@ def test_one_run_a_day_at_the_cut_off_in_the_partners_zone(settle: Any) -> None:
     """From the first business date on, summer time included."""
     assert settle.catchup
     assert settle.max_active_runs == 16
-    assert settle.start_date.isoformat() == "2026-03-02T22:00:00+00:00"
+    assert settle.start_date.isoformat() == "2026-03-02T21:59:00+00:00"
     assert settle.timetable.expression == "0 17 * * *"
     assert str(settle.timetable.timezone) == "America/New_York"
 

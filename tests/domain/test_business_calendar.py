@@ -21,6 +21,8 @@ ZONES = [
     "Asia/Beirut",  # clocks skip the hour after midnight
     "America/Santiago",  # so do these, in the other hemisphere
     "America/Havana",  # and go back over it
+    "Atlantic/Azores",  # so do these
+    "America/Nuuk",  # clocks skip the hour before midnight
     "Australia/Lord_Howe",  # half an hour only
     "Asia/Kathmandu",
     "Pacific/Kiritimati",
@@ -103,6 +105,28 @@ def test_a_cut_off_inside_a_clock_change(zone, at, day, expected):
     local = calendar(zone, at=at)
     assert local.cut_off(day) == utc(expected)
     assert local.date_of_cut_off(local.cut_off(day)) == day
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "day", "expected"),
+    [
+        # midnight at the end of 31 October comes twice in Havana, an hour apart
+        ("America/Havana", "00:00", date(2026, 10, 31), "2026-11-01 05:00"),
+        ("Atlantic/Azores", "00:00", date(2026, 10, 24), "2026-10-25 01:00"),
+        ("America/New_York", "01:30", date(2026, 11, 1), "2026-11-01 06:30"),
+        # skipped: as much later; in Nuuk that is on the next date
+        ("America/New_York", "02:30", date(2026, 3, 8), "2026-03-08 07:30"),
+        ("America/Nuuk", "23:30", date(2026, 3, 28), "2026-03-29 01:30"),
+        ("America/New_York", "17:00", date(2026, 3, 8), "2026-03-08 21:00"),
+    ],
+)
+def test_a_run_that_the_scheduler_starts_later_still_has_its_date(zone, at, day, expected):
+    """It reads a repeated time as the later one, and a skipped one as that much later."""
+    local = calendar(zone, at=at)
+    assert local.scheduled_at(day) == utc(expected)
+    assert local.date_of_cut_off(local.scheduled_at(day)) == day
+    assert local.is_a_cut_off(local.scheduled_at(day))
+    assert not local.is_a_cut_off(local.scheduled_at(day) + timedelta(minutes=1))
 
 
 def test_a_midnight_cut_off_names_the_day_that_ended():
@@ -222,6 +246,8 @@ def test_windows_touch_and_cover_time_once(zone, at, name, day):
     assert local.window(second).end > local.window(second).start
     assert local.date_of_cut_off(local.cut_off(first)) == first
     assert local.date_of_cut_off(local.cut_off(day)) == day
+    assert local.cut_off(day) <= local.scheduled_at(day) < local.cut_off(day + timedelta(days=1))
+    assert local.date_of_cut_off(local.scheduled_at(day)) == day
 
 
 @given(st.dates(date(2026, 6, 25), date(2026, 7, 20)))

@@ -12,6 +12,7 @@ from settlement.errors import BindingConflictError
 from settlement.ledger.bound_currencies import bind_decimals, bound_decimals
 from settlement.ledger.chain import read_events
 from settlement.ledger.database import Ledger
+from settlement.ledger.dates import load_date
 from settlement.ledger.invariants import verify_ledger
 from settlement.ledger.people import rebind, require_binding
 from settlement.partner_file import PartnerFile
@@ -99,10 +100,14 @@ def test_the_watch_blames_the_file_and_not_the_ledger(world: World) -> None:
 
 
 def test_a_settled_date_is_refused_too(world: World) -> None:
-    """Every computation looks, not only the first of a date."""
+    """Every computation looks before it takes the date, not only the first one."""
     world.partner = in_full_units(BTC=6)
     with pytest.raises(BindingConflictError, match="BTC has 6 decimals"):
         world.run()
+    with world.ledger.transaction() as tx:
+        frozen = load_date(tx, "demo", DAY)
+    assert frozen is not None
+    assert frozen.generation == 1
 
 
 @pytest.mark.parametrize("edited", [{"ETH": 9}, {"ETH": DROPPED}, {"SOL": 9}])
@@ -167,6 +172,11 @@ def test_another_unit_of_amounts_leaves_older_requests_what_they_were(world: Wor
     """`amounts` is bound too, and changed the same way."""
     world.partner = demo_partner()
     bind_again(world)
+    verify_ledger(world.ledger, "demo", world.partner.currencies)
+    in_base_units = world.sandbox.world.partners[0].changed(unit="base_units")
+    world.sandbox.world = world.sandbox.world.changed(partners=(in_base_units,))
+    trade_of_the_next_day(world)
+    world.run(NEXT_DAY)
     verify_ledger(world.ledger, "demo", world.partner.currencies)
 
 

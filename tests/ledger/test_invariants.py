@@ -54,6 +54,18 @@ TAMPERINGS = {
         "UPDATE snapshot SET positions_digest = 'abc' WHERE id = 1",
         "snapshot 1 of demo 2026-03-03 is not the one that its event names",
     ),
+    "a remembered trade": (
+        "UPDATE remembered_trades SET hashes = set_byte(hashes, 0, get_byte(hashes, 0) # 1)",
+        "the trades remembered of demo 2026-03-03 are not the ones that were read",
+    ),
+    "remembered trades that are gone": (
+        "DELETE FROM remembered_trades",
+        "the trades remembered of demo 2026-03-03 are not the ones that were read",
+    ),
+    "the digest of what is remembered": (
+        "UPDATE remembered_date SET trades_digest = 'abc'",
+        "the trades remembered of demo 2026-03-03 are not the ones that were read",
+    ),
     "a slot's state": (
         "UPDATE slot SET state = 'refused' WHERE external_id = :slot",
         f"slot {SLOT} is refused, its last event says completed",
@@ -162,12 +174,14 @@ def test_a_ledger_that_only_this_code_wrote_holds(world: World) -> None:
     assert seen == [check.name for check in CHECKS]
     assert counts == {
         "events": counts["events"],
+        "currencies": 2,
         "windows": 1,
         "snapshots": 2,
         "slots": 2,
         "bodies": 2,
         "questions": 0,
         "transfers": 0,
+        "trades": 1,
     }
 
 

@@ -5,5 +5,6 @@ from __future__ import annotations
 from mutation.evidence import EVIDENCE
 from mutation.owed import OWED
 from mutation.sending import SENDING
+from mutation.trades import TRADES
 
-BREAKS = (*SENDING, *EVIDENCE, *OWED)
+BREAKS = (*SENDING, *EVIDENCE, *OWED, *TRADES)

@@ -37,9 +37,11 @@ class Books:
         """ExternalIds under which somebody else has booked."""
         self._recorded: set[str] = set()
         self._bookings_seen = 0
+        self.changes = 0
+        """How often what is booked for a date has changed."""
 
-    def trades_read(self, day: date, net: Net) -> None:
-        """A computation has read the trades of a date; `net` is what they come to."""
+    def frozen(self, day: date, net: Net) -> None:
+        """A ledger has frozen a reading of a date's trades; `net` is what they come to."""
         nets = self._nets[day]
         if not nets or nets[-1] != net:
             nets.append(net)
@@ -47,6 +49,11 @@ class Books:
     def is_a_reading(self, day: date, net: Net) -> bool:
         """Whether the trades of a date came to this in one of its readings."""
         return net in self._nets[day]
+
+    def dates(self) -> list[date]:
+        """Dates for which anything is booked."""
+        self.look()
+        return sorted(day for day, booked in self._booked.items() if booked)
 
     def built_from(self, external_id: str, nonce: str, net: Net) -> None:
         """A request is about to be sent; remember its reading: the oldest, if it was built twice.
@@ -164,6 +171,7 @@ class Books:
     def _add(self, external_id: str) -> None:
         day = self._world.date_of(external_id)
         assert day is not None
+        self.changes += 1
         booked = self._booked[day]
         for key, amount in self.by_id[external_id].items():
             booked[key] = booked.get(key, 0) + amount

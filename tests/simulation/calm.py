@@ -8,6 +8,8 @@ from settlement.business_calendar import BusinessCalendar
 from simulation.broken import PromiseBroken
 from simulation.clients import Clients
 from simulation.edits import Edits
+from simulation.loader import Loader
+from simulation.lookout import Lookout
 from simulation.people import People
 from simulation.runs import Runs
 from simulation.world import SimulatedWorld
@@ -19,11 +21,19 @@ class Calm:
     """Brings a world to rest, and proves that every date is settled then."""
 
     def __init__(
-        self, world: SimulatedWorld, runs: Runs, edits: Edits, people: People, clients: Clients
+        self,
+        world: SimulatedWorld,
+        runs: Runs,
+        edits: Edits,
+        loader: Loader,
+        people: People,
+        clients: Clients,
     ) -> None:
         self._world = world
         self._runs = runs
         self._edits = edits
+        self._loader = loader
+        self._lookout = Lookout(world)
         self._people = people
         self._clients = clients
         self._left_out: list[date] = []
@@ -41,6 +51,7 @@ class Calm:
         world.stop_accidents()
         self._edits.undo()
         world.warehouse.complete_load()
+        self._loader.put_right(1)
         for day in self._runs.days:
             world.clock.pass_until(BusinessCalendar(world.partner).due_at(day))
         world.promises.check()
@@ -54,7 +65,7 @@ class Calm:
             self._runs.nobody_is_green()
             self._clear_what_is_red()
         self._run_what_was_left_out()
-        left = self._not_right()
+        left = [day for day in self._days if not self._runs.newest[day].green]
         if left:
             raise PromiseBroken(f"never green, though nothing fails any more: {left}")
         self._prove_settled()
@@ -63,7 +74,7 @@ class Calm:
         for _ in range(self._world.kind.clean_clears):
             self._world.clock.pass_time(timedelta(hours=3))
             self._people.decide()
-            for day in self._not_right():
+            for day in self._known_wrong():
                 self._comes_right(day)
 
     def _run_what_was_left_out(self) -> None:
@@ -83,17 +94,13 @@ class Calm:
             runs.new(day)
         self._clear_what_is_red()
 
-    def _not_right(self) -> list[date]:
-        return [day for day in self._days if not self._is_right(day)]
+    def _known_wrong(self) -> list[date]:
+        """Dates that on-call hears of: their newest run is red, or the watch says something.
 
-    def _is_right(self, day: date) -> bool:
-        """Whether the newest run was green and nothing has happened to the date since.
-
-        Trades that came and cancel out leave every position as it is, and are still a change.
+        Or people have left a trade out of them that was another date's, and is not any more.
         """
-        run, world = self._runs.newest[day], self._world
-        same_trades = run.has_read == world.warehouse.trades_of(day)
-        return run.green and same_trades and world.promises.is_settled(day, world.owed(day))
+        found = self._lookout.look() | self._world.dates_without_their_own()
+        return [day for day in self._days if day in found or not self._runs.newest[day].green]
 
     def _comes_right(self, day: date) -> bool:
         run = self._runs.newest[day]
@@ -106,6 +113,8 @@ class Calm:
         for day in self._runs.days:
             world.promises.settled(day, world.owed(day))
         world.promises.every_trade_has_a_date(days)
+        self._lookout.look()
+        world.promises.every_trade_once(days, self._lookout)
         world.promises.explained()
         requests = world.partner_side.requests
         day = world.chance.choice(days)

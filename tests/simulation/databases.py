@@ -219,6 +219,11 @@ class SimulatedLedger(Ledger):
             self._open -= 1
         self._moments.reach(Moment.AFTER_COMMIT)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody holds a transaction open."""
+        return self._open == 0
+
     def live_in(self, clock: SimulatedClock, moments: Moments) -> None:
         """Serve another world from now on."""
         self._clock, self._moments = clock, moments

@@ -6,14 +6,19 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
+from settlement.ledger.people import rebind
 from settlement.partner_file import CutOff, PartnerFile
 from simulation.kinds import Accident
 from simulation.partner import OtherHost
+from simulation.people import PERSON, WHY
 from simulation.settings import CHUNKS
 from simulation.world import SimulatedWorld
 
 CUT_OFFS = ("16:00", "17:00", "18:30", "23:00", "00:00")
 ZONES = ("America/New_York", "Europe/Berlin", "Asia/Tokyo")
+USED_CURRENCIES = "SELECT DISTINCT currency FROM line ORDER BY currency"
+BOUND_DECIMALS = "SELECT currency, decimals FROM bound_currency WHERE partner = 'demo'"
+HALF = 0.5
 CALENDARS = ("all-days", "weekdays", "NYSE")
 
 
@@ -35,6 +40,7 @@ class Edits:
             self._edit_entries(day, Accident.CUT_OFF, "at", chance.choice(CUT_OFFS))
         if world.happens(Accident.CALENDAR):
             self._edit_entries(day, Accident.CALENDAR, "calendar", chance.choice(CALENDARS))
+        self._maybe_edit_decimals()
         if world.happens(Accident.TIME_ZONE):
             zone = chance.choice(ZONES)
             self._edit(Accident.TIME_ZONE, zone, timezone=zone)
@@ -60,8 +66,43 @@ class Edits:
         world.partner, world.api = partner, api
         world.tell("undone")
 
+    def correct_decimals(self) -> None:
+        """Decimals are as they are at the partner."""
+        right = self._original.currencies
+        if self._world.partner.currencies != right:
+            self._world.tell("the edit of decimals is undone")
+            self._world.partner = _changed(self._world.partner, {"currencies": right})
+        self._bind_if_it_differs()
+
+    def _bind_if_it_differs(self) -> None:
+        """A person binds the decimals of the file, if the ledger has others."""
+        world = self._world
+        bound = dict(world.watch.rows(BOUND_DECIMALS))
+        if any(world.partner.currencies[each] != decimals for each, decimals in bound.items()):
+            world.tell("a person binds the decimals of the file")
+            with world.ledger.transaction() as tx:
+                rebind(tx, world.partner, world.api.base_url, WHY, PERSON)
+
+    def _maybe_edit_decimals(self) -> None:
+        """Somebody edits the decimals of a currency that the ledger has moved already.
+
+        Of one that it has not, it cannot know better.
+        """
+        world, chance = self._world, self._chance
+        if chance.random() < HALF:
+            self.correct_decimals()
+        used = [row[0] for row in world.watch.rows(USED_CURRENCIES)]
+        if used and world.happens(Accident.DECIMALS):
+            currency = chance.choice(used)
+            wrong = chance.choice(sorted({0, 6, 8, 18} - {world.partner.currencies[currency]}))
+            edited = world.partner.currencies | {currency: wrong}
+            self._edit(Accident.DECIMALS, f"{currency} = {wrong}", currencies=edited)
+            if world.partner.amounts == "base_units" and chance.random() < HALF:
+                self._bind_if_it_differs()  # amounts are written without decimals
+
     def undo(self) -> None:
         """The file is as it was in the beginning."""
+        self.correct_decimals()
         if self._world.partner != self._original:
             self._world.tell("the edits of the partner file are undone")
             self._world.partner = self._original

@@ -90,6 +90,11 @@ class LedgerWatch:
         """A computation has read these trades of a date."""
         self._readings.setdefault(day, []).append(Reading(tuple(trades)))
 
+    def watermark(self, day: date) -> datetime | None:
+        """The newest recording that the newest snapshot of a date has read."""
+        frozen = self._frozen.get(day)
+        return frozen.watermark if frozen else None
+
     def look(self) -> None:
         """Look at everything that has been written since."""
         if self._world.ledger.writes == self._writes_seen:
@@ -156,21 +161,34 @@ class LedgerWatch:
             before is None or before.generation < generation,
             f"{day}: an older reading of the trades replaces a newer one",
         )
-        reading = self._reading_behind(day, self.net_of(snapshot_id), count)
-        if before is not None and before.watermark is not None:
-            was = [each for each in before.trades if each.recorded_at <= before.watermark]
-            now = [each for each in reading.rows if each.recorded_at <= before.watermark]
-            same = len(was) == len(now) and net_of(was) == net_of(now)
+        net = self.net_of(snapshot_id)
+        reading = self._reading_behind(day, net, count)
+        if before is not None:
+            known = {each.trade_id for each in before.trades}
+            there = [each for each in reading.trades if each.trade_id in known]
+            same = len(there) == len(known) and net_of(there) == net_of(before.trades)
             require(
-                same or day in self._world.settled_by_decision,
+                same or day in self._world.decided.changes_settled,
                 f"{day}: trades that were read before have changed, and nobody has decided",
             )
-        self._frozen[day] = Reading(reading.rows, generation, watermark)
+        self._frozen[day] = Reading(reading.trades, generation, watermark)
+        self._world.books.frozen(day, net)
+        self._world.trade_books.frozen(day, reading.trades)
 
     def _reading_behind(self, day: date, net: Net, count: int) -> Reading:
+        """The newest reading that comes to this without what people have left out.
+
+        A trade that was left out is the date's own again once no other date holds it.
+        """
+        left_out = self._world.decided.left_out[day]
+        holders = self._world.trade_books.holders
+        held = {each for each in left_out if holders(each) - {day}}
         for reading in reversed(self._readings.get(day, [])):
-            if len(reading.rows) == count and net_of(reading.rows) == net:
-                return reading
+            for gone in (left_out, held, set[str]()):
+                taken = tuple(each for each in reading.trades if each.trade_id not in gone)
+                if len(taken) == count and net_of(taken) == net:
+                    left_out -= {each.trade_id for each in taken}
+                    return Reading(taken)
         raise PromiseBroken(f"{day}: the ledger's net positions are no reading of its trades")
 
     # slots

@@ -16,6 +16,7 @@ class Moment(StrEnum):
     AFTER_COMMIT = "after a commit"
     BEFORE_SEND = "before a request is sent"
     AFTER_ANSWER = "after a request was handled, before its answer is stored"
+    READING = "after the trades were read, before they are frozen"
 
 
 BETWEEN_TRANSACTIONS = (Moment.BEFORE_TRANSACTION, Moment.BEFORE_SEND, Moment.AFTER_ANSWER)
@@ -23,6 +24,9 @@ BETWEEN_TRANSACTIONS = (Moment.BEFORE_TRANSACTION, Moment.BEFORE_SEND, Moment.AF
 
 BEFORE_TRANSACTIONS = (Moment.BEFORE_TRANSACTION,)
 """Moments at which a person can decide: what is sent after it has to know of it."""
+
+WHILE_READING = (Moment.READING,)
+"""Where another date's run finds the warehouse later than this one has."""
 
 AROUND_EXCHANGES = (Moment.BEFORE_SEND, Moment.AFTER_ANSWER)
 

@@ -24,6 +24,8 @@ from simulation.world import SimulatedWorld
 
 PERSON = Actor("a person")
 WHY = "as the seed says"
+PATIENCE = 0.8
+"""Share of looks at trades that have gone from another date after which a person waits."""
 
 
 class People:
@@ -102,7 +104,10 @@ class People:
         with world.ledger.transaction() as tx:
             questions = open_questions(tx, world.name)
         for question in questions:
-            self._answer(question)
+            if question.subject is Subject.OTHER_DATE:
+                self._answer_whose(question)
+            else:
+                self._answer(question)
         known = {row[0] for row in world.watch.rows("SELECT external_id FROM slot")}
         for name, day in world.by_hand.items():
             if day is None:
@@ -117,6 +122,45 @@ class People:
             self._record(str(question.external_id), question.business_date)
             return
         choice = Choice.ADOPT if question.subject is Subject.DIVERGED else Choice.SETTLE
+        if self._is_decided(question, choice) and question.subject is Subject.HISTORY:
+            world.decided.changes_settled.add(question.business_date)
+
+    def _answer_whose(self, question: Question) -> None:
+        """Trades that another date has, or may have, are left out; nobody else's are settled.
+
+        What has gone from the other date waits until that has been taken back there.
+        """
+        world, day = self._world, question.business_date
+        trades = self._asked_about(question)
+        others = {each: world.trade_books.holders(each) - {day} for each in trades}
+        if not any(others.values()):
+            if self._is_decided(question, Choice.SETTLE):
+                world.decided.left_out[day] -= set(trades)
+            return
+        there = {
+            each.trade_id
+            for other in world.days
+            if other != day
+            for each in world.warehouse.trades_of(other)
+        }
+        going = [each for each, held in others.items() if held and each not in there]
+        if going and self._maybe(PATIENCE):
+            world.tell(f"  a person waits until {', '.join(going)} is taken back elsewhere")
+        elif self._is_decided(question, Choice.LEAVE):
+            world.decided.left_out[day] |= set(trades)
+
+    def _asked_about(self, question: Question) -> list[str]:
+        """The trades of a question: it names a few, of more those are meant that others hold."""
+        named: list[str] = question.facts["examples"]
+        if len(named) == question.facts["trades"]:
+            return named
+        world, day = self._world, question.business_date
+        ids = [each.trade_id for each in world.warehouse.trades_of(day)]
+        held = [each for each in ids if world.trade_books.holders(each) - {day}]
+        return sorted({*named, *held})
+
+    def _is_decided(self, question: Question, choice: Choice) -> bool:
+        world = self._world
 
         def answer() -> None:
             arguments = (world.ledger, world.partner_side, world.partner)
@@ -124,8 +168,7 @@ class People:
 
         about = question.external_id or question.business_date
         ended = world.attempt(f"a person decides about {about}: {choice}", answer)
-        if ended is Ended.DONE and question.subject is Subject.HISTORY:
-            world.settled_by_decision.add(question.business_date)
+        return ended is Ended.DONE
 
     def _record(self, external_id: str, day: date) -> None:
         world = self._world

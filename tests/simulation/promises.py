@@ -21,6 +21,7 @@ from simulation.ledger_watch import ALL_BODIES, as_net
 from simulation.partner import Exchange, is_settlement_request
 
 if TYPE_CHECKING:
+    from simulation.lookout import Lookout
     from simulation.world import SimulatedWorld
 
 REQUEST = """
@@ -59,6 +60,7 @@ class Promises:
         """After every step: never twice, only evidence closes a request, the chain is whole."""
         self._world.books.look()
         self._world.watch.look()
+        self._world.trade_books.look()
 
     def request_leaves(self, exchange: Exchange) -> None:
         """Write ahead: these bytes are about to reach the partner."""
@@ -140,6 +142,25 @@ class Promises:
         end = max(windows[day][1] for day in days)
         between = [each.trade_id for each in warehouse.trades if start <= each.executed_at < end]
         require(sorted(settled) == sorted(between), f"trades of {between}, settled: {settled}")
+
+    def every_trade_once(self, days: Sequence[date], lookout: Lookout) -> None:
+        """Each trade of the warehouse is booked under exactly one date; or somebody knows why not.
+
+        A person has left it out of the date in which it is, the watch names it, or it is traded
+        so late that its date is not over yet.
+        """
+        world = self._world
+        last = max(end for _, end in world.watch.windows().values())
+        for trade in world.warehouse.trades:
+            under = world.trade_books.booked_under(trade.trade_id, days)
+            is_left_out = any(trade.trade_id in world.decided.left_out[day] for day in days)
+            later = last <= trade.executed_at <= world.clock()
+            known = is_left_out or later or lookout.names(trade.trade_id)
+            require(
+                len(under) == 1 or (not under and known),
+                f"{trade.trade_id}, executed at {trade.executed_at}, is booked under "
+                f"{len(under)} dates, and nobody knows",
+            )
 
     def explained(self) -> None:
         """Every amount booked under our ids is in a body of the ledger; its chain is unbroken."""

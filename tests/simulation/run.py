@@ -16,7 +16,6 @@ from settlement.steps.sign import sign_requests
 from settlement.steps.submit import submit_request
 from settlement.steps.verify import verify_settled
 from settlement.values import Actor
-from settlement.warehouse import TradeRow
 from simulation.kinds import Accident
 
 if TYPE_CHECKING:
@@ -60,8 +59,6 @@ class Run:
         self.day = day
         self.name = name
         self.green = False
-        self.has_read: list[TradeRow] = []
-        """Trades of the date, as they were at the last computation."""
         self._world = world
         self._work = work
         self._tries = tries
@@ -98,10 +95,10 @@ class Run:
 
         def compute() -> None:
             world = self._world
-            self._computed = compute_net_positions(
-                world.ledger, world.api, world.warehouse, world.partner, self.day, self._actor
-            )
-            self.has_read = world.warehouse.trades_of(self.day)
+            with world.warehouse.read_for(self.day):
+                self._computed = compute_net_positions(
+                    world.ledger, world.api, world.warehouse, world.partner, self.day, self._actor
+                )
 
         yield from self._task("compute", compute)
 

@@ -16,7 +16,7 @@ class Runs:
         self._world = world
         self._worker = work
         self._count = 0
-        self.days: list[date] = []
+        self.days = world.days
         self.newest: dict[date, Run] = {}
 
     def new(self, day: date) -> Run:

@@ -19,6 +19,8 @@ START = datetime(2026, 3, 3, 12, tzinfo=UTC)
 CHUNKS = (1, 2, 3, 40)
 WINDOWS = ((60, 30), (60, 30), (60, None), (0, None))
 """Minutes for disputes, and then to top up."""
+ASTRONOMICAL = 10**300
+"""A balance that no amounts with a digit for each trade exhaust."""
 EDITS_OF_DATES = (Accident.CUT_OFF, Accident.TIME_ZONE, Accident.CALENDAR)
 
 
@@ -62,10 +64,12 @@ def partner_file(chance: random.Random, swarm: Swarm, kind: PartnerKind) -> Part
     )
 
 
-def books_for(chance: random.Random, partner: PartnerFile, clients: int) -> World:
+def books_for(chance: random.Random, partner: PartnerFile, swarm: Swarm) -> World:
     """The accounts at the partner, which is of the kind that its file says."""
-    books = demo_world(clients)
+    books = demo_world(swarm.most_clients)
     changes: dict[str, object] = {"unit": partner.amounts, "broker": partner.broker}
+    if swarm.told_apart:
+        changes["default_balance"] = ASTRONOMICAL
     if partner.api_version == "v2":
         dispute, top_up = chance.choice(WINDOWS)
         changes |= {"client_dispute_window_minutes": dispute, "top_up_window_minutes": top_up}

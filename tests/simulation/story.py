@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from functools import partial
 
 from settlement.business_calendar import BusinessCalendar
 from simulation.accidents import Accidents
@@ -13,7 +14,8 @@ from simulation.clients import Clients
 from simulation.databases import Databases
 from simulation.edits import Edits
 from simulation.kinds import Accident, PartnerKind
-from simulation.moments import BETWEEN_TRANSACTIONS
+from simulation.loader import Loader
+from simulation.moments import BETWEEN_TRANSACTIONS, WHILE_READING
 from simulation.people import People
 from simulation.run import ALL_TASKS, Run, Task
 from simulation.runs import Runs
@@ -44,8 +46,11 @@ class Story:
         self._edits = Edits(self.world)
         self._people = People(self.world)
         self._clients = Clients(self.world)
+        self._loader = Loader(self.world, self.world.market)
         self._runs = Runs(self.world, Workers(self.world, self._people).work)
-        self._calm = Calm(self.world, self._runs, self._edits, self._people, self._clients)
+        self._calm = Calm(
+            self.world, self._runs, self._edits, self._loader, self._people, self._clients
+        )
 
     @property
     def days_lived(self) -> int:
@@ -100,6 +105,7 @@ class Story:
         self._clients.after_the_run()
         if chance.random() < 0.5:
             world.warehouse.complete_load()
+        self._loader.put_right(0.3)
         if chance.random() < 0.5:
             world.sandbox.faults.clear()
 
@@ -117,7 +123,10 @@ class Story:
             Accident.LOST: self._lose_ledger,
             Accident.RESTORED: self._restore_ledger,
             Accident.RENAMED: self._point_elsewhere,
+            Accident.TWO_DATES: self._two_dates,
         }
+        for kind, befall in self._loader.accidents.items():
+            kinds[kind] = partial(self._befall, befall)
         times = 3 if stormy else 1
         drawn = [do for kind, do in kinds.items() for _ in range(times) if world.happens(kind)]
         if chance.random() < 0.3:
@@ -131,12 +140,17 @@ class Story:
         self._run_together(self._runs.new(day))
 
     def _correct(self, day: date) -> None:
-        self.world.warehouse.correct(day)
-        self._run_together(self._runs.new(day))
+        self._befall(self.world.warehouse.correct, day)
 
     def _delete(self, day: date) -> None:
-        self.world.warehouse.delete(day)
-        self._run_together(self._runs.new(day))
+        self._befall(self.world.warehouse.delete, day)
+
+    def _befall(self, accident: Callable[[date], None], day: date) -> None:
+        """Something happens to trades; then the date is run, or another one, or none."""
+        accident(day)
+        if self._chance.random() < 0.6:
+            chosen = self._chance.choice([day, day, self._chance.choice(self._runs.days)])
+            self._run_together(self._runs.new(chosen))
 
     def _clear(self, day: date) -> None:
         self._clear_tasks(day, Accident.CLEARED, (self._chance.choice(ALL_TASKS),))
@@ -157,14 +171,37 @@ class Story:
         waiting = [self._runs.new(each).tasks() for each in days]
         self._in_turns(waiting[:2], waiting[2:])
 
+    def _two_dates(self, day: date) -> None:
+        """While one date's trades are read, a trade moves to another date, which is run."""
+        other = self._chance.choice(self._runs.days)
+        if other == day:
+            return
+        self.world.happened(Accident.TWO_DATES, f"{day} and {other}")
+        there, back = self._chance.sample([day, other], 2)
+        tasks = self._runs.new(other).tasks()
+        steps = self._chance.choice([0, 1, 2, 6, 100])
+
+        def intrude() -> None:
+            self._loader.move(there, back)
+            for _ in zip(range(steps), tasks, strict=False):
+                pass
+
+        self.world.moments.plan_intrusion(WHILE_READING, 1, "another date's run", intrude)
+        self._runs.work(self._runs.new(day))
+        self.world.moments.cancel_intrusion()
+        for _ in tasks:
+            pass
+
     def _back_up(self, day: date) -> None:
         self.world.back_up()
 
     def _lose_ledger(self, day: date) -> None:
+        self._edits.correct_decimals()
         self.world.lose_ledger()
         self._ledger_replaced(day)
 
     def _restore_ledger(self, day: date) -> None:
+        self._edits.correct_decimals()
         self.world.restore_ledger()
         self._ledger_replaced(day)
 

@@ -17,6 +17,13 @@ PER_DAY: Mapping[Accident, float] = {
     Accident.CORRECTED: 0.06,
     Accident.DELETED: 0.06,
     Accident.HALF_LOADED: 0.06,
+    Accident.MOVED: 0.08,
+    Accident.TWIN: 0.08,
+    Accident.REPEATED: 0.04,
+    Accident.COMMITTED_LATE: 0.08,
+    Accident.OUTSIDE: 0.04,
+    Accident.RECORDED_AHEAD: 0.03,
+    Accident.TWO_DATES: 0.06,
     Accident.KILLED: 0.35,
     Accident.CLEARED: 0.2,
     Accident.CLEARED_DOWNSTREAM: 0.2,
@@ -43,10 +50,12 @@ PER_DAY: Mapping[Accident, float] = {
     Accident.CUT_OFF: 0.04,
     Accident.TIME_ZONE: 0.03,
     Accident.CALENDAR: 0.03,
+    Accident.DECIMALS: 0.03,
 }
 """Base rates; a world multiplies them. Per day, but for those of tasks: per try of a task."""
 
 MOST = 0.9
+TOLD_APART_SHARE = 0.5
 STORMY = {
     Accident.STORM: 9.0,
     Accident.LATE_TRADES: 1.5,
@@ -69,6 +78,25 @@ CROWDED = {
 }
 
 
+UNKIND_WAREHOUSE = {
+    Accident.MOVED: 5.0,
+    Accident.TWIN: 4.0,
+    Accident.REPEATED: 2.0,
+    Accident.COMMITTED_LATE: 4.0,
+    Accident.OUTSIDE: 3.0,
+    Accident.RECORDED_AHEAD: 3.0,
+    Accident.DELETED: 2.0,
+    Accident.CORRECTED: 2.0,
+    Accident.TWO_DATES: 5.0,
+    Accident.LATE_TRADES: 1.0,
+    Accident.BACKFILL: 4.0,
+    Accident.LOST: 1.0,
+    Accident.BACKED_UP: 1.0,
+    Accident.RESTORED: 1.0,
+}
+USUAL = {"storm": STORMY, "crowd": CROWDED, "unkind warehouse": UNKIND_WAREHOUSE}
+
+
 @dataclass(frozen=True)
 class Swarm:
     """The character of one world."""
@@ -77,14 +105,20 @@ class Swarm:
     rates: Mapping[Accident, float]
     most_clients: int
     small: bool
-    """Few currencies and small round amounts, which cancel out."""
+    """Few currencies, and few or round amounts, which cancel out."""
+    told_apart: bool
+    """Amounts from which the partner's books alone say which trades are booked, how often."""
 
     @classmethod
     def draw(cls, chance: random.Random) -> Swarm:
         """The character of a world, from its seed."""
-        name = chance.choices(["anything", "few kinds", "storm", "crowd"], [30, 30, 25, 15])[0]
+        name = chance.choices(
+            ["anything", "few kinds", "storm", "crowd", "unkind warehouse"], [25, 25, 20, 10, 20]
+        )[0]
         small = name in {"storm", "crowd"} or chance.random() < 0.4
-        return cls(name, _rates(name, chance), chance.choice([2, 3] if small else [3, 4, 5]), small)
+        told_apart = chance.random() < TOLD_APART_SHARE
+        clients = chance.choice([2, 3] if small else [3, 4, 5])
+        return cls(name, _rates(name, chance), clients, small, told_apart)
 
     def calmed(self) -> Swarm:
         """The same world without accidents."""
@@ -104,6 +138,6 @@ def _rates(name: str, chance: random.Random) -> dict[Accident, float]:
             factors = {Accident.LATE_TRADES: 1.0, Accident.BACKED_UP: 1.0}
             factors |= dict.fromkeys(chance.sample(kinds, chance.randint(1, 4)), 6.0)
         case _:
-            usual = STORMY if name == "storm" else CROWDED
-            factors = {kind: factor * chance.choice([0.5, 1, 1]) for kind, factor in usual.items()}
+            usual = USUAL[name].items()
+            factors = {kind: factor * chance.choice([0.5, 1, 1]) for kind, factor in usual}
     return {kind: min(MOST, PER_DAY[kind] * factor) for kind, factor in factors.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -13,35 +13,48 @@ from settlement.warehouse import TradeRow
 from simulation.broken import require
 from simulation.kinds import Accident
 from simulation.market import Market
-from support.in_process import MemorySnapshot, MemoryWarehouse, net_of
+from simulation.moments import Moment
+from support.in_process import MemorySnapshot, MemoryWarehouse
 
 if TYPE_CHECKING:
     from simulation.world import SimulatedWorld
 
 
 class SimulatedWarehouse(MemoryWarehouse):
-    """Trades in a list, and those that are not loaded; the promises hear of each reading."""
+    """Trades in a list, and those that are not loaded; the promises hear of each computation."""
 
     def __init__(self, world: SimulatedWorld, market: Market) -> None:
         super().__init__()
         self._world = world
         self._market = market
         self._not_loaded: list[TradeRow] = []
+        self._computing: list[date] = []
+
+    @contextmanager
+    def read_for(self, day: date) -> Iterator[None]:
+        """Inside, a run computes a date: what is read of its window is its reading."""
+        self._computing.append(day)
+        try:
+            yield
+        finally:
+            self._computing.pop()
 
     @contextmanager
     def snapshot(self, partner: PartnerFile, window: Window) -> Iterator[MemorySnapshot]:
         """Freeze the trades of the window."""
         with super().snapshot(partner, window) as reading:
             if partner.name == self._world.name:
-                days = [
-                    day
-                    for day, held in self._world.watch.windows().items()
-                    if held[1] == window.end
-                ]
-                require(len(days) == 1, f"trades are read of {window}, which is not frozen")
-                self._world.books.trades_read(days[0], net_of(reading.rows))
-                self._world.watch.trades_read(days[0], reading.rows)
+                self._hear(window, reading)
             yield reading
+
+    def _hear(self, window: Window, reading: MemorySnapshot) -> None:
+        world = self._world
+        day = self._computing[-1]
+        frozen = world.watch.windows().get(day)
+        require(frozen is not None, f"trades are read of {window}, which is not frozen")
+        if frozen == (window.start, window.end):
+            world.watch.trades_read(day, reading.rows)
+            world.moments.reach(Moment.READING, quiet=world.ledger.is_quiet)
 
     def trades_of(self, day: date) -> list[TradeRow]:
         """Trades of a date that the warehouse holds."""
@@ -65,11 +78,19 @@ class SimulatedWarehouse(MemoryWarehouse):
 
     def correct(self, day: date) -> None:
         """A trade is changed in place, as if it had always been so."""
-        trades = self.trades_of(day)
-        if trades:
-            trade = self._world.chance.choice(trades)
-            self.trades[self.trades.index(trade)] = self._market.corrected(trade)
+        trade = self.edit(day, self._market.corrected)
+        if trade is not None:
             self._world.happened(Accident.CORRECTED, f"{trade.trade_id} of {day}")
+
+    def edit(self, day: date, change: Callable[[TradeRow], TradeRow]) -> TradeRow | None:
+        """Change one of the trades of a date in place; the trade as it is then, if there is one."""
+        trades = self.trades_of(day)
+        if not trades:
+            return None
+        trade = self._world.chance.choice(trades)
+        changed = change(trade)
+        self.trades[self.trades.index(trade)] = changed
+        return changed
 
     def delete(self, day: date) -> None:
         """A trade is gone."""

@@ -22,6 +22,7 @@ from settlement.values import PositionKey, Window
 from simulation.books import Books
 from simulation.clock import SimulatedClock
 from simulation.databases import Backup, Databases
+from simulation.decided import Decided
 from simulation.kinds import Accident, PartnerKind
 from simulation.ledger_watch import LedgerWatch
 from simulation.market import Market
@@ -31,6 +32,7 @@ from simulation.promises import Promises
 from simulation.run import Ended
 from simulation.settings import START, CountedFaults, books_for, partner_file, settings
 from simulation.swarm import Swarm
+from simulation.trade_books import TradeBooks
 from simulation.trading_time import TradingTime
 from simulation.warehouse import SimulatedWarehouse
 from simulation.word import Word
@@ -54,8 +56,9 @@ class SimulatedWorld:
         self.accidents: Counter[str] = Counter()
         self.by_hand: dict[str, date | None] = {}
         """What somebody settled by hand, and for which date; None: to be ignored."""
-        self.settled_by_decision: set[date] = set()
-        """Dates of which a person has settled that trades changed."""
+        self.decided = Decided()
+        self.days: list[date] = []
+        """Business days that have begun."""
         self._ledgers_lost = self._past_rewritten = False
         self.contradicted = False
         """What the partner shows and the windows of this ledger exclude each other."""
@@ -63,7 +66,7 @@ class SimulatedWorld:
         self.moments = Moments(self.tell, self.count)
         self.signer = SIGNER
         self._databases = databases
-        self._backups: list[Backup] = []
+        self._backups: list[tuple[Backup, Decided]] = []
         self.partner: PartnerFile = partner_file(self.chance, self.swarm, kind)
         self.clients = tuple(each.id for each in demo_connections(self.swarm.most_clients))
         self.store = Store()
@@ -71,10 +74,11 @@ class SimulatedWorld:
             self.store,
             self.clock,
             settings(self.chance, kind),
-            books_for(self.chance, self.partner, self.swarm.most_clients),
+            books_for(self.chance, self.partner, self.swarm),
         )
         self.sandbox.faults = CountedFaults(self.count)
         self.books = Books(self)
+        self.trade_books = TradeBooks(self)
         self.word = Word()
         self.promises = Promises(self)
         self.trading_time = TradingTime()
@@ -82,13 +86,14 @@ class SimulatedWorld:
             self.sandbox, self.moments, self._before_exchange, self.word.heard
         )
         self.api: PartnerApi = self.partner_side
-        market = Market(
+        self.market = Market(
             self.chance,
             self.clients,
             small=self.swarm.small,
             between_clients=kind is PartnerKind.BROKER,
+            told_apart=self.swarm.told_apart,
         )
-        self.warehouse = SimulatedWarehouse(self, market)
+        self.warehouse = SimulatedWarehouse(self, self.market)
         databases.empty()
         self.ledger = databases.ledger(self.clock, self.moments)
         self.watch = LedgerWatch(self, databases.watcher)
@@ -165,8 +170,19 @@ class SimulatedWorld:
         return Window(start, end) if start < end else None
 
     def owed(self, day: date) -> dict[PositionKey, int]:
-        """What the trades of a date come to."""
-        return net_of(self.warehouse.trades_of(day))
+        """What the trades of a date come to, without what people have left out."""
+        left_out = self.decided.left_out[day]
+        trades = self.warehouse.trades_of(day)
+        return net_of([each for each in trades if each.trade_id not in left_out])
+
+    def dates_without_their_own(self) -> set[date]:
+        """Dates that leave out what no other date holds any more."""
+        holders = self.trade_books.holders
+        return {
+            day
+            for day, trades in self.decided.left_out.items()
+            if any(not holders(each) - {day} for each in trades)
+        }
 
     def date_of(self, external_id: str) -> date | None:
         """The date that a settlement belongs to."""
@@ -180,24 +196,25 @@ class SimulatedWorld:
     def back_up(self) -> None:
         """Copy the ledger as it is now."""
         self.happened(Accident.BACKED_UP)
-        self._backups.append(self._databases.back_up())
+        self._backups.append((self._databases.back_up(), self.decided.copy()))
 
     def lose_ledger(self) -> None:
         """The ledger is gone; the next one is empty."""
         self.happened(Accident.LOST)
         self._databases.empty()
-        self._ledger_replaced()
+        self._ledger_replaced(Decided())
 
     def restore_ledger(self) -> None:
         """The ledger is gone; the next one is an older copy."""
         if self._backups:
             number = self.chance.randrange(len(self._backups))
             self.happened(Accident.RESTORED, f"copy {number + 1}")
-            self._databases.restore(self._backups[number])
-            self._ledger_replaced()
+            backup, decided = self._backups[number]
+            self._databases.restore(backup)
+            self._ledger_replaced(decided.copy())
 
-    def _ledger_replaced(self) -> None:
-        self.settled_by_decision.clear()
+    def _ledger_replaced(self, decided: Decided) -> None:
+        self.decided = decided
         self.contradicted = False
         self.watch.replaced()
         self._ledgers_lost = True

@@ -191,15 +191,16 @@ def backend(request: pytest.FixtureRequest) -> Backend:
     return chosen_backend(request)
 
 
-def chosen_backend(request: pytest.FixtureRequest) -> Backend:
-    """The database, driver or stand-in that a test's parameter names, with an empty table."""
-    if request.param in {"psycopg", "psycopg2"}:
+def chosen_backend(request: pytest.FixtureRequest, name: str | None = None) -> Backend:
+    """The database, driver or stand-in of that name, or of a fixture's, with an empty table."""
+    name = name or request.param
+    if name in {"psycopg", "psycopg2"}:
         chosen: Backend = request.getfixturevalue("postgres_backend")
     else:
         chosen = request.getfixturevalue("duckdb_backend")
-    if request.param == "snowflake":
+    if name == "snowflake":
         chosen = as_snowflake(chosen)
-    if request.param == "psycopg2":
+    if name == "psycopg2":
         uri = request.getfixturevalue("postgres_uri")
         chosen = Backend(
             "psycopg2", "postgres", "%s", lambda: psycopg2.connect(uri), chosen.writable

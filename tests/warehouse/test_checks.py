@@ -168,6 +168,40 @@ def test_five_examples_are_named_and_the_rest_counted(backend: Backend) -> None:
     assert message in refusal(backend)
 
 
+@pytest.mark.parametrize("amount", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("bad_comes_first", [True, False])
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_what_is_no_number_is_refused_with_its_id(
+    request: pytest.FixtureRequest, driver: str, amount: str, *, bad_comes_first: bool
+) -> None:
+    """In PostgreSQL, a NUMERIC may be NaN or infinite: a sum over it would be, too."""
+    backend = chosen_backend(request, driver)
+    backend.create(**dict.fromkeys(AMOUNTS, "NUMERIC"))
+    for column in AMOUNTS:
+        backend.run("DELETE FROM trades")
+        bad, good = trade("BAD", **{column: Decimal(amount)}), trade("GOOD")
+        backend.insert(*([bad, good] if bad_comes_first else [good, bad]))
+        refused = refusal(backend)
+        assert "an amount is NaN or infinite: trade BAD" in refused
+        assert "GOOD" not in refused
+
+
+@pytest.mark.parametrize("executed_at", [None, "infinity", "-infinity"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_trade_of_no_day_is_refused_on_every_day(
+    backend: Backend, executed_at: str | None, *, alone: bool
+) -> None:
+    """It lies in no window: returned to none, it would never be settled and nobody would know."""
+    if not alone:
+        backend.insert(trade("GOOD"))
+    backend.insert(trade("BAD"))
+    value = "NULL" if executed_at is None else f"'{executed_at}'"
+    backend.run(f"UPDATE trades SET executed_at = {value} WHERE trade_id = 'BAD'")
+    refused = refusal(backend)
+    assert "executed_at is null or infinite: trade BAD" in refused
+    assert refused.count(": trade ") == 1, "one check for one fault"
+
+
 @pytest.mark.parametrize("recorded_at", ["infinity", "-infinity"])
 def test_an_infinite_load_time_is_refused(backend: Backend, recorded_at: str) -> None:
     """It is past every watermark, or before each: no later reading would find it late."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
+import json
+import re
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from shutil import copy, copytree
@@ -13,12 +15,13 @@ from typing import Any
 import pytest
 
 from settlement.errors import WarehouseDataError
-from settlement.values import Line
+from settlement.values import Line, Window
 
 from .conftest import (
     ALICE,
     ALL,
     BOB,
+    CAROL,
     DAY,
     END,
     HOUSE,
@@ -29,20 +32,22 @@ from .conftest import (
     chosen_backend,
     partner,
 )
+from .test_one_state import copies_of_a_reading
 
-Load = Callable[..., None]
 COLUMNS = (
-    *("partner", "trade_id", "side", "account", "executed_at", "recorded_at"),
-    *("base_currency", "quote_currency", "base_amount", "quote_amount", "fee"),
+    *("partner", "market", "trade_id", "side", "account", "executed_at", "recorded_at"),
+    *("base_currency", "quote_currency", "base_amount", "quote_amount", "fee", "fee_currency"),
 )
-TABLE = f"""
+TABLE = """
 CREATE TABLE fills (
-    partner VARCHAR, trade_id VARCHAR, side VARCHAR, account VARCHAR,
+    partner VARCHAR, market VARCHAR, trade_id VARCHAR, side VARCHAR, account VARCHAR,
     executed_at TIMESTAMPTZ, recorded_at TIMESTAMPTZ,
     base_currency VARCHAR, quote_currency VARCHAR,
-    {", ".join(f"{name} DECIMAL(38,18)" for name in COLUMNS[-3:])}
+    base_amount DECIMAL(38,18), quote_amount DECIMAL(38,18), fee DECIMAL(38,18),
+    fee_currency VARCHAR
 )
 """
+CASES = Path(__file__).parents[1] / "vectors" / "fills"
 MINUTE = timedelta(minutes=1)
 
 
@@ -63,10 +68,11 @@ def sql_folder(tmp_path: Path) -> Path:
     return folder
 
 
-def leg(trade_id: str | None, side: str, account: str, /, **changes: Any) -> dict[str, Any]:
+def leg(trade_id: str | None, side: str | None, account: str, /, **changes: Any) -> dict[str, Any]:
     """One side of a sound trade of 1.5 BTC for 90000.25 USD; the fee is 0.01 USD."""
     sound = {
         "partner": "demo",
+        "market": "BTC-USD",
         "trade_id": trade_id,
         "side": side,
         "account": account,
@@ -77,6 +83,7 @@ def leg(trade_id: str | None, side: str, account: str, /, **changes: Any) -> dic
         "base_amount": Decimal("1.5"),
         "quote_amount": Decimal("90000.25"),
         "fee": Decimal("0.01"),
+        "fee_currency": None,
     }
     return {**sound, **changes}
 
@@ -127,7 +134,7 @@ def test_the_sides_become_trades_in_base_units(backend: Backend, sql_folder: Pat
         assert snapshot.house_positions() == {"BTC": -150_000_000, "USD": 9_000_025}
         (first, _) = snapshot.trades_behind(ALICE, "BTC")
     assert (first.trade_id, first.base_quantity, first.quote_quantity) == (
-        "T1",
+        "BTC-USD:T1",
         150_000_000,
         9_000_025,
     )
@@ -146,29 +153,34 @@ def test_no_digit_of_a_great_amount_is_lost(backend: Backend, sql_folder: Path) 
 
 
 REFUSED = {
-    "too many decimals of BTC": (
-        "base_quantity is null or not positive: trade BAD",
-        {"base_amount": Decimal("1.500000001")},
-    ),
-    "a fraction of a cent": (
-        "quote_quantity is null or not positive: trade BAD",
-        {"quote_amount": Decimal("90000.255")},
-    ),
-    "a fee of a fraction of a cent": ("buyer_fee is null: trade BAD", {"fee": Decimal("0.001")}),
     "a currency that is not listed": (
-        "quote_quantity is null or not positive: trade BAD",
+        "trade BTC-USD:BAD (EUR is not listed in trades.sql)",
         {"quote_currency": "EUR"},
     ),
-    "no time": ("executed_at is null: trade BAD", {"executed_at": None}),
-    "no load time": ("recorded_at is null or infinite: trade BAD", {"recorded_at": None}),
+    "a fee in a currency that is not listed": (
+        "trade BTC-USD:BAD (FTT is not listed in trades.sql)",
+        {"fee_currency": "FTT"},
+    ),
+    "an amount that rounds to nothing": (
+        "trade BTC-USD:BAD (an amount is less than half a base unit of its currency)",
+        {"base_amount": Decimal("0.000000004")},
+    ),
+    "no fee": ("buyer_fee is null: trade BTC-USD:BAD", {"fee": None}),
+    "no time": ("executed_at is null or infinite: trade BTC-USD:BAD", {"executed_at": None}),
+    "an endless time": (
+        "executed_at is null or infinite: trade BTC-USD:BAD",
+        {"executed_at": "infinity", "recorded_at": NOON},
+    ),
+    "no load time": ("recorded_at is null or infinite: trade BTC-USD:BAD", {"recorded_at": None}),
+    "no market": ("trade_id is null: trade (no id)", {"market": None}),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_not_exact_is_refused_and_named(
+def test_what_cannot_be_trusted_is_refused_and_says_why(
     backend: Backend, sql_folder: Path, case: str
 ) -> None:
-    """Nothing is rounded: the trade is named, and nothing is sent."""
+    """The trade is named, and nothing is sent."""
     message, changes = REFUSED[case]
     load_trade(backend, "GOOD")
     load_trade(backend, "BAD", **changes)
@@ -177,17 +189,53 @@ def test_what_is_not_exact_is_refused_and_named(
     assert "GOOD" not in refused
 
 
+def one_side(side: str, account: str, **changes: Any) -> dict[str, Any]:
+    """A side of the trade that is refused."""
+    return leg("BAD", side, account, **changes)
+
+
+COUNTED = "a trade has a buy and a sell; of this there are"
 SIDES = {
-    "one side only": [leg("BAD", "buy", ALICE)],
-    "three sides": [leg("BAD", "buy", ALICE), leg("BAD", "sell", BOB), leg("BAD", "sell", BOB)],
-    "the same side twice": [leg("BAD", "buy", ALICE), leg("BAD", "buy", BOB)],
-    "two amounts": [leg("BAD", "buy", ALICE), leg("BAD", "sell", BOB, base_amount=Decimal(2))],
-    "two prices": [leg("BAD", "buy", ALICE), leg("BAD", "sell", BOB, quote_amount=Decimal(2))],
-    "two currencies": [
-        leg("BAD", "buy", ALICE),
-        leg("BAD", "sell", BOB, base_currency="ETH", base_amount=Decimal("0.00000000015")),
-    ],
-    "two days": [leg("BAD", "buy", ALICE), leg("BAD", "sell", BOB, executed_at=START - MINUTE)],
+    "one side only": (
+        f"({COUNTED} 1 and 0 in the window, 1 rows in all)",
+        [one_side("buy", ALICE)],
+    ),
+    "three sides": (
+        f"({COUNTED} 1 and 2 in the window, 3 rows in all)",
+        [one_side("buy", ALICE), one_side("sell", BOB), one_side("SELL", BOB)],
+    ),
+    "the same side twice": (
+        f"({COUNTED} 2 and 0 in the window, 2 rows in all)",
+        [one_side("buy", ALICE), one_side("Buy", BOB)],
+    ),
+    "a side of another name": (
+        f"({COUNTED} 1 and 0 in the window, 2 rows in all)",
+        [one_side("buy", ALICE), one_side("seller", BOB)],
+    ),
+    "a side without a name": (
+        f"({COUNTED} 1 and 1 in the window, 3 rows in all)",
+        [one_side("buy", ALICE), one_side("sell", BOB), leg("BAD", None, CAROL)],
+    ),
+    "two amounts": (
+        "(the two sides name different amounts)",
+        [one_side("buy", ALICE), one_side("sell", BOB, base_amount=Decimal(2))],
+    ),
+    "two amounts that round to one": (
+        "(the two sides name different amounts)",
+        [one_side("buy", ALICE), one_side("sell", BOB, base_amount=Decimal("1.500000001"))],
+    ),
+    "two prices": (
+        "(the two sides name different amounts)",
+        [one_side("buy", ALICE), one_side("sell", BOB, quote_amount=Decimal(2))],
+    ),
+    "two currencies": (
+        "(the two sides name different currencies)",
+        [one_side("buy", ALICE), one_side("sell", BOB, base_currency="ETH")],
+    ),
+    "two days": (
+        f"({COUNTED} 1 and 0 in the window, 1 rows in all)",
+        [one_side("buy", ALICE), one_side("sell", BOB, executed_at=START - MINUTE)],
+    ),
 }
 
 
@@ -196,11 +244,78 @@ def test_sides_that_do_not_make_a_trade_are_refused(
     backend: Backend, sql_folder: Path, case: str
 ) -> None:
     """A half-loaded trade is not settled with one client."""
+    reason, sides = SIDES[case]
     load_trade(backend, "GOOD")
-    load(backend, *SIDES[case])
+    load(backend, *sides)
     refused = refusal(backend, sql_folder)
-    assert "trade BAD" in refused
+    assert f"trades.sql refuses it: trade BTC-USD:BAD {reason}" in refused
     assert "GOOD" not in refused
+
+
+@pytest.fixture
+def exact_folder(sql_folder: Path) -> Path:
+    """The example, where nothing is to be rounded."""
+    text = (sql_folder / "trades.sql").read_text()
+    exact = re.sub(r"\bTRUE\b", "FALSE", text)
+    assert exact.count("FALSE") == text.count("FALSE") + 5
+    (sql_folder / "trades.sql").write_text(exact)
+    return sql_folder
+
+
+TOO_MANY_DECIMALS = {
+    "of BTC": ("1.500000001", "BTC has 9 decimals, BTC has 8", {"base_amount"}),
+    "a fraction of a cent": ("53.14901", "USD has 5 decimals, USD has 2", {"quote_amount"}),
+    "in a fee": ("-0.001", "USD has 3 decimals, USD has 2", {"fee"}),
+}
+
+
+@pytest.mark.parametrize("case", TOO_MANY_DECIMALS)
+def test_where_nothing_is_rounded_a_refusal_says_how_many_decimals_came(
+    backend: Backend, exact_folder: Path, case: str
+) -> None:
+    """With the currency and how many it has."""
+    amount, message, columns = TOO_MANY_DECIMALS[case]
+    load_trade(backend, "GOOD", base_amount=Decimal("1.50000000"))
+    load_trade(backend, "BAD", **dict.fromkeys(columns, Decimal(amount)))
+    refused = refusal(backend, exact_folder)
+    assert re.search(rf"trades.sql refuses it: trade BTC-USD:BAD \({amount}0* {message}\)", refused)
+    assert "GOOD" not in refused
+
+
+def test_a_fee_of_zero_is_in_no_currency(backend: Backend, sql_folder: Path) -> None:
+    """Venues name a currency that nobody lists when nothing was charged."""
+    load_trade(backend, "T1", fee=Decimal(0), fee_currency="FTT")
+    with backend.warehouse(sql_folder).snapshot(partner(), DAY) as snapshot:
+        snapshot.check()
+        assert snapshot.house_positions() == {}
+
+
+def test_fills_as_venues_deliver_them(backend: Backend, sql_folder: Path) -> None:
+    """Fees in three kinds of currencies, rebates, capitals, too many decimals, ids of a market."""
+    expected = json.loads((CASES / "expected.json").read_text())
+    with (CASES / "fills.csv").open() as file:
+        for row in csv.DictReader(file):
+            side = {**row, "partner": "demo", "account": row["client"]}
+            load(backend, side)
+    decimals = {"BTC": 8, "ETH": 18, "USD": 2, "USDC": 6, "BNB": 8}
+    noon = datetime(2026, 11, 18, 12, tzinfo=UTC)
+    window = Window(noon, noon + timedelta(days=1))
+    with backend.warehouse(sql_folder).snapshot(partner(currencies=decimals), window) as snapshot:
+        snapshot.check()
+        assert snapshot.trade_count() == 5
+        positions: dict[str, dict[str, str]] = {}
+        for line in snapshot.net_positions():
+            positions.setdefault(line.connection_id, {})[line.currency] = str(line.amount)
+        house = {currency: str(amount) for currency, amount in snapshot.house_positions().items()}
+    assert positions == expected["net_positions"]
+    assert house == expected["house"]
+
+
+def test_a_table_of_fills_is_not_copied(duckdb_backend: Backend, sql_folder: Path) -> None:
+    """The currencies that the example lists are no file."""
+    duckdb_backend.run(TABLE)
+    load_trade(duckdb_backend, "T1")
+    assert copies_of_a_reading(duckdb_backend, sql_folder) == 0
 
 
 @pytest.mark.parametrize("executed_at", [START - MINUTE, END])

@@ -259,7 +259,8 @@ def test_a_trades_query_may_be_any_statement(backend: Backend, wrong_sql: Path) 
             WHERE partner = :partner AND trade_id::VARCHAR NOT LIKE 'test%:x?'
         )
         SELECT * FROM ours
-        WHERE executed_at >= :window_start::TIMESTAMPTZ AND executed_at < :window_end;
+        WHERE executed_at >= :window_start::TIMESTAMPTZ AND executed_at < :window_end; -- ours only;
+        /* the end; */ ;  -- really
         """
     )
     backend.insert(trade("T1"), trade("test 1:x?"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from settlement.errors import ConfigurationError
-from settlement.warehouse.parameters import Placeholder, bind, names_in
+from settlement.warehouse.parameters import Placeholder, bind, names_in, without_end
 
 VALUES = {"partner": "demo", "window_start": 1, "currencies": ("BTC", "USD")}
 
@@ -59,3 +59,23 @@ def test_a_question_mark_operator_is_refused_where_it_would_be_a_parameter() -> 
 def test_names_in_comments_do_not_count() -> None:
     """A condition that was commented out is not a condition."""
     assert names_in("x = :partner -- AND y > :window_start") == {"partner"}
+
+
+@pytest.mark.parametrize(
+    ("sql", "without"),
+    [
+        ("SELECT 1;", "SELECT 1"),
+        ("SELECT 1", "SELECT 1"),
+        ("SELECT 1 ; ;\n", "SELECT 1"),
+        ("SELECT 1; -- the end", "SELECT 1 -- the end"),
+        ("SELECT 1; -- it's; the end\n/* ; */ ;", "SELECT 1 -- it's; the end\n/* ; */"),
+        ("SELECT 1 -- no end;", "SELECT 1 -- no end;"),
+        ("SELECT ';'", "SELECT ';'"),
+        ("SELECT '--;'; -- x", "SELECT '--;' -- x"),
+        ("SELECT $$;$$;", "SELECT $$;$$"),
+        ("SELECT 1; SELECT 2;", "SELECT 1; SELECT 2"),
+    ],
+)
+def test_the_semicolon_at_the_end_is_taken_off(sql: str, without: str) -> None:
+    """A statement becomes a part of another one, comments behind its end and all."""
+    assert without_end(sql) == without

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
+from functools import partial as bound
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import psycopg
+import psycopg.rows
 import psycopg2  # type: ignore[import-untyped]
+import psycopg2.extras  # type: ignore[import-untyped]
 import pytest
 
 from settlement.errors import WarehouseError
@@ -280,6 +284,36 @@ def test_a_connection_in_autocommit_still_gives_one_snapshot(postgres_backend: B
         list(snapshot.net_positions())
         postgres_backend.insert(trade("T2"))
         assert snapshot.trade_count() == 1
+
+
+ROW_FACTORIES: dict[str, Callable[[str], Any]] = {
+    "psycopg, dictionaries": bound(psycopg.connect, row_factory=psycopg.rows.dict_row),
+    "psycopg, named tuples": bound(psycopg.connect, row_factory=psycopg.rows.namedtuple_row),
+    "psycopg2, dictionaries": bound(
+        psycopg2.connect, cursor_factory=psycopg2.extras.RealDictCursor
+    ),
+    "psycopg2, lists": bound(psycopg2.connect, cursor_factory=psycopg2.extras.DictCursor),
+    "psycopg2, named tuples": bound(
+        psycopg2.connect, cursor_factory=psycopg2.extras.NamedTupleCursor
+    ),
+}
+
+
+@pytest.mark.parametrize("rows", ROW_FACTORIES)
+def test_rows_are_read_by_position_whatever_the_connection_makes_of_them(
+    postgres_backend: Backend, postgres_uri: str, rows: str
+) -> None:
+    """An Airflow connection's extra may choose dictionaries, for other users of it."""
+    postgres_backend.create()
+    postgres_backend.insert(trade("T1"))
+    connect = bound(ROW_FACTORIES[rows], postgres_uri)
+    warehouse = SqlWarehouse(connect, "postgres", "%s", SQL_FOLDER)
+    assert warehouse.loaded_until(partner()) == NOON
+    with warehouse.snapshot(partner(), DAY) as snapshot:
+        snapshot.check()
+        assert snapshot.house_positions() == {"USD": 2}
+        assert len(list(snapshot.net_positions())) == 4
+        assert [each.endings for each in snapshot.trade_ids()] == ["T1"]
 
 
 def test_duckdb_readers_do_not_disturb_each_other(duckdb_backend: Backend) -> None:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from settlement.errors import WarehouseError
-from settlement.warehouse.rows import COLUMNS, FEE_CURRENCIES
+from settlement.warehouse.rows import COLUMNS, OPTIONAL_COLUMNS
 from settlement.warehouse.sql import SqlWarehouse
 
 from .conftest import DAY, SQL_FOLDER, Backend, partner, trade
@@ -25,7 +25,7 @@ def test_the_columns_are_those_that_are_read() -> None:
     """In the order of trades.sql."""
     table = PAGE.split("|---|---|---|\n", 1)[1].split("\n\n", 1)[0]
     first_cells = [line.split(" | ")[0] for line in table.splitlines()]
-    assert tuple(re.findall(r"`(\w+)`", " ".join(first_cells))) == (*COLUMNS, *FEE_CURRENCIES)
+    assert tuple(re.findall(r"`(\w+)`", " ".join(first_cells))) == (*COLUMNS, *OPTIONAL_COLUMNS)
 
 
 def test_the_files_that_it_names_are_there() -> None:

@@ -5,6 +5,8 @@ Without the hashes themselves, so that tasks that need none do not load what com
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -60,6 +62,22 @@ class Role(StrEnum):
     """They went, and a person has decided that their money goes back: theirs until it has."""
     LEFT_OUT = "left-out"
     """Its window holds them, and a person has decided that they are another date's."""
+
+
+HASH_LENGTH = 8
+
+
+def digest_of_trades(groups: Iterable[tuple[str, bytes]]) -> tuple[str, int]:
+    """SHA-256 over the groups of a date's own trades, in their order, and how many trades they are.
+
+    :param groups: what their ids begin with, and their hashes as they are kept
+    """
+    hashed = hashlib.sha256()
+    count = 0
+    for beginning, hashes in groups:
+        hashed.update(f"{beginning} {len(hashes)}\n".encode() + hashes)
+        count += len(hashes) // HASH_LENGTH
+    return hashed.hexdigest(), count
 
 
 @dataclass(frozen=True, slots=True)

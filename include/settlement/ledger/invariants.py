@@ -19,6 +19,7 @@ from settlement.ledger.question_invariants import check_questions
 from settlement.ledger.schema import business_date, chain_head, snapshot
 from settlement.ledger.slot_invariants import Audited, broken, check_bodies, check_slots
 from settlement.ledger.snapshots import digested, stream_positions
+from settlement.ledger.trade_invariants import check_trades
 from settlement.ledger.transfer_invariants import check_transfers
 
 
@@ -144,4 +145,5 @@ CHECKS = (
     Check("bodies", check_bodies),
     Check("questions", check_questions),
     Check("transfers", check_transfers),
+    Check("trades", check_trades),
 )

@@ -15,10 +15,10 @@ from itertools import chain
 from typing import Any, TypeAlias, cast
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, func, select, text
+from sqlalchemy import Connection, Sequence, bindparam, func, select, text
 
 from settlement.ledger.database import NOW
-from settlement.ledger.forgotten_dates import Role
+from settlement.ledger.forgotten_dates import Role, digest_of_trades
 from settlement.ledger.schema import remembered_date, remembered_trades
 from settlement.warehouse.hashed_ids import (
     NONE,
@@ -26,7 +26,6 @@ from settlement.warehouse.hashed_ids import (
     STORED,
     Hashes,
     ReadIds,
-    digest_of,
     hash_of,
     members,
     names_among,
@@ -71,6 +70,9 @@ _HELD = select(remembered_date).where(
     remembered_date.c.partner == bindparam("partner"),
     remembered_date.c.business_date == bindparam("business_date"),
 )
+_REMEMBER_DATE = remembered_date.insert().values(
+    version=Sequence("remembered_version_seq").next_value(), remembered_at=NOW
+)
 _NEWEST_VERSION = select(func.coalesce(func.max(remembered_date.c.version), 0)).where(
     remembered_date.c.partner == bindparam("partner")
 )
@@ -98,7 +100,7 @@ def lock_trades(tx: Connection, partner: str) -> None:
 
 
 def newest_version(tx: Connection, partner: str) -> int:
-    """Grows with each change of the memory; in the order of commits, since they are locked."""
+    """Grows with each change of the memory: in the order of commits, since they are locked."""
     return int(tx.execute(_NEWEST_VERSION, {"partner": partner}).scalar_one())
 
 
@@ -172,28 +174,31 @@ def remember(
     """
     named = {"partner": partner, "business_date": business_date}
     rows = [*_gone(tx, partner, business_date, ids, take_back=take_back)]
-    version = newest_version(tx, partner) + 1
     tx.execute(
         remembered_date.delete().where(
             remembered_date.c.partner == partner,
             remembered_date.c.business_date == business_date,
         )
     )
-    kept = [group[1] for role, group in rows if role == Role.READ]
-    read = np.sort(np.concatenate([np.setdiff1d(ids.hashes, left_out), *kept]))
-    values = {
-        "version": version,
-        "trade_count": len(read),
-        "trades_digest": digest_of(read),
-    }
-    tx.execute(remembered_date.insert().values(**named, **values, remembered_at=NOW))
+    kept = (group for role, group in rows if role == Role.READ)
+    own = (group for role, group in _by_role(ids, left_out) if role == Role.READ)
+    digest, count = digest_of_trades(
+        (beginning, _packed(hashes)) for beginning, hashes, _ in chain(own, kept)
+    )
+    values = {"trade_count": count, "trades_digest": digest}
+    tx.execute(_REMEMBER_DATE, named | values)
     with closing(tx.connection.cursor()) as cursor, cursor.copy(_COPY) as copy:
         copy.set_types(_COPY_TYPES)
         for number, (role, group) in enumerate(chain(_by_role(ids, left_out), rows)):
             beginning, hashes, endings = group
-            packed = hashes.astype(STORED, copy=False).tobytes()
-            copy.write_row((partner, business_date, number, beginning, role, packed, endings))
-    return str(values["trades_digest"])
+            copy.write_row(
+                (partner, business_date, number, beginning, role, _packed(hashes), endings)
+            )
+    return digest
+
+
+def _packed(hashes: Hashes) -> bytes:
+    return hashes.astype(STORED, copy=False).tobytes()
 
 
 def _gone(

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from settlement.difference import in_effect
 from settlement.errors import WindowConflictError
+from settlement.ledger.chain import append_event
 from settlement.ledger.database import Ledger, clock
 from settlement.ledger.dates import FrozenDate, load_date, window_for
 from settlement.ledger.forgotten_dates import ForgottenDate, forgotten_dates
@@ -22,7 +23,7 @@ from settlement.ledger.slots import load_slots
 from settlement.ledger.snapshots import Snapshot, newest_snapshot, stream_positions
 from settlement.ledger.trade_memory import lock_trades, remember, remembered
 from settlement.partner_file import PartnerFile
-from settlement.values import Positions, Window, as_lines
+from settlement.values import Actor, Positions, Window, as_lines
 from settlement.warehouse import Warehouse, WarehouseSnapshot
 from settlement.warehouse.hashed_ids import NONE, Hashes, ReadIds, as_hashes, members
 from settlement.warehouse.history import Change, change_in_history, could_undo
@@ -45,12 +46,14 @@ def trades_of_forgotten_dates(
     ids: ReadIds,
     partner: PartnerFile,
     date_read: FrozenDate,
+    actor: Actor | None,
 ) -> dict[date, Hashes]:
     """Which trades of a reading belong to a date that is forgotten, or could be what went from it.
 
     Only dates within `look_back` are asked for: what is farther away the watch finds afterwards.
 
     :param reading: of `date_read`, whose ids are `ids`
+    :param actor: who remembers; None remembers nothing, for a preview
     """
     found: dict[date, Hashes] = {}
     for forgotten, settled in _forgotten(ledger, partner, date_read):
@@ -60,8 +63,8 @@ def trades_of_forgotten_dates(
         ):
             twins = members(ids.hashes, past_ids.hashes)
             change = _change(ledger, past, settled)
-            if change is None and settled.frozen:
-                _remember(ledger, partner, forgotten.business_date, past_ids)
+            if change is None and settled.frozen and actor is not None:
+                _remember(ledger, partner, forgotten.business_date, past_ids, actor)
         returned = _could_be_gone(reading, change) if change else NONE
         belonging = np.union1d(twins, returned)
         if len(belonging):
@@ -113,7 +116,7 @@ def _change(ledger: Ledger, past: WarehouseSnapshot, settled: _Settled) -> Chang
     return change_in_history(count, iter(as_lines(settled.booked)), count, past.net_positions())
 
 
-def _remember(ledger: Ledger, partner: PartnerFile, day: date, ids: ReadIds) -> None:
+def _remember(ledger: Ledger, partner: PartnerFile, day: date, ids: ReadIds, actor: Actor) -> None:
     """Unless a run of that date has done so meanwhile, which knows more."""
     with ledger.transaction() as tx:
         lock_trades(tx, partner.name)
@@ -121,7 +124,15 @@ def _remember(ledger: Ledger, partner: PartnerFile, day: date, ids: ReadIds) -> 
             is_remembered(partner, day, clock(tx).date())
             and remembered(tx, partner.name, day) is None
         ):
-            remember(tx, partner.name, day, ids)
+            digest = remember(tx, partner.name, day, ids)
+            append_event(
+                tx,
+                partner.name,
+                "trades remembered",
+                actor,
+                business_date=day,
+                trades_digest=digest,
+            )
 
 
 def is_remembered(partner: PartnerFile, day: date, today: date) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -35,7 +34,7 @@ from settlement.question import (
 from settlement.steps.forgotten_trades import is_remembered, trades_of_forgotten_dates
 from settlement.values import Actor, as_lines
 from settlement.warehouse import TradeRow, Warehouse, WarehouseSnapshot
-from settlement.warehouse.hashed_ids import NONE, STORED, Hashes, ReadIds, hash_of, members
+from settlement.warehouse.hashed_ids import NONE, Hashes, ReadIds, digest_of, hash_of, members
 from settlement.warehouse.without import WithoutTrades, net_of
 
 DATES_SHOWN = 3
@@ -108,7 +107,7 @@ def own_trades(
     :raises TradeOfAnotherDateError: if a trade is another date's and nobody has decided about it
     """
     name, day = partner.name, frozen.business_date
-    held = trades_of_forgotten_dates(ledger, warehouse, reading, ids, partner, frozen)
+    held = trades_of_forgotten_dates(ledger, warehouse, reading, ids, partner, frozen, actor)
     with ledger.transaction() as tx:
         version = newest_version(tx, name)
         for other, hashes in dates_holding(tx, name, ids, day).items():
@@ -178,7 +177,7 @@ def _digest(frozen: FrozenDate, undecided: Hashes, held: dict[date, Hashes]) -> 
         frozen.business_date.isoformat(),
         str(frozen.window),
         [day.isoformat() for day in sorted(held)],
-        hashlib.sha256(undecided.astype(STORED, copy=False).tobytes()).hexdigest(),
+        digest_of(undecided),
     )
 
 

@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, Protocol, TypeAlias
 
+from psycopg.rows import tuple_row
+
 from settlement.errors import WarehouseBusyError, WarehouseError
 
 Dialect: TypeAlias = Literal["duckdb", "postgres", "snowflake"]
 
 DUCKDB_MEMORY = "1GB"
-
-# No transaction there makes two statements read the same rows, only a copy does.
-READ_FROM_A_COPY: frozenset[Dialect] = frozenset({"snowflake"})
 
 
 class DbApiConnection(Protocol):
@@ -71,7 +70,7 @@ def limit_memory(connection: Any, dialect: Dialect, folder: str) -> None:
 def begin_snapshot(connection: Any, dialect: Dialect) -> None:
     """Start the session in UTC, and the read-only transaction in which all reads see the same rows.
 
-    Where there is no such transaction (`READ_FROM_A_COPY`), the trades must be copied instead.
+    Where it does not make them (`one_state`), the trades are copied instead.
     """
     if dialect == "duckdb":
         # a cursor of DuckDB is a connection of its own, outside of this transaction
@@ -86,6 +85,11 @@ def begin_snapshot(connection: Any, dialect: Dialect) -> None:
 def _begin_in_postgres(connection: Any) -> None:
     if connection.autocommit:  # there, SET TRANSACTION would only warn and do nothing
         connection.autocommit = False
+    # rows are read by position, whatever an Airflow connection's extra makes of them
+    if hasattr(connection, "row_factory"):
+        connection.row_factory = tuple_row
+    else:
+        connection.cursor_factory = None  # psycopg2
     _run_all(
         connection,
         "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",

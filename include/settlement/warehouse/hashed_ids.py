@@ -58,7 +58,7 @@ def members(values: Hashes, wanted: Hashes) -> Hashes:
 
 
 def digest_of(hashes: Hashes) -> str:
-    """SHA-256 over sorted hashes, as they are kept."""
+    """SHA-256 over sorted hashes: names a set of ids."""
     return hashlib.sha256(hashes.astype(STORED, copy=False).tobytes()).hexdigest()
 
 

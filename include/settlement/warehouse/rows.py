@@ -16,8 +16,8 @@ _TIMES = ("executed_at", "recorded_at")
 _CONNECTIONS = ("buyer_connection_id", "seller_connection_id")
 _CURRENCIES = ("base_currency", "quote_currency")
 _AMOUNTS = ("base_quantity", "quote_quantity", "buyer_fee", "seller_fee")
-FEE_CURRENCIES = ("buyer_fee_currency", "seller_fee_currency")
 COLUMNS = ("trade_id", *_TIMES, *_CONNECTIONS, *_CURRENCIES, *_AMOUNTS)
+OPTIONAL_COLUMNS = ("buyer_fee_currency", "seller_fee_currency", "refused_because")
 
 
 def require_exact_types(trade: Mapping[str, object]) -> None:
@@ -31,7 +31,7 @@ def require_exact_types(trade: Mapping[str, object]) -> None:
     for column in _CONNECTIONS:
         if not isinstance(trade[column], UUID):
             cells.text_or_none(trade[column], column)
-    for column in (*_CURRENCIES, *FEE_CURRENCIES):
+    for column in (*_CURRENCIES, *OPTIONAL_COLUMNS):
         cells.text_or_none(trade.get(column), column)
     for column in _AMOUNTS:
         value = trade[column]

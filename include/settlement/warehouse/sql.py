@@ -15,8 +15,8 @@ from settlement.errors import WarehouseDataError, WarehouseError
 from settlement.partner_fields import nearest
 from settlement.partner_file import PartnerFile
 from settlement.values import Line, Window
-from settlement.warehouse import cells, rows
-from settlement.warehouse.drivers import READ_FROM_A_COPY, Connect, Dialect
+from settlement.warehouse import cells, one_state, rows
+from settlement.warehouse.drivers import Connect, Dialect
 from settlement.warehouse.names import is_connection, wrong_names
 from settlement.warehouse.parameters import Placeholder
 from settlement.warehouse.reader import TradeIds, TradeRow
@@ -41,9 +41,9 @@ class SqlWarehouse:
     """Reads trades with the queries of a SQL folder.
 
     :param connect: opens a new connection of the driver; it is closed after use
-    :param dialect: how a snapshot is started and read. On Snowflake the trades are copied by one
-        statement, and everything is read from the copy: its `connect` must open connections that
-        keep temporary tables
+    :param dialect: how a snapshot is started and read. On Snowflake, and where DuckDB reads files
+        or other databases, the trades are copied by one statement and everything is read from the
+        copy: `connect` must open connections that keep temporary tables
     :param placeholder: how the driver marks bound values
     :param sql_folder: trades.sql and the queries over it
     """
@@ -71,10 +71,12 @@ class SqlWarehouse:
 
     def _frozen(self, session: Session, partner: PartnerFile, window: Window) -> Statements:
         """The statements that all read the same rows, which are copied first where need be."""
-        if self._dialect not in READ_FROM_A_COPY:
+        values = _window_values(partner, window)
+        doing = f"looking at the trades of {partner.name} in {window}"
+        if one_state.is_promised(session, self._dialect, self._statements, doing, values):
             return self._statements
         doing = f"copying the trades of {partner.name} in {window}"
-        session.run(doing, self._statements.copy_of_trades(), _window_values(partner, window))
+        session.run(doing, self._statements.copy_of_trades(), values)
         return self._statements.over_copy()
 
     @contextmanager

@@ -13,7 +13,7 @@ from settlement.errors import ConfigurationError
 from settlement.warehouse.drivers import Dialect
 from settlement.warehouse.parameters import names_in, without_end
 from settlement.warehouse.placing import Placing
-from settlement.warehouse.rows import FEE_CURRENCIES
+from settlement.warehouse.rows import OPTIONAL_COLUMNS
 
 _REQUIRED = ("partner", "window_start", "window_end")
 _COPY = "CREATE TEMPORARY TABLE settlement_trades AS\n"
@@ -34,7 +34,7 @@ class Statements:
     :param folder: trades.sql and the queries over it
     :param dialect: of the warehouse
     :param from_copy: read the session's copy of the trades instead of running trades.sql again
-    :param columns: what trades.sql returns; of these, the fee currencies may be missing
+    :param columns: what trades.sql returns; the optional ones may be missing
 
     :raises ConfigurationError: on use, if a file is missing or trades.sql ignores a parameter
     """
@@ -51,6 +51,10 @@ class Statements:
         self._dialect = dialect
         self._from_copy = from_copy
         self._columns = columns
+
+    def plan_of_trades(self) -> str:
+        """The statement that makes DuckDB say how it would run trades.sql."""
+        return f"EXPLAIN (FORMAT JSON)\n{self._trades()}"
 
     def copy_of_trades(self) -> str:
         """The statement that copies the trades of the window into a table of the session."""
@@ -103,7 +107,7 @@ class Statements:
 
     def _exact(self, named: str, name: str = "trades") -> str:
         sql = self._query("exact_trades")
-        for column in FEE_CURRENCIES:
+        for column in OPTIONAL_COLUMNS:
             if column not in self._columns:
                 sql = sql.replace(f"CAST({column} AS", "CAST(NULL AS")
         return f"{name} {named} (\n{sql}\n)"

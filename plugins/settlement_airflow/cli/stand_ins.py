@@ -75,15 +75,15 @@ def demo_connections(partner: PartnerFile) -> Iterator[None]:
 
 
 def is_given(conn_id: str) -> bool:
-    """Whether any source that Airflow knows has a connection of this name."""
-    from airflow.sdk import BaseHook  # noqa: PLC0415 - seconds to import
-    from airflow.sdk.exceptions import AirflowNotFoundException  # noqa: PLC0415
+    """Whether any source that Airflow knows has a connection of this name.
 
-    try:
-        BaseHook.get_connection(conn_id)
-    except AirflowNotFoundException:
-        return False
-    return True
+    :raises ConfigurationError: if one has it and it cannot be read: nothing stands in for that
+    """
+    from settlement_airflow.airflow_connection import (  # noqa: PLC0415 - seconds to import
+        connection_if_given,
+    )
+
+    return connection_if_given(conn_id) is not None
 
 
 def _demo(partner: PartnerFile) -> list[tuple[str, str, dict[str, object]]]:

@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.execute("CREATE SEQUENCE remembered_version_seq")
     op.create_table(
         "remembered_date",
         sa.Column("partner", sa.Text(), nullable=False),
