@@ -6,5 +6,6 @@ from mutation.evidence import EVIDENCE
 from mutation.owed import OWED
 from mutation.sending import SENDING
 from mutation.trades import TRADES
+from mutation.warehouse import WAREHOUSE
 
-BREAKS = (*SENDING, *EVIDENCE, *OWED, *TRADES)
+BREAKS = (*SENDING, *EVIDENCE, *OWED, *TRADES, *WAREHOUSE)

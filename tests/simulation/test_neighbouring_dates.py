@@ -241,8 +241,8 @@ def test_no_trade_is_settled_twice_and_none_is_lost(databases: Databases) -> Non
     run_machine(
         lambda: NeighbouringDates(databases),
         settings=settings(
-            max_examples=40,
-            stateful_step_count=20,
+            max_examples=12,
+            stateful_step_count=15,
             deadline=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),
