@@ -296,6 +296,7 @@ def test_a_ledger_that_was_never_upgraded_is_named(
     found = doctor()
     assert found["ledger"][0] == "wrong"
     assert "settlement ledger upgrade" in found["ledger"][1]
+    assert found["trades without a date"][0] == "note"
     assert found["access token"][0] == "ok"
 
 

@@ -18,14 +18,16 @@ def first_date_is(day: AirflowDay, text: str) -> None:
 
 
 def test_dates_that_nobody_settled_end_with_1(day: AirflowDay, command: Command) -> None:
-    """One finding a date, each with its section of the runbook."""
+    """One finding a date, and one for all that are older; each with its section of the runbook."""
     day.write_partner('settled_within = "1s"')  # today's date too, whatever the time of day
     ended = command("watch", "demo", "--json")
     assert ended.code == 1
     findings = json.loads(ended.out)
-    assert len(findings) == 30
+    assert len(findings) == 31
     assert {each["kind"] for each in findings} == {"never-touched"}
-    assert all(each["partner"] == "demo" and each["business_date"] for each in findings)
+    assert {each["partner"] for each in findings} == {"demo"}
+    assert [each["business_date"] is None for each in findings] == [False] * 30 + [True]
+    assert "2026-03-02" in findings[-1]["text"]
     assert "[runbook: never-touched]" in command("watch").out
 
 

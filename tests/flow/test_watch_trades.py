@@ -123,6 +123,14 @@ def test_one_run_is_started_for_what_came_late_and_what_came_early(settled: Worl
     assert [each.start is not None for each in findings] == [True, False]
 
 
+def test_trades_that_cancel_each_other_out_are_found_by_their_number(settled: World) -> None:
+    """No position differs; they are trades that no date has settled all the same."""
+    for buyer, seller in ((ALICE, BOB), (BOB, ALICE)):
+        settled.trade(buyer, seller, 7, day=DAY, recorded_at=noon(DAY))
+    finding = found(look(settled), Kind.COMMITTED_LATE)
+    assert finding.text.startswith("2 trade(s) (t000005, t000006) are in the warehouse")
+
+
 # recorded in the future
 
 
@@ -294,6 +302,10 @@ def test_a_trade_that_is_delivered_again_is_found_and_starts_no_run(
     )
     assert kinds(findings) == {Kind.DELIVERED_AGAIN}
     assert finding.start is None
+    settled.trade(ALICE, CAROL, 7, day=DAY, recorded_at=settled.ledger.now())
+    late = found(look(settled), Kind.LATE_TRADES)
+    assert late.text.startswith("1 trade(s) (t000005) ")
+    assert late.start is None
 
 
 # how long a date stays watched

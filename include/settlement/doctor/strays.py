@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from settlement.doctor.diagnosis import Diagnosis, ok, wrong
+from settlement.doctor.diagnosis import Diagnosis, note, ok, wrong
 from settlement.ledger.database import Ledger
+from settlement.ledger.version import current_version, newest_version
 from settlement.partner_file import PartnerFile
 from settlement.warehouse import Warehouse
 from settlement.watch.strays import find_strays
@@ -18,6 +19,11 @@ def look_at_strays(
     ledger: Ledger, warehouse: Warehouse, partner: PartnerFile, now: datetime
 ) -> Iterator[Diagnosis]:
     """As the watch finds them: before, between and after all windows, or at no time."""
+    with ledger.transaction() as tx:
+        upgraded = current_version(tx) == newest_version()
+    if not upgraded:
+        yield note(SUBJECT, "cannot be told before the ledger is upgraded: it knows the windows")
+        return
     found = find_strays(ledger, warehouse, partner, now)
     for each in found:
         yield wrong(SUBJECT, str(each))

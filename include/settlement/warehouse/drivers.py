@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, Protocol, TypeAlias
 
-from psycopg.rows import tuple_row
-
 from settlement.errors import WarehouseBusyError, WarehouseError
 
 Dialect: TypeAlias = Literal["duckdb", "postgres", "snowflake"]
@@ -87,6 +85,8 @@ def _begin_in_postgres(connection: Any) -> None:
         connection.autocommit = False
     # rows are read by position, whatever an Airflow connection's extra makes of them
     if hasattr(connection, "row_factory"):
+        from psycopg.rows import tuple_row  # noqa: PLC0415 - not where no PostgreSQL is read
+
         connection.row_factory = tuple_row
     else:
         connection.cursor_factory = None  # psycopg2

@@ -14,7 +14,6 @@ from settlement.partner_file import PartnerFile
 from settlement.warehouse import Warehouse
 from settlement.watch.eyes import AirflowRuns, Eyes
 from settlement.watch.finding import Finding, Kind
-from settlement.watch.looks import look_at, not_looked
 
 DEFAULT_LEDGER = str(PartnerFile.model_fields["ledger_conn_id"].default)
 Files = Mapping[str, PartnerFile | ConfigurationError]
@@ -61,6 +60,8 @@ def watch_partner(
     :param runs: what Airflow says of the partner's runs
     :param daily: make the daily looks too
     """
+    from settlement.watch.looks import look_at, not_looked  # noqa: PLC0415 - numpy, only here
+
     if isinstance(file, ConfigurationError):
         return [broken_file(name, file)]
     try:
