@@ -108,6 +108,11 @@ class Edits:
             self._world.partner = self._original
             self._world.rewrite_the_past()
 
+    def allow_empty_days(self) -> None:
+        """A date has no trades any more, and that is right."""
+        self._world.tell("a person allows empty days")
+        self._world.partner = _changed(self._world.partner, {"allow_empty_days": True})
+
     def _edit(self, kind: Accident, what: str, **changes: object) -> None:
         self._world.happened(kind, what)
         self._world.partner = _changed(self._world.partner, changes)
