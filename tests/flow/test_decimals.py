@@ -70,7 +70,7 @@ def looked(world: World) -> list[Finding]:
     """All looks of the watch, the daily one too."""
     now = world.ledger.now()
     eyes = Eyes(world.ledger, world.partner, lambda: world.warehouse, lambda: world.api, None, now)
-    return look_at(eyes, daily=True)
+    return look_at(eyes)
 
 
 @pytest.mark.parametrize("edited", [{"BTC": 6}, {"BTC": 10}, {"BTC": DROPPED}, {"USD": 3}])

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
 from settlement.errors import SettlementError
@@ -33,6 +33,8 @@ PERSON = Actor("petra")
 KEY = PositionKey(ALICE, "BTC")
 ROUNDS = 8
 dates = st.sampled_from(DATES)
+WHAT = ("add", "move", "move", "deliver_again", "delete", "edit")
+runs = st.lists(dates, max_size=3)
 places = st.integers(0, 99)
 """Which of the trades: the warehouse holds fewer, so they are counted round."""
 
@@ -60,60 +62,59 @@ class NeighbouringDates(RuleBasedStateMachine):
         """What the warehouse holds."""
         return self.world.warehouse.trades
 
-    # what happens to trades
+    @initialize(settled=st.lists(dates, unique=True))
+    def start(self, settled: list[date]) -> None:
+        """A trade on each date; some of the dates are settled."""
+        for day in DATES:
+            self.add(0, day)
+        self.run(settled)
 
-    @rule(day=dates, late=st.booleans())
-    def add(self, day: date, late: bool) -> None:
-        """A trade is recorded: now, or committed only now with a time of before."""
-        quantity = self.next_quantity(f"t{self.world.trade_numbers + 1:06d}")
-        recorded_at = self.clock() if late else None
-        self.world.trade(ALICE, BOB, quantity, day=day, recorded_at=recorded_at)
+    # what can happen; then some dates are run
 
-    @precondition(lambda self: self.trades)
-    @rule(place=places, day=dates)
-    def move(self, place: int, day: date) -> None:
-        """A time is corrected, across a cut-off or not; `recorded_at` stays."""
-        self.change(place, executed_at=self.another_time(day))
+    @rule(what=st.sampled_from(WHAT), place=places, day=dates, then=runs)
+    def trades_change(self, what: str, place: int, day: date, then: list[date]) -> None:
+        """Something happens to a trade."""
+        if self.trades or what == "add":
+            getattr(self, what)(place % max(1, len(self.trades)), day)
+        self.run(then)
 
-    @precondition(lambda self: self.trades)
-    @rule(place=places, day=dates, now=st.booleans())
-    def deliver_again(self, place: int, day: date, now: bool) -> None:
-        """A trade is there once more, in the same window or another."""
-        again = replace(self.trades[place % len(self.trades)], executed_at=self.another_time(day))
-        self.trades.append(replace(again, recorded_at=self.clock()) if now else again)
-
-    @precondition(lambda self: self.trades)
-    @rule(place=places)
-    def delete(self, place: int) -> None:
-        """A trade is gone."""
-        del self.trades[place % len(self.trades)]
-
-    @precondition(lambda self: self.trades)
-    @rule(place=places)
-    def edit(self, place: int) -> None:
-        """A trade has another quantity, as if it had always had it."""
-        quantity = self.next_quantity(self.trades[place % len(self.trades)].trade_id)
-        self.change(place, base_quantity=quantity)
-
-    # what happens to dates
-
-    @rule(day=dates)
-    def run(self, day: date) -> None:
-        """A run of a date; it may be refused."""
-        self.try_to_run(day)
-        self.require_once()
-
-    @rule(choice=st.sampled_from([Choice.SETTLE, Choice.LEAVE]), place=places)
-    def answer(self, choice: Choice, place: int) -> None:
+    @rule(choice=st.sampled_from([Choice.SETTLE, Choice.LEAVE]), place=places, then=runs)
+    def answer(self, choice: Choice, place: int, then: list[date]) -> None:
         """A person says anything."""
         questions = self.questions()
         if questions:
             self.decide(questions[place % len(questions)], choice)
+        self.run(then)
 
-    @rule()
-    def lose_the_ledger(self) -> None:
+    @rule(then=runs)
+    def lose_the_ledger(self, then: list[date]) -> None:
         """The next one is empty."""
         self.databases.empty()
+        self.run(then)
+
+    # what happens to a trade
+
+    def add(self, place: int, day: date) -> None:
+        """A new one is recorded now, or committed only now with a time of before."""
+        recorded_at = self.clock() if place % 2 else None
+        quantity = self.next_quantity(f"t{self.world.trade_numbers + 1:06d}")
+        self.world.trade(ALICE, BOB, quantity, day=day, recorded_at=recorded_at)
+
+    def move(self, place: int, day: date) -> None:
+        """Its time is corrected, across a cut-off or not; `recorded_at` stays."""
+        self.change(place, executed_at=self.another_time(day))
+
+    def deliver_again(self, place: int, day: date) -> None:
+        """It is there once more, in the same window or another."""
+        self.trades.append(replace(self.trades[place], executed_at=self.another_time(day)))
+
+    def delete(self, place: int, day: date) -> None:
+        """It is gone."""
+        del self.trades[place]
+
+    def edit(self, place: int, day: date) -> None:
+        """It has another quantity, as if it had always had it."""
+        self.change(place, base_quantity=self.next_quantity(self.trades[place].trade_id))
 
     # the end
 
@@ -151,8 +152,13 @@ class NeighbouringDates(RuleBasedStateMachine):
 
     def change(self, place: int, **changes: object) -> None:
         """Change a trade in place."""
-        place %= len(self.trades)
         self.trades[place] = replace(self.trades[place], **changes)
+
+    def run(self, days: list[date]) -> None:
+        """Runs of some dates; each may be refused."""
+        for day in days:
+            self.try_to_run(day)
+            self.require_once()
 
     def try_to_run(self, day: date) -> bool:
         """One run; whether it was green."""
@@ -241,8 +247,8 @@ def test_no_trade_is_settled_twice_and_none_is_lost(databases: Databases) -> Non
     run_machine(
         lambda: NeighbouringDates(databases),
         settings=settings(
-            max_examples=12,
-            stateful_step_count=15,
+            max_examples=10,
+            stateful_step_count=8,
             deadline=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),
