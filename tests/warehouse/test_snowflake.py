@@ -13,8 +13,10 @@ from sqlglot import ErrorLevel, exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from settlement.errors import WarehouseError
+from settlement.warehouse.placing import placing
 from settlement.warehouse.sql import SqlWarehouse
 from settlement.warehouse.statements import Statements
+from settlement.warehouse.survey import ReadWindow
 
 from .conftest import (
     ALICE,
@@ -41,12 +43,16 @@ QUERIES = (
     "late_trades",
     "names",
     "net_positions",
+    "outside",
+    "recorded_later",
     "sample_of_ids",
     "summary",
     "trade_ids",
     "trades_behind",
     "trades_naming",
+    "whereabouts",
 )
+QUERIES_OVER_WINDOWS = ("net_positions", "window_counts")
 QUERIES_UNTIL = ("net_positions", "summary")
 
 # Functions that Snowflake documents under these names and with this meaning; sqlglot counts AND, OR
@@ -54,15 +60,15 @@ QUERIES_UNTIL = ("net_positions", "summary")
 KNOWN_FUNCTIONS = (
     *(exp.And, exp.Or, exp.Case, exp.If, exp.Cast, exp.Coalesce, exp.Count, exp.Floor, exp.Max),
     *(
-        exp.Min,
-        exp.RowNumber,
-        exp.Sum,
-        exp.Trunc,
         exp.Abs,
         exp.Length,
         exp.Lower,
+        exp.Min,
         exp.Round,
+        exp.RowNumber,
+        exp.Sum,
         exp.Trim,
+        exp.Trunc,
     ),
     *(exp.Chr, exp.Collate, exp.GroupConcat, exp.Left, exp.MD5, exp.Substring),
 )
@@ -103,6 +109,9 @@ def statements() -> Iterator[tuple[str, str]]:
         yield query, over_copy.over_trades(query)
     for query in QUERIES_UNTIL:
         yield f"{query} until", over_copy.over_trades_until(query)
+    placed = placing([ReadWindow(DAY, END)])
+    for query in QUERIES_OVER_WINDOWS:
+        yield f"{query} over windows", over_tables.over_windows(query, placed)
 
 
 def test_every_statement_is_one_of_the_dialect() -> None:
@@ -114,7 +123,8 @@ def test_every_statement_is_one_of_the_dialect() -> None:
 def test_no_query_is_forgotten() -> None:
     """A new SQL file is checked, too."""
     files = {path.stem for path in SQL_FOLDER.glob("*.sql")}
-    assert files == {*QUERIES, *RAW_QUERIES, "trades", "exact_trades", "recorded_until"}
+    others = {"trades", "exact_trades", "recorded_until", "window_trades"}
+    assert files == {*QUERIES, *RAW_QUERIES, *QUERIES_OVER_WINDOWS, *others}
 
 
 def test_the_example_is_snowflakes_too() -> None:
