@@ -108,6 +108,12 @@ class Edits:
             self._world.partner = self._original
             self._world.rewrite_the_past()
 
+    def allow_empty_days(self) -> None:
+        """A person has found that a date without trades has none: all of them moved, or went."""
+        if not self._world.partner.allow_empty_days:
+            self._world.tell("empty days are allowed")
+            self._world.partner = _changed(self._world.partner, {"allow_empty_days": True})
+
     def _edit(self, kind: Accident, what: str, **changes: object) -> None:
         self._world.happened(kind, what)
         self._world.partner = _changed(self._world.partner, changes)
