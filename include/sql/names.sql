@@ -1,21 +1,27 @@
 -- Every name in the trades, once for each column: they are compared with the partner file outside of
 -- the database, whose idea of equality is not ours.
-SELECT DISTINCT 'buyer_connection_id' AS column_name, buyer_connection_id AS name
+SELECT 'buyer_connection_id' AS column_name, buyer_connection_id AS name
 FROM trades
+GROUP BY buyer_connection_id
 UNION ALL
-SELECT DISTINCT 'seller_connection_id', seller_connection_id
+SELECT 'seller_connection_id', seller_connection_id
 FROM trades
+GROUP BY seller_connection_id
 UNION ALL
-SELECT DISTINCT 'base_currency', base_currency
+SELECT 'base_currency', base_currency
 FROM trades
+GROUP BY base_currency
 UNION ALL
-SELECT DISTINCT 'quote_currency', quote_currency
+SELECT 'quote_currency', quote_currency
 FROM trades
+GROUP BY quote_currency
 UNION ALL
-SELECT DISTINCT 'buyer_fee_currency', buyer_fee_currency
+SELECT 'buyer_fee_currency', buyer_fee_currency
 FROM trades
 WHERE buyer_fee_currency IS NOT NULL
+GROUP BY buyer_fee_currency
 UNION ALL
-SELECT DISTINCT 'seller_fee_currency', seller_fee_currency
+SELECT 'seller_fee_currency', seller_fee_currency
 FROM trades
 WHERE seller_fee_currency IS NOT NULL
+GROUP BY seller_fee_currency

@@ -19,12 +19,14 @@ from rich.table import Table
 from scheduling import scheduling
 from signing import signing
 from submitting import submitting
+from watching import watching
 
 BENCHMARKS: dict[str, Callable[[Path], list[dict[str, str]]]] = {
     "signing": lambda _: signing(),
     "parsing": parsing,
     "compute": compute_and_freeze,
     "remembering": remembering,
+    "watching": watching,
     "scheduling": scheduling,
     "submitting": submitting,
 }

@@ -20,7 +20,7 @@ from settlement.errors import (
 )
 from settlement.ledger.database import Ledger
 from settlement.ledger.questions import Question, open_questions
-from settlement.ledger.trade_memory import names_of, remembered
+from settlement.ledger.trade_memory import left_out_among, names_of, remembered
 from settlement.question import Choice, Subject
 from settlement.steps.compute import compute_net_positions
 from settlement.steps.decide import body_of, decide
@@ -118,6 +118,9 @@ def test_left_out_it_stays_with_its_date_and_the_others_settle(
     answer(world, Choice.LEAVE)
     world.run(NEXT)
     assert world.booked() == net_of(trades)
+    with world.ledger.transaction() as tx:
+        ids = [each.trade_id for each in world.warehouse.trades]
+        assert left_out_among(tx, "demo", NEXT, ids) == {trades[0].trade_id}
     late = world.trade(ALICE, DAVE, 3, day=NEXT)
     world.run(NEXT)
     world.run(NEXT)

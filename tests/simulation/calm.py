@@ -52,10 +52,10 @@ class Calm:
         self._edits.undo()
         world.warehouse.complete_load()
         self._loader.put_right(1)
-        for day in self._runs.days:
-            world.clock.pass_until(BusinessCalendar(world.partner).due_at(day))
         if not all(world.warehouse.trades_of(day) for day in self._days):
             self._edits.allow_empty_days()
+        for day in self._runs.days:
+            world.clock.pass_until(BusinessCalendar(world.partner).due_at(day))
         world.promises.check()
         self._people.fund()
         self._people.escalate()

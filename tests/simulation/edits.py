@@ -109,9 +109,10 @@ class Edits:
             self._world.rewrite_the_past()
 
     def allow_empty_days(self) -> None:
-        """A date has no trades any more, and that is right."""
-        self._world.tell("a person allows empty days")
-        self._world.partner = _changed(self._world.partner, {"allow_empty_days": True})
+        """A person has found that a date without trades has none: all of them moved, or went."""
+        if not self._world.partner.allow_empty_days:
+            self._world.tell("empty days are allowed")
+            self._world.partner = _changed(self._world.partner, {"allow_empty_days": True})
 
     def _edit(self, kind: Accident, what: str, **changes: object) -> None:
         self._world.happened(kind, what)

@@ -59,7 +59,17 @@ QUERIES_UNTIL = ("net_positions", "summary")
 # and CASE among them.
 KNOWN_FUNCTIONS = (
     *(exp.And, exp.Or, exp.Case, exp.If, exp.Cast, exp.Coalesce, exp.Count, exp.Floor, exp.Max),
-    *(exp.Min, exp.RowNumber, exp.Sum, exp.Trunc),
+    *(
+        exp.Abs,
+        exp.Length,
+        exp.Lower,
+        exp.Min,
+        exp.Round,
+        exp.RowNumber,
+        exp.Sum,
+        exp.Trim,
+        exp.Trunc,
+    ),
     *(exp.Chr, exp.Collate, exp.GroupConcat, exp.Left, exp.MD5, exp.Substring),
 )
 # As they are written: sqlglot would understand the words of other databases here, and say nothing.

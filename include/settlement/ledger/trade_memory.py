@@ -116,6 +116,15 @@ def remembered(tx: Connection, partner: str, business_date: date) -> Remembered 
     return Remembered(*(by_role.get(role.value, NONE) for role in Role))
 
 
+def left_out_among(
+    tx: Connection, partner: str, business_date: date, trade_ids: Iterable[str]
+) -> frozenset[str]:
+    """Those of the ids that a person has left out of a date."""
+    held = remembered(tx, partner, business_date)
+    left_out = set(held.left_out.tolist()) if held else set()
+    return frozenset(each for each in trade_ids if hash_of(each) in left_out)
+
+
 def names_of(
     tx: Connection, partner: str, business_date: date, hashes: Hashes, most: int = SHOWN
 ) -> list[str]:

@@ -75,15 +75,21 @@ legs AS (
             WHEN paid.units IS NULL AND fee <> 0 THEN fee_currency || ' is not listed in trades.sql'
             WHEN NOT base.rounds AND MOD(MOD(base_amount, 1) * base.units, 1) <> 0
                 THEN CAST(base_amount AS VARCHAR) || ' ' || base_currency || ' has '
-                    || CAST(LENGTH(RTRIM(CAST(MOD(ABS(base_amount), 1) AS VARCHAR), '0')) - 2 AS VARCHAR)
+                    || CAST(
+                        LENGTH(RTRIM(CAST(MOD(ABS(base_amount), 1) AS VARCHAR), '0')) - 2 AS VARCHAR
+                    )
                     || ' decimals, ' || base_currency || ' has ' || CAST(base.decimals AS VARCHAR)
             WHEN NOT quote.rounds AND MOD(MOD(quote_amount, 1) * quote.units, 1) <> 0
                 THEN CAST(quote_amount AS VARCHAR) || ' ' || quote_currency || ' has '
-                    || CAST(LENGTH(RTRIM(CAST(MOD(ABS(quote_amount), 1) AS VARCHAR), '0')) - 2 AS VARCHAR)
+                    || CAST(
+                        LENGTH(RTRIM(CAST(MOD(ABS(quote_amount), 1) AS VARCHAR), '0')) - 2 AS VARCHAR
+                    )
                     || ' decimals, ' || quote_currency || ' has ' || CAST(quote.decimals AS VARCHAR)
             WHEN NOT paid.rounds AND MOD(MOD(fee, 1) * paid.units, 1) <> 0
                 THEN CAST(fee AS VARCHAR) || ' ' || fee_currency || ' has '
-                    || CAST(LENGTH(RTRIM(CAST(MOD(ABS(fee), 1) AS VARCHAR), '0')) - 2 AS VARCHAR)
+                    || CAST(
+                        LENGTH(RTRIM(CAST(MOD(ABS(fee), 1) AS VARCHAR), '0')) - 2 AS VARCHAR
+                    )
                     || ' decimals, ' || fee_currency || ' has ' || CAST(paid.decimals AS VARCHAR)
         END AS wrong
     FROM sides

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -12,9 +13,12 @@ from rich.text import Text
 from settlement.errors import ConfigurationError
 from settlement.evidence import ShownTransfer
 from settlement.external_id import parse_external_id
+from settlement.ledger.database import Ledger
+from settlement.ledger.snapshots import Snapshot
 from settlement.ledger.transfers import kind_of
 from settlement.partner_file import PartnerFile
 from settlement.values import PositionKey
+from settlement.warehouse import TradeRow
 from settlement_airflow.cli.amounts_shown import amounts_table, at, shown
 from settlement_airflow.cli.arguments import (
     AsJson,
@@ -80,12 +84,29 @@ def explain(
                 key = PositionKey(connection, currency)
                 amount = position_in(tx, explanation, key)
         if connection is not None and explanation.snapshot is not None:
-            traced = trace(warehouse_of(file), file, explanation.snapshot, key, amount)
+            traced = _traced(ledger, file, explanation.snapshot, key, amount)
     if as_json:
         content = explanation.as_json()
         print_json({**content, "position": traced.as_json()} if traced else content)
     else:
         _print(file, explanation, traced)
+
+
+def _traced(
+    ledger: Ledger, file: PartnerFile, snapshot: Snapshot, key: PositionKey, amount: int
+) -> Trace:
+    """The trades behind an amount, and which of them a person has left to another date."""
+    from settlement.ledger.trade_memory import left_out_among  # noqa: PLC0415 - numpy, only here
+
+    traced = trace(warehouse_of(file), file, snapshot, key, amount)
+    ids = [each.trade_id for each in traced.trades]
+    with ledger.transaction() as tx:
+        left_out = left_out_among(tx, file.name, snapshot.business_date, ids)
+    return replace(traced, left_out=left_out)
+
+
+def _why_not(traced: Trace, trade: TradeRow) -> str:
+    return "left to another date" if trade.trade_id in traced.left_out else "later"
 
 
 def _print(file: PartnerFile, explanation: Explanation, traced: Trace | None) -> None:
@@ -194,6 +215,6 @@ def trades_table(traced: Trace, decimals: Mapping[str, int]) -> Table:
             at(each.recorded_at),
             f"{each.base_currency}/{each.quote_currency}",
             "buyer" if each.buyer_connection_id == key.connection_id else "seller",
-            effect if traced.was_read(each) else f"{effect} (later)",
+            effect if traced.was_read(each) else f"{effect} ({_why_not(traced, each)})",
         )
     return table

@@ -54,17 +54,22 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The trades behind one net position, as the warehouse holds them now."""
+    """The trades behind one net position, as the warehouse holds them now.
+
+    `left_out`: ids of those that a person has left to another date.
+    """
 
     key: PositionKey
     amount: int
     trades: tuple[TradeRow, ...]
     snapshot: Snapshot
+    left_out: frozenset[str] = frozenset()
 
     def was_read(self, trade: TradeRow) -> bool:
-        """Whether the snapshot saw the trade, rather than one recorded later."""
+        """Whether the snapshot holds the trade, rather than one recorded later or left out."""
         watermark = self.snapshot.watermark
-        return watermark is not None and trade.recorded_at <= watermark
+        read = watermark is not None and trade.recorded_at <= watermark
+        return read and trade.trade_id not in self.left_out
 
     def effect(self, trade: TradeRow) -> int:
         """By how much the trade moves the position."""
@@ -88,6 +93,7 @@ class Trace:
                     "recorded_at": each.recorded_at.isoformat(),
                     "effect": str(self.effect(each)),
                     "in_snapshot": self.was_read(each),
+                    "left_out": each.trade_id in self.left_out,
                 }
                 for each in self.trades
             ],

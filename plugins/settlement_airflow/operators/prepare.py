@@ -72,7 +72,12 @@ class BuildRequestsOperator(GatedOperator):
                 work.actor,
             )
         if built.superseded:
-            self.log.warning("A newer run has taken %s: nothing is built here", work.business_date)
+            self.log.warning(
+                "Nothing is built here: a newer run has taken %s, or a settlement of another date "
+                "was found at the partner after its trades were read. In that case clear "
+                "compute_net_positions with its downstream tasks",
+                work.business_date,
+            )
         for hold in built.held:
             self.log.warning("On hold: %s (%s, %s)", hold.connection_id, hold.who, hold.reason)
         if built.shortfalls is None:
