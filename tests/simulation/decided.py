@@ -1,16 +1,19 @@
-"""What people have decided about trades, as the ledger of now knows it: a lost one forgets it."""
+"""What the ledger of now knows of what was decided about trades: a lost one forgets it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 
 @dataclass
 class Decided:
-    """Decisions that change which trades a date settles."""
+    """Decisions that change which trades a date settles, and since when they are remembered."""
+
+    since: datetime
+    """When the ledger began."""
 
     changes_settled: set[date] = field(default_factory=set)
     """Dates of which a person has settled that trades changed."""
