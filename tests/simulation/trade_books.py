@@ -55,7 +55,7 @@ class TradeBooks:
         self._frozen: dict[date, list[Taken]] = defaultdict(list)
         self._at_rest: dict[date, Taken] = {}
         self._unknown: set[str] = set()
-        """Trades that are booked twice until a date is run of which the ledger has forgotten them."""
+        """Trades booked twice until a date is settled again that the ledger had forgotten."""
         self._seen = (0, 0)
 
     def frozen(self, day: date, trades: Sequence[TradeRow]) -> None:
