@@ -352,3 +352,18 @@ def test_a_trade_of_the_future_is_refused_by_name(world: World) -> None:
         world.run(DAY)
     world.warehouse.trades.remove(trade)
     world.run(DAY)
+
+
+def test_a_date_that_was_read_again_by_a_new_ledger_has_its_trades_until_they_are_taken_back(
+    world: World, fresh_ledger: Ledger
+) -> None:
+    """The new ledger has read the first date without its trade, and has booked nothing yet."""
+    trade = world.warehouse.trades[0]
+    world.ledger = fresh_ledger
+    move(world, trade)
+    compute(world, DAY)
+    with pytest.raises(TradeOfAnotherDateError, match=f"{DAY}.*{trade.trade_id}"):
+        world.run(NEXT)
+    world.run(DAY)
+    world.run(NEXT)
+    assert world.booked() == net_of(world.warehouse.trades)

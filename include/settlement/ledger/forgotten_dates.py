@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -34,7 +33,7 @@ _IN_EFFECT = (
     .subquery()
 )
 _FORGOTTEN = (
-    select(_IN_EFFECT.c.business_date, _IN_EFFECT.c.found_at)
+    select(_IN_EFFECT.c.business_date)
     .outerjoin(
         remembered_date,
         and_(
@@ -45,6 +44,7 @@ _FORGOTTEN = (
     .where(
         or_(
             remembered_date.c.remembered_at.is_(None),
+            remembered_date.c.complete.is_(False),
             _IN_EFFECT.c.found_at > remembered_date.c.remembered_at,
         )
     )
@@ -80,24 +80,22 @@ def digest_of_trades(groups: Iterable[tuple[str, bytes]]) -> tuple[str, int]:
     return hashed.hexdigest(), count
 
 
-@dataclass(frozen=True, slots=True)
-class ForgottenDate:
-    """A settled date; `found_at`: when one of its settlements was taken over from the partner."""
-
-    business_date: date
-    found_at: datetime | None
-
-
 def forgotten_dates(
     tx: Connection, partner: str, business_date: date, look_back: timedelta
-) -> list[ForgottenDate]:
+) -> list[date]:
     """Dates around a date that are settled, and of whose trades the ledger knows too little.
 
-    Nothing is remembered of them, or a settlement was found at the partner, or recorded by a
-    person, after they were read.
+    Nothing is remembered of them; or a settlement was found at the partner, or recorded by a
+    person, after they were read; or they were first read after that, and are not proved settled.
     """
     named = _around(partner, business_date, look_back)
-    return [ForgottenDate(*row) for row in tx.execute(_FORGOTTEN, named)]
+    return list(tx.execute(_FORGOTTEN, named).scalars())
+
+
+def is_forgotten(tx: Connection, partner: str, business_date: date) -> bool:
+    """Whether more of a date is settled than the ledger knows the trades of."""
+    named = _around(partner, business_date, timedelta(0)) | {"business_date": date.min}
+    return tx.execute(_FORGOTTEN, named).first() is not None
 
 
 def found_since(
@@ -109,7 +107,19 @@ def found_since(
 
 
 def forget_what_was_taken_back(tx: Connection, partner: str, business_date: date) -> None:
-    """The date is settled: what went from it is booked no more, and may be another date's."""
+    """The date is settled: what went from it is booked no more, and may be another date's.
+
+    What is booked is what it has read, so all of it is remembered.
+    """
+    tx.execute(
+        remembered_date.update()
+        .where(
+            remembered_date.c.partner == partner,
+            remembered_date.c.business_date == business_date,
+            remembered_date.c.complete.is_(False),
+        )
+        .values(complete=True)
+    )
     tx.execute(
         remembered_trades.delete().where(
             remembered_trades.c.partner == partner,

@@ -29,7 +29,7 @@ CHANGES: dict[str, str] = {
     "net_position": "",
     "question": "UPDATE (facts, asked_at, asked_by, run_id, choice, reason, decided_by, "
     "decided_at)",
-    "remembered_date": "DELETE",
+    "remembered_date": "UPDATE (complete), DELETE",
     "remembered_trades": "DELETE",
     "slot": "UPDATE (state, current_body, settlement_id, reason, last_verdict, absences, "
     "first_sent_at, updated_at)",

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -192,6 +193,7 @@ remembered_date = Table(
     Column("version", BigInteger, nullable=False),
     Column("trade_count", BigInteger, nullable=False),
     _text("trades_digest"),
+    Column("complete", Boolean, nullable=False),
     _at("remembered_at"),
     # No foreign key to business_date: a run of another date remembers a date's trades too, and
     # would wait for the row that the date's own run has locked.

@@ -172,6 +172,7 @@ def remember(
     *,
     left_out: Hashes = NONE,
     take_back: bool = False,
+    complete: bool = True,
 ) -> str:
     """Store what belongs to a date, under `lock_trades`; the digest over what it has read.
 
@@ -180,6 +181,7 @@ def remember(
     :param ids: of the reading that is frozen
     :param left_out: those of them that a person has left out of the date
     :param take_back: a person has decided that the money of what went goes back
+    :param complete: whether these are all the trades that the date has settled so far
     """
     named = {"partner": partner, "business_date": business_date}
     rows = [*_gone(tx, partner, business_date, ids, take_back=take_back)]
@@ -194,7 +196,7 @@ def remember(
     digest, count = digest_of_trades(
         (beginning, _packed(hashes)) for beginning, hashes, _ in chain(own, kept)
     )
-    values = {"trade_count": count, "trades_digest": digest}
+    values = {"trade_count": count, "trades_digest": digest, "complete": complete}
     tx.execute(_REMEMBER_DATE, named | values)
     with closing(tx.connection.cursor()) as cursor, cursor.copy(_COPY) as copy:
         copy.set_types(_COPY_TYPES)

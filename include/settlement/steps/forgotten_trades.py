@@ -18,10 +18,15 @@ from settlement.errors import WindowConflictError
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import Ledger, clock
 from settlement.ledger.dates import FrozenDate, load_date, window_for
-from settlement.ledger.forgotten_dates import ForgottenDate, forgotten_dates
+from settlement.ledger.forgotten_dates import forgotten_dates, is_forgotten
 from settlement.ledger.slots import load_slots
-from settlement.ledger.snapshots import Snapshot, newest_snapshot, stream_positions
-from settlement.ledger.trade_memory import lock_trades, remember, remembered
+from settlement.ledger.snapshots import (
+    Snapshot,
+    load_positions,
+    newest_snapshot,
+    stream_positions,
+)
+from settlement.ledger.trade_memory import lock_trades, remember
 from settlement.partner_file import PartnerFile
 from settlement.values import Actor, Positions, Window, as_lines
 from settlement.warehouse import Warehouse, WarehouseSnapshot
@@ -31,7 +36,7 @@ from settlement.warehouse.history import Change, change_in_history, could_undo
 
 @dataclass(frozen=True, slots=True)
 class _Settled:
-    """What is known of a forgotten date: its newest snapshot, if that is all that was settled."""
+    """What is known of a forgotten date: its newest snapshot, if that is what is booked."""
 
     window: Window
     frozen: bool
@@ -56,7 +61,7 @@ def trades_of_forgotten_dates(
     :param actor: who remembers; None remembers nothing, for a preview
     """
     found: dict[date, Hashes] = {}
-    for forgotten, settled in _forgotten(ledger, partner, date_read):
+    for day, settled in _forgotten(ledger, partner, date_read):
         with (
             warehouse.snapshot(partner, settled.window) as past,
             ReadIds(past.trade_ids()) as past_ids,
@@ -64,41 +69,38 @@ def trades_of_forgotten_dates(
             twins = members(ids.hashes, past_ids.hashes)
             change = _change(ledger, past, settled)
             if change is None and settled.frozen and actor is not None:
-                _remember(ledger, partner, forgotten.business_date, past_ids, actor)
+                _remember(ledger, partner, day, past_ids, actor)
         returned = _could_be_gone(reading, change) if change else NONE
         belonging = np.union1d(twins, returned)
         if len(belonging):
-            found[forgotten.business_date] = belonging
+            found[day] = belonging
     return found
 
 
 def _forgotten(
     ledger: Ledger, partner: PartnerFile, date_read: FrozenDate
-) -> Iterator[tuple[ForgottenDate, _Settled]]:
+) -> Iterator[tuple[date, _Settled]]:
     with ledger.transaction() as tx:
         dates = forgotten_dates(tx, partner.name, date_read.business_date, partner.look_back)
-    for each in dates:
+    for day in dates:
         with ledger.transaction() as tx:
-            settled = _settled(tx, partner, each)
+            settled = _settled(tx, partner, day)
         if settled is not None:
-            yield each, settled
+            yield day, settled
 
 
-def _settled(tx: Connection, partner: PartnerFile, forgotten: ForgottenDate) -> _Settled | None:
+def _settled(tx: Connection, partner: PartnerFile, day: date) -> _Settled | None:
     """None for a date that the calendar does not know and that never had a window."""
-    day = forgotten.business_date
     try:
         window = window_for(tx, partner, day)
     except WindowConflictError:
         return None
+    booked = in_effect(load_slots(tx, partner.name, day))
     snapshot = newest_snapshot(tx, partner.name, day)
-    if snapshot is not None and (
-        snapshot.watermark is None
-        or (forgotten.found_at is not None and forgotten.found_at > snapshot.taken_at)
-    ):
+    if snapshot is not None and load_positions(tx, snapshot.id) != booked:
         snapshot = None
     frozen = load_date(tx, partner.name, day) is not None
-    return _Settled(window, frozen, snapshot, in_effect(load_slots(tx, partner.name, day)))
+    return _Settled(window, frozen, snapshot, booked)
 
 
 def _change(ledger: Ledger, past: WarehouseSnapshot, settled: _Settled) -> Change | None:
@@ -120,10 +122,8 @@ def _remember(ledger: Ledger, partner: PartnerFile, day: date, ids: ReadIds, act
     """Unless a run of that date has done so meanwhile, which knows more."""
     with ledger.transaction() as tx:
         lock_trades(tx, partner.name)
-        if (
-            is_remembered(partner, day, clock(tx).date())
-            and remembered(tx, partner.name, day) is None
-        ):
+        kept = is_remembered(partner, day, clock(tx).date())
+        if kept and is_forgotten(tx, partner.name, day):
             digest = remember(tx, partner.name, day, ids)
             append_event(
                 tx,

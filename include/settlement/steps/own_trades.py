@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from settlement.errors import SupersededError, TradeOfAnotherDateError
 from settlement.ledger.database import Ledger, clock
 from settlement.ledger.dates import FrozenDate
-from settlement.ledger.forgotten_dates import forget_before
+from settlement.ledger.forgotten_dates import forget_before, is_forgotten
 from settlement.ledger.questions import ask, choice_on
 from settlement.ledger.trade_memory import (
     Remembered,
@@ -85,6 +85,7 @@ class OwnTrades:
             self.ids,
             left_out=self.left_out,
             take_back=take_back,
+            complete=not is_forgotten(tx, partner.name, business_date),
         )
         today = clock(tx).date()
         if partner.trade_memory is not None:

@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("trade_count", sa.BigInteger(), nullable=False),
         sa.Column("trades_digest", sa.Text(), nullable=False),
+        sa.Column("complete", sa.Boolean(), nullable=False),
         sa.Column("remembered_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("partner", "business_date"),
     )
