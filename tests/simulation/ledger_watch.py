@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -182,16 +183,17 @@ class LedgerWatch:
     def _reading_behind(self, day: date, net: Net, count: int) -> Reading:
         """The newest reading that comes to this without what people have left out.
 
-        A trade that was left out is the date's own again once no other date holds it.
+        A trade that was left out is the date's own again once no other date holds it; whether the
+        ledger thinks that one does is its own business, so any of them may be there again.
         """
         left_out = self._world.decided.left_out[day]
-        holders = self._world.trade_books.holders
-        held = {each for each in left_out if holders(each) - {day}}
         for reading in reversed(self._readings.get(day, [])):
-            for gone in (left_out, held, set[str]()):
-                taken = tuple(each for each in reading.trades if each.trade_id not in gone)
-                if len(taken) == count and net_of(taken) == net:
-                    left_out -= {each.trade_id for each in taken}
+            own = [each for each in reading.trades if each.trade_id not in left_out]
+            maybe = [each for each in reading.trades if each.trade_id in left_out]
+            for again in combinations(maybe, count - len(own)) if count >= len(own) else ():
+                taken = (*own, *again)
+                if net_of(taken) == net:
+                    left_out -= {each.trade_id for each in again}
                     return Reading(taken)
         raise PromiseBroken(f"{day}: the ledger's net positions are no reading of its trades")
 
