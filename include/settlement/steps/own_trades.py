@@ -148,7 +148,7 @@ def _choice(
         return choice
     names = ids.names_of(undecided)
     if actor is not None:
-        facts = _facts(frozen, _rows(reading, undecided), names, held)
+        facts = _facts(frozen, _rows(reading, undecided), held)
         with ledger.transaction() as tx:
             ask(
                 tx,
@@ -182,15 +182,13 @@ def _digest(frozen: FrozenDate, undecided: Hashes, held: dict[date, Hashes]) -> 
     )
 
 
-def _facts(
-    frozen: FrozenDate, trades: list[TradeRow], names: list[str], held: dict[date, Hashes]
-) -> dict[str, Any]:
-    """What a person is shown: the first amounts, totals over all of them."""
+def _facts(frozen: FrozenDate, trades: list[TradeRow], held: dict[date, Hashes]) -> dict[str, Any]:
+    """What a person is shown: the first ids and amounts, totals over all of them."""
     lines = as_lines(net_of(trades))
     return {
         "window": str(frozen.window),
         "trades": len(trades),
-        "examples": names,
+        "examples": sorted(each.trade_id for each in trades)[:SHOWN_LINES],
         "dates": [
             {"business_date": day.isoformat(), "trades": len(hashes)}
             for day, hashes in sorted(held.items())
