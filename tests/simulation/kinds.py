@@ -18,7 +18,7 @@ class PartnerKind(StrEnum):
     @property
     def clean_clears(self) -> int:
         """Clears, three hours apart, after which every date is settled once all is calm."""
-        return 8 if self is PartnerKind.DISPUTES else 4
+        return 12 if self is PartnerKind.DISPUTES else 8
 
 
 class Accident(StrEnum):

@@ -24,7 +24,7 @@ from simulation.world import SimulatedWorld
 
 PERSON = Actor("a person")
 WHY = "as the seed says"
-PATIENCE = 0.8
+PATIENCE = 0.5
 """Share of looks at trades that have gone from another date after which a person waits."""
 
 
