@@ -38,6 +38,8 @@ MILLION = 1_000_000
 KIB = 1024
 SIZES = ((MILLION, 6_250), (5 * MILLION, 31_250), (20 * MILLION, 125_000))
 """Trades, and the clients between whom they are made: eight positions each."""
+GOALS = {20 * MILLION: ("≤ 2.5", "≤ 1.15")}
+"""Against the aggregate, and against all its SQL."""
 Statement: TypeAlias = tuple[str, Sequence[object]]
 BARE = """
 SELECT connection_id, currency, CAST(SUM(moved) AS VARCHAR)
@@ -80,9 +82,10 @@ def compute_and_freeze(folder: Path) -> list[dict[str, str]]:
         measured[trades] = ours = in_a_process(_compute, file, url)
         assert ours.positions == bare.positions
         sql = in_a_process(_typed, file, in_a_process(_statements, file))
+        of_bare, of_sql = GOALS.get(trades, ("—", "—"))
         figures += [
-            _time_of(trades, ours, bare, "the aggregate alone", "≤ 1.5"),
-            _time_of(trades, ours, sql, "all its SQL, typed into DuckDB", "—"),
+            _time_of(trades, ours, bare, "the aggregate alone", of_bare),
+            _time_of(trades, ours, sql, "all its SQL, typed into DuckDB", of_sql),
         ]
         file.unlink()
     server.stop()
@@ -135,6 +138,8 @@ def _statements(file: Path) -> list[Statement]:
         reading.check()
         reading.trade_count()
         reading.house_positions()
+        for _ in reading.trade_ids():
+            pass
         next(reading.net_positions())
     return statements
 

@@ -31,7 +31,7 @@ from settlement.partner_file import PartnerFile
 from settlement.values import Actor, Positions, Window, as_lines
 from settlement.warehouse import Warehouse, WarehouseSnapshot
 from settlement.warehouse.hashed_ids import NONE, Hashes, ReadIds, as_hashes, members
-from settlement.warehouse.history import Change, change_in_history, could_undo
+from settlement.warehouse.history import Change, change_in_history, effects_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,7 @@ def is_remembered(partner: PartnerFile, day: date, today: date) -> bool:
 
 
 def _could_be_gone(reading: WarehouseSnapshot, change: Change) -> Hashes:
-    """Trades that would undo the change, if they were where they went from."""
-    trades = could_undo(change, reading.trades())
+    """Trades that touch a changed position: others may have come there, and hide what went."""
+    changed = change.positions.keys()
+    trades = (each for each in reading.trades() if not changed.isdisjoint(effects_of(each)))
     return as_hashes(each.trade_id for each in trades)

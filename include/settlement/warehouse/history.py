@@ -98,20 +98,18 @@ def returning(change: Change, late_trades: Iterable[TradeRow]) -> Returning:
     examples: list[str] = []
     amounts: dict[PositionKey, int] = {}
     count = 0
-    for trade in could_undo(change, late_trades):
+    changed = change.amounts
+    for trade in late_trades:
+        effects = effects_of(trade)
+        if not _could_undo(effects, changed):
+            continue
         count += 1
         ids.update(f"{trade.trade_id}\n".encode())
         if len(examples) < EXAMPLES:
             examples.append(trade.trade_id)
-        for key, effect in effects_of(trade).items():
+        for key, effect in effects.items():
             amounts[key] = amounts.get(key, 0) + effect
     return Returning(count, ids.hexdigest(), tuple(examples), amounts)
-
-
-def could_undo(change: Change, trades: Iterable[TradeRow]) -> Iterator[TradeRow]:
-    """The trades whose every effect is on a changed position, one at least against the change."""
-    changed = change.amounts
-    return (trade for trade in trades if _could_undo(effects_of(trade), changed))
 
 
 def effects_of(trade: TradeRow) -> dict[PositionKey, int]:

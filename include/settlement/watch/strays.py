@@ -43,7 +43,10 @@ def find_strays(
     """Ask the warehouse for what lies before, between and after the windows, and for no time."""
     with ledger.transaction() as tx:
         frozen = frozen_dates(tx, partner.name)
-        known_since = first_event_at(tx, partner.name)
+        first_event = first_event_at(tx, partner.name)
+    # A ledger that was lost has begun anew, but knows the windows of what was settled before.
+    beginnings = [each.window.end for each in frozen.values()]
+    known_since = min([first_event, *beginnings]) if first_event is not None else None
     found: list[Strays] = []
     with warehouse.survey(partner) as survey:
         ahead = survey.outside(Window(now + AHEAD, ALL_OF_TIME.end))
