@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 
 
 @dataclass
 class Decided:
-    """Decisions that change which trades a date settles, and since when they are remembered."""
-
-    since: datetime
-    """When the ledger began."""
+    """Decisions that change which trades a date settles."""
 
     changes_settled: set[date] = field(default_factory=set)
     """Dates of which a person has settled that trades changed."""

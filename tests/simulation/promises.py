@@ -147,18 +147,15 @@ class Promises:
         """Each trade of the warehouse is booked under exactly one date; or somebody knows why not.
 
         A person has left it out of the date in which it is, the watch names it, or it is traded
-        so late that its date is not over yet. What is said to be traded before the first window and
-        was recorded before this ledger began is what was there before the project came.
+        so late that its date is not over yet.
         """
         world = self._world
-        windows = world.watch.windows().values()
-        first, last = min(start for start, _ in windows), max(end for _, end in windows)
+        last = max(end for _, end in world.watch.windows().values())
         for trade in world.warehouse.trades:
             under = world.trade_books.booked_under(trade.trade_id, days)
             is_left_out = any(trade.trade_id in world.decided.left_out[day] for day in days)
             later = last <= trade.executed_at <= world.clock()
-            before = trade.executed_at < first and trade.recorded_at < world.decided.since
-            known = is_left_out or later or before or lookout.names(trade.trade_id)
+            known = is_left_out or later or lookout.names(trade.trade_id)
             require(
                 len(under) == 1 or (not under and known),
                 f"{trade.trade_id}, executed at {trade.executed_at}, is booked under "

@@ -29,22 +29,13 @@ if TYPE_CHECKING:
 class Taken:
     """The trades that a snapshot took of a reading, and what they come to."""
 
-    trades: tuple[TradeRow, ...]
     ids: frozenset[str]
     net: Net
 
     @classmethod
     def of(cls, trades: Sequence[TradeRow]) -> Taken:
         """What these trades are and come to."""
-        return cls(tuple(trades), frozenset(each.trade_id for each in trades), net_of(trades))
-
-    def differs(self, now: Sequence[TradeRow], but_for: str) -> bool:
-        """Whether any other trade than this one came, went or was edited since."""
-        was, there = (
-            {each.trade_id: net_of([each]) for each in trades if each.trade_id != but_for}
-            for trades in (self.trades, now)
-        )
-        return was != there
+        return cls(frozenset(each.trade_id for each in trades), net_of(trades))
 
 
 class TradeBooks:
@@ -54,8 +45,6 @@ class TradeBooks:
         self._world = world
         self._frozen: dict[date, list[Taken]] = defaultdict(list)
         self._at_rest: dict[date, Taken] = {}
-        self._unknown: set[str] = set()
-        """Trades booked twice until a date is settled again that the ledger had forgotten."""
         self._seen = (0, 0)
 
     def frozen(self, day: date, trades: Sequence[TradeRow]) -> None:
@@ -110,10 +99,7 @@ class TradeBooks:
         for day, ids in held:
             for trade_id in ids:
                 other = under.setdefault(trade_id, day)
-                require(
-                    other == day or self._cannot_be_known(trade_id, [other, day]),
-                    f"{trade_id} is booked twice: under {other} and {day}",
-                )
+                require(other == day, f"{trade_id} is booked twice: under {other} and {day}")
 
     # amounts
 
@@ -126,26 +112,7 @@ class TradeBooks:
         for trade_id, by_key in self._times_booked().items():
             for key, by_date in by_key.items():
                 under = [day for day, times in sorted(by_date.items()) if times > 0]
-                require(
-                    len(under) <= 1 or self._cannot_be_known(trade_id, under),
-                    f"{trade_id} is booked under {under} in {key}",
-                )
-
-    def _cannot_be_known(self, trade_id: str, days: Sequence[date]) -> bool:
-        """Whether the ledger has forgotten one of the dates, of which more has changed than this.
-
-        What went from a date can be told from what is booked of it only if nothing else happened to
-        it. Such a trade is booked twice until the forgotten date is settled again.
-        """
-        world = self._world
-        forgotten = [day for day in days if not world.watch.has_frozen(day)]
-        if any(
-            day not in self._at_rest
-            or self._at_rest[day].differs(world.warehouse.trades_of(day), but_for=trade_id)
-            for day in forgotten
-        ):
-            self._unknown.add(trade_id)
-        return trade_id in self._unknown
+                require(len(under) <= 1, f"{trade_id} is booked under {under} in {key}")
 
     def _dates_in_amounts(self, trade_id: str) -> set[date]:
         if not self._world.swarm.told_apart:

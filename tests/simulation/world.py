@@ -56,7 +56,7 @@ class SimulatedWorld:
         self.accidents: Counter[str] = Counter()
         self.by_hand: dict[str, date | None] = {}
         """What somebody settled by hand, and for which date; None: to be ignored."""
-        self.decided = Decided(START)
+        self.decided = Decided()
         self.days: list[date] = []
         """Business days that have begun."""
         self._ledgers_lost = self._past_rewritten = False
@@ -202,7 +202,7 @@ class SimulatedWorld:
         """The ledger is gone; the next one is empty."""
         self.happened(Accident.LOST)
         self._databases.empty()
-        self._ledger_replaced(Decided(self.clock()))
+        self._ledger_replaced(Decided())
 
     def restore_ledger(self) -> None:
         """The ledger is gone; the next one is an older copy."""
