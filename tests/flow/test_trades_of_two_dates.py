@@ -66,10 +66,9 @@ def deliver_again(world: World, trade: TradeRow) -> None:
 
 
 def the_question(world: World, day: date = NEXT) -> Question:
-    """The only open question of a date."""
+    """The newest open question of a date."""
     with world.ledger.transaction() as tx:
-        (question,) = open_questions(tx, "demo", day)
-    return question
+        return open_questions(tx, "demo", day)[-1]
 
 
 def answer(world: World, choice: Choice, day: date = NEXT) -> None:
@@ -366,4 +365,36 @@ def test_a_date_that_was_read_again_by_a_new_ledger_has_its_trades_until_they_ar
         world.run(NEXT)
     world.run(DAY)
     world.run(NEXT)
+    assert world.booked() == net_of(world.warehouse.trades)
+
+
+def test_of_two_forgotten_dates_the_one_that_is_whole_is_asked_about_nothing(
+    world: World, fresh_ledger: Ledger
+) -> None:
+    """Trades came late to the first date only: the second one comes to what was settled."""
+    world.run(NEXT)
+    world.ledger = fresh_ledger
+    late = world.warehouse.trades[0].recorded_at + timedelta(hours=1)
+    world.trade(BOB, CAROL, 9, recorded_at=late)
+    world.run(NEXT)
+    world.run(DAY)
+    assert world.booked() == net_of(world.warehouse.trades)
+
+
+def test_of_trades_that_swapped_one_is_left_out_first(world: World) -> None:
+    """Each date waits for the other; once one has given back its own, the other one may have it."""
+    world.run(NEXT)
+    here, there = world.warehouse.trades[0], world.warehouse.trades[-1]
+    move(world, here)
+    move(world, there, days=-1)
+    for day in (NEXT, DAY):
+        with pytest.raises(TradeOfAnotherDateError):
+            world.run(day)
+    answer(world, Choice.LEAVE, DAY)
+    for day in (DAY, NEXT):
+        with pytest.raises(HistoryChangedError):
+            world.run(day)
+        answer(world, Choice.SETTLE, day)
+        world.run(day)
+    world.run(DAY)
     assert world.booked() == net_of(world.warehouse.trades)

@@ -28,7 +28,7 @@ from settlement.ledger.snapshots import (
 )
 from settlement.ledger.trade_memory import lock_trades, remember
 from settlement.partner_file import PartnerFile
-from settlement.values import Actor, Positions, Window, as_lines
+from settlement.values import Actor, Positions, Window, as_lines, as_positions
 from settlement.warehouse import Warehouse, WarehouseSnapshot
 from settlement.warehouse.hashed_ids import NONE, Hashes, ReadIds, as_hashes, members
 from settlement.warehouse.history import Change, change_in_history, effects_of
@@ -61,6 +61,7 @@ def trades_of_forgotten_dates(
     :param actor: who remembers; None remembers nothing, for a preview
     """
     found: dict[date, Hashes] = {}
+    all_its_own: bool | None = None
     for day, settled in _forgotten(ledger, partner, date_read):
         with (
             warehouse.snapshot(partner, settled.window) as past,
@@ -70,7 +71,9 @@ def trades_of_forgotten_dates(
             change = _change(ledger, past, settled)
             if change is None and settled.frozen and actor is not None:
                 _remember(ledger, partner, day, past_ids, actor)
-        returned = _could_be_gone(reading, change) if change else NONE
+        if change is not None and all_its_own is None:
+            all_its_own = _is_what_is_booked(ledger, reading, date_read)
+        returned = _could_be_gone(reading, change) if change and not all_its_own else NONE
         belonging = np.union1d(twins, returned)
         if len(belonging):
             found[day] = belonging
@@ -116,6 +119,14 @@ def _change(ledger: Ledger, past: WarehouseSnapshot, settled: _Settled) -> Chang
             )
     count = past.trade_count()
     return change_in_history(count, iter(as_lines(settled.booked)), count, past.net_positions())
+
+
+def _is_what_is_booked(ledger: Ledger, reading: WarehouseSnapshot, date_read: FrozenDate) -> bool:
+    """Whether the date itself is settled and comes to just that: nothing came there from others."""
+    with ledger.transaction() as tx:
+        slots = load_slots(tx, date_read.partner, date_read.business_date)
+    booked = in_effect(slots)
+    return bool(booked) and booked == as_positions(reading.net_positions())
 
 
 def _remember(ledger: Ledger, partner: PartnerFile, day: date, ids: ReadIds, actor: Actor) -> None:

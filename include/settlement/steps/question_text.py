@@ -124,7 +124,9 @@ def _other_date(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[st
         "- **settle**: they are settled in this date **as well**. Right only if they are other "
         "trades under the same ids, or if the money of the other date was never moved.\n"
         "\nA trade that has moved to this date for good: run the other date first, where its going "
-        "is asked about and taken back. Once that is settled, run this date; nothing is asked then."
+        "is asked about and taken back. Once that is settled, run this date; nothing is asked "
+        "then. If trades have swapped between two dates, leave them here: what the other date "
+        "gives back is settled here then."
     )
 
 
