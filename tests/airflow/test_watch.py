@@ -153,9 +153,10 @@ def test_one_partner_does_not_hide_another(today: AirflowDay) -> None:
     today.warehouse.unlink()
     run, found = watched(today)
     assert run.in_state("failed") == {"watch_partner[0]", "watch_partner[1]"}
-    assert len(found) == 2
+    assert len(found) == 3
     assert found[0].startswith("broken: ")
-    assert found[1].startswith("demo: late trades in the warehouse could not be looked at")
+    assert found[1].startswith("demo: settled dates in the warehouse could not be looked at")
+    assert found[2].startswith("demo: trades that no date covers could not be looked at")
 
 
 def test_what_passes_by_itself_wakes_nobody(today: AirflowDay) -> None:

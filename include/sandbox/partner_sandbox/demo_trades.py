@@ -35,7 +35,10 @@ CREATE TABLE IF NOT EXISTS trades (
 # Four dice a trade, 62 bits each, from md5: the same in every version of DuckDB, unlike hash().
 # HUGEINT arithmetic is exact: the largest product stays below 10^36.
 _INSERT = """
-INSERT INTO trades
+INSERT INTO trades (
+    trade_id, partner, executed_at, recorded_at, buyer_connection_id, seller_connection_id,
+    base_currency, quote_currency, base_quantity, quote_quantity, buyer_fee, seller_fee
+)
 WITH dice AS (
     SELECT
         i,
