@@ -91,6 +91,10 @@ class LedgerWatch:
         """A computation has read these trades of a date."""
         self._readings.setdefault(day, []).append(Reading(tuple(trades)))
 
+    def has_frozen(self, day: date) -> bool:
+        """Whether this ledger has frozen a reading of the date, so that it knows its trades."""
+        return day in self._frozen
+
     def watermark(self, day: date) -> datetime | None:
         """The newest recording that the newest snapshot of a date has read."""
         frozen = self._frozen.get(day)

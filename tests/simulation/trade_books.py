@@ -57,7 +57,7 @@ class TradeBooks:
         if seen == self._seen:
             return
         self._seen = seen
-        resting = self._dates_at_rest()
+        resting = [day for day in self._dates_at_rest() if self._can_be_known(day)]
         self._require_once([(day, sorted(self._at_rest[day].ids)) for day in resting])
         if self._world.swarm.told_apart:
             self._require_once_in_amounts()
@@ -81,6 +81,11 @@ class TradeBooks:
         return by_reading
 
     # readings
+
+    def _can_be_known(self, day: date) -> bool:
+        """Trades that cancelled out were settled by nothing; with the ledger that is forgotten."""
+        world = self._world
+        return bool(world.books.booked(day)) or world.watch.has_frozen(day)
 
     def _dates_at_rest(self) -> list[date]:
         """Dates of which one of the readings is booked, to the unit; the newest such reading."""
