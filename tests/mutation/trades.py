@@ -63,8 +63,8 @@ TRADES = (
         "holes-not-looked-for",
         "After a lost ledger, a trade that moved from a settled date is settled again.",
         FORGOTTEN,
-        "        returned = _could_be_gone(reading, change) if change and not all_its_own else NONE\n",
-        "        returned = NONE\n",
+        "_could_be_gone(reading, change) if change and not all_its_own else NONE\n",
+        "NONE\n",
     ),
     Break(
         "twins-not-looked-for",

@@ -91,9 +91,10 @@ class LedgerWatch:
         """A computation has read these trades of a date."""
         self._readings.setdefault(day, []).append(Reading(tuple(trades)))
 
-    def has_frozen(self, day: date) -> bool:
-        """Whether this ledger has frozen a reading of the date, so that it knows its trades."""
-        return day in self._frozen
+    def has_frozen(self, day: date, net: Net) -> bool:
+        """Whether the newest reading of the date that this ledger has frozen comes to this."""
+        frozen = self._frozen.get(day)
+        return frozen is not None and net_of(frozen.trades) == net
 
     def watermark(self, day: date) -> datetime | None:
         """The newest recording that the newest snapshot of a date has read."""

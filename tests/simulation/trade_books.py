@@ -85,7 +85,7 @@ class TradeBooks:
     def _can_be_known(self, day: date) -> bool:
         """Trades that cancelled out were settled by nothing; with the ledger that is forgotten."""
         world = self._world
-        return bool(world.books.booked(day)) or world.watch.has_frozen(day)
+        return bool(world.books.booked(day)) or world.watch.has_frozen(day, {})
 
     def _dates_at_rest(self) -> list[date]:
         """Dates of which one of the readings is booked, to the unit; the newest such reading."""
