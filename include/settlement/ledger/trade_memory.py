@@ -26,6 +26,7 @@ from settlement.warehouse.hashed_ids import (
     STORED,
     Hashes,
     ReadIds,
+    Wanted,
     hash_of,
     members,
     names_among,
@@ -151,14 +152,14 @@ def dates_holding(
         "version": since_version,
     }
     found: dict[date, list[Hashes]] = {}
-    last, alike = None, NONE
+    last, alike = None, Wanted(NONE)
     with closing(cast("Any", tx.connection.cursor(name="remembered"))) as cursor:
         cursor.execute(_ALIKE, named, binary=True)
         while rows := cursor.fetchmany(ROWS_PER_FETCH):
             for beginning, business_date, hashes in rows:
                 if beginning != last:
-                    last, alike = beginning, ids.beginning_like(beginning)
-                held = members(np.frombuffer(hashes, STORED), alike)
+                    last, alike = beginning, Wanted(ids.beginning_like(beginning))
+                held = alike.among(np.frombuffer(hashes, STORED))
                 if len(held):
                     found.setdefault(business_date, []).append(held)
     return {day: np.unique(np.concatenate(parts)) for day, parts in sorted(found.items())}

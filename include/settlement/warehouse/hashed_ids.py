@@ -44,17 +44,29 @@ def as_hashes(trade_ids: Iterable[str]) -> Hashes:
     return np.unique(hashes)
 
 
+class Wanted:
+    """Sorted hashes that are looked for among many others."""
+
+    def __init__(self, hashes: Hashes) -> None:
+        self._hashes = hashes
+        self._shift = np.uint64(64 - _MARKED_BITS)
+        self._marked = np.zeros(1 << _MARKED_BITS, np.bool_)
+        self._marked[hashes >> self._shift] = True
+
+    def among(self, values: Hashes) -> Hashes:
+        """Those of the values that are wanted, in their order."""
+        if not len(self._hashes):
+            return NONE
+        # most are not wanted: the search is for the rest
+        perhaps = values[self._marked[values >> self._shift]]
+        places = np.minimum(np.searchsorted(self._hashes, perhaps), len(self._hashes) - 1)
+        found: Hashes = perhaps[self._hashes[places] == perhaps]
+        return found
+
+
 def members(values: Hashes, wanted: Hashes) -> Hashes:
     """Those of the values that are wanted; `wanted` is sorted, `values` need not be."""
-    if not len(wanted) or not len(values):
-        return NONE
-    shift = np.uint64(64 - _MARKED_BITS)
-    marked = np.zeros(1 << _MARKED_BITS, np.bool_)
-    marked[wanted >> shift] = True
-    perhaps = values[marked[values >> shift]]  # most are not wanted: the search is for the rest
-    places = np.minimum(np.searchsorted(wanted, perhaps), len(wanted) - 1)
-    found: Hashes = perhaps[wanted[places] == perhaps]
-    return found
+    return Wanted(wanted).among(values) if len(wanted) and len(values) else NONE
 
 
 def digest_of(hashes: Hashes) -> str:
