@@ -23,7 +23,7 @@ from settlement.warehouse.reader import TradeIds, TradeRow
 from settlement.warehouse.session import Session, opened
 from settlement.warehouse.sql_survey import SqlSurvey
 from settlement.warehouse.statements import Statements
-from settlement.warehouse.trade_ids import read_trade_ids
+from settlement.warehouse.trade_ids import stream_trade_ids
 
 # years of four digits: not every driver writes the zeros before others
 _ALL_OF_TIME = Window(datetime(1000, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
@@ -188,7 +188,7 @@ class SqlSnapshot:
         """
         doing = self._doing("reading the ids of the trades")
         count = self.trade_count()
-        return read_trade_ids(self._session, self._statements, doing, self._values, count)
+        return stream_trade_ids(self._session, self._statements, doing, self._values, count)
 
     @cached_property
     def _summary(self) -> _Summary:

@@ -26,7 +26,7 @@ class _Pass(NamedTuple):
     last: str
 
 
-def read_trade_ids(
+def stream_trade_ids(
     session: Session,
     statements: Statements,
     doing: str,
