@@ -37,6 +37,8 @@ from settlement_airflow.provider import get_provider_info
 from settlement_airflow.signers import open_signer
 from support.day import demo_partner
 
+NOW = datetime(2026, 3, 6, tzinfo=UTC)
+
 VECTORS = Path(__file__).parents[1] / "vectors"
 Define = Callable[..., str]
 TRADES = """
@@ -171,7 +173,7 @@ def test_duckdb_is_opened_for_reading_only(define: Define, tmp_path: Path) -> No
     path = tmp_path / "no.duckdb"
     warehouse = open_warehouse(define("duckdb", host=str(path), extra={"read_only": False}))
     with pytest.raises(WarehouseError):
-        warehouse.loaded_until(demo_partner())
+        warehouse.loaded_until(demo_partner(), NOW)
     assert not path.exists()
 
 
@@ -191,7 +193,7 @@ def test_another_row_factory_is_no_matter(
     """Another team's queries want names; ours go by position."""
     conn_id = define("postgres", **postgres_fields(postgres), extra={"cursor": cursor})
     warehouse = open_warehouse(conn_id)
-    assert warehouse.loaded_until(demo_partner()) is None
+    assert warehouse.loaded_until(demo_partner(), NOW) is None
     start = datetime(2026, 3, 2, tzinfo=UTC)
     with warehouse.snapshot(demo_partner(), Window(start, start + timedelta(days=1))) as reading:
         reading.check()
@@ -205,7 +207,7 @@ def test_a_row_factory_that_the_driver_lacks_is_refused(
     """Naming the extra."""
     conn_id = define("postgres", **postgres_fields(postgres), extra={"cursor": cursor})
     with pytest.raises(ConfigurationError, match="its extra `cursor` cannot be used"):
-        open_warehouse(conn_id).loaded_until(demo_partner())
+        open_warehouse(conn_id).loaded_until(demo_partner(), NOW)
 
 
 def test_another_warehouse_is_refused_by_name(define: Define) -> None:

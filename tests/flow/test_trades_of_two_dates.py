@@ -278,6 +278,26 @@ def test_a_lost_ledger_asks_the_warehouse_for_twins(world: World, fresh_ledger: 
     assert world.booked() == net_of(trades)
 
 
+def test_a_lost_ledger_asks_apart_about_what_is_certain_and_what_is_not(
+    world: World, fresh_ledger: Ledger
+) -> None:
+    """Leaving out a trade that is in two windows must not leave out one that is only suspected."""
+    twin, moved = world.warehouse.trades[:2]
+    world.ledger = fresh_ledger
+    deliver_again(world, twin)
+    move(world, moved)
+    with pytest.raises(TradeOfAnotherDateError, match=rf"1 trade.* belong to .*{twin.trade_id}"):
+        world.run(NEXT)
+    assert the_question(world).facts["examples"] == [twin.trade_id]
+    answer(world, Choice.LEAVE)
+    with pytest.raises(TradeOfAnotherDateError, match=rf"may have come .*{moved.trade_id}"):
+        world.run(NEXT)
+    assert "**may** have come from" in body_of(the_question(world), world.partner.currencies)
+    world.run(DAY)  # takes back what went
+    world.run(NEXT)
+    assert world.booked() == net_of(world.warehouse.trades[:3])
+
+
 def test_a_lost_ledger_remembers_again_what_still_comes_to_what_was_settled(
     world: World, fresh_ledger: Ledger
 ) -> None:

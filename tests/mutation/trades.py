@@ -63,7 +63,7 @@ TRADES = (
         "holes-not-looked-for",
         "After a lost ledger, a trade that moved from a settled date is settled again.",
         FORGOTTEN,
-        "_could_be_gone(reading, change) if change and not all_its_own else NONE\n",
+        "_may_be_gone(reading, change) if change and not all_its_own else NONE\n",
         "NONE\n",
     ),
     Break(

@@ -59,9 +59,10 @@ class MemoryWarehouse:
             [each for each in self.trades if window.start <= each.executed_at < window.end]
         )
 
-    def loaded_until(self, partner: PartnerFile) -> datetime | None:
-        """Newest recording."""
-        return max((each.recorded_at for each in self.trades), default=None)
+    def loaded_until(self, partner: PartnerFile, recorded_until: datetime) -> datetime | None:
+        """Newest recording up to then."""
+        recorded = (each.recorded_at for each in self.trades)
+        return max((each for each in recorded if each <= recorded_until), default=None)
 
     @contextmanager
     def survey(self, partner: PartnerFile) -> Iterator[MemorySurvey]:

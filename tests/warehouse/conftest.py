@@ -37,6 +37,7 @@ START = datetime(2026, 3, 2, 22, tzinfo=UTC)
 END = datetime(2026, 3, 3, 22, tzinfo=UTC)
 DAY = Window(START, END)
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+LATER = datetime(2026, 3, 6, tzinfo=UTC)
 
 COLUMNS = {
     "trade_id": "VARCHAR",

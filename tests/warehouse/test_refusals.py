@@ -16,7 +16,7 @@ import pytest
 from settlement.errors import ConfigurationError, WarehouseBusyError, WarehouseError
 from settlement.warehouse.sql import SqlWarehouse
 
-from .conftest import DAY, SQL_FOLDER, Backend, open_day, partner, trade
+from .conftest import DAY, LATER, SQL_FOLDER, Backend, open_day, partner, trade
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_file_locked_by_its_loader_is_retried_and_named(locked_file: Path) -> 
         lambda: duckdb.connect(str(locked_file), read_only=True), "duckdb", "?", SQL_FOLDER
     )
     with pytest.raises(WarehouseBusyError) as refused:
-        warehouse.loaded_until(partner())
+        warehouse.loaded_until(partner(), LATER)
     assert refused.value.retryable
     assert str(locked_file) in str(refused.value)
     assert "retried" in str(refused.value)
@@ -69,7 +69,7 @@ def test_a_missing_file_is_not_retried(tmp_path: Path) -> None:
         lambda: duckdb.connect(str(file), read_only=True), "duckdb", "?", SQL_FOLDER
     )
     with pytest.raises(WarehouseError, match="Next step: correct the file") as refused:
-        warehouse.loaded_until(partner())
+        warehouse.loaded_until(partner(), LATER)
     assert not refused.value.retryable
     assert str(file) in str(refused.value)
 
@@ -79,9 +79,9 @@ def test_a_file_open_for_writing_in_this_process_is_retried(duckdb_backend: Back
     duckdb_backend.create()
     writer = duckdb_backend.writable()
     with pytest.raises(WarehouseBusyError):
-        duckdb_backend.warehouse().loaded_until(partner())
+        duckdb_backend.warehouse().loaded_until(partner(), LATER)
     writer.close()
-    assert duckdb_backend.warehouse().loaded_until(partner()) is None
+    assert duckdb_backend.warehouse().loaded_until(partner(), LATER) is None
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_an_unreachable_server_leaks_no_password(uri: str) -> None:
     """Neither the message nor a chained exception repeats the connection string."""
     warehouse = SqlWarehouse(lambda: psycopg.connect(uri), "postgres", "%s", SQL_FOLDER)
     with pytest.raises(WarehouseError, match="opening the warehouse") as refused:
-        warehouse.loaded_until(partner())
+        warehouse.loaded_until(partner(), LATER)
     assert "hunter2" not in str(refused.value)
     assert refused.value.__cause__ is None
     assert refused.value.__suppress_context__, "a traceback shows no driver's exception"
@@ -109,7 +109,7 @@ def test_a_server_that_refuses_the_connection_is_retried() -> None:
     uri = "postgresql://loader@127.0.0.1:1/trades"
     warehouse = SqlWarehouse(lambda: psycopg.connect(uri), "postgres", "%s", SQL_FOLDER)
     with pytest.raises(WarehouseBusyError, match="check the warehouse connection"):
-        warehouse.loaded_until(partner())
+        warehouse.loaded_until(partner(), LATER)
 
 
 def test_a_cancelled_statement_is_retried(postgres_backend: Backend) -> None:
@@ -128,7 +128,7 @@ def test_a_cancelled_statement_is_retried(postgres_backend: Backend) -> None:
 
     warehouse = SqlWarehouse(hurried, "postgres", "%s", SQL_FOLDER)
     with pytest.raises(WarehouseBusyError, match="statement timeout"):
-        warehouse.loaded_until(partner())
+        warehouse.loaded_until(partner(), LATER)
 
 
 def test_a_missing_table_is_an_error_with_the_next_step(backend: Backend) -> None:
@@ -189,7 +189,7 @@ def test_a_missing_query_file_is_named(backend: Backend, sql_folder: Path) -> No
     """A folder that was copied in part."""
     (sql_folder / "loaded_until.sql").unlink()
     with pytest.raises(ConfigurationError, match=r"loaded_until.sql is missing.*Next step"):
-        backend.warehouse(sql_folder).loaded_until(partner())
+        backend.warehouse(sql_folder).loaded_until(partner(), LATER)
 
 
 def test_the_connection_is_closed_after_an_error(duckdb_backend: Backend) -> None:

@@ -23,9 +23,23 @@ from settlement.warehouse import session
 from settlement.warehouse.drivers import begin_snapshot
 from settlement.warehouse.sql import SqlWarehouse
 
-from .conftest import ALICE, BOB, CAROL, DAY, END, NOON, SQL_FOLDER, START, Backend, partner, trade
+from .conftest import (
+    ALICE,
+    BOB,
+    CAROL,
+    DAY,
+    END,
+    LATER,
+    NOON,
+    SQL_FOLDER,
+    START,
+    Backend,
+    partner,
+    trade,
+)
 
 MICROSECOND = timedelta(microseconds=1)
+YEAR = timedelta(days=365)
 HOUR = timedelta(hours=1)
 
 
@@ -63,7 +77,7 @@ def test_a_day_without_trades(backend: Backend) -> None:
         assert snapshot.newest_executed_at() is None
         assert list(snapshot.net_positions()) == []
         assert snapshot.house_positions() == {}
-    assert backend.warehouse().loaded_until(partner()) is None
+    assert backend.warehouse().loaded_until(partner(), LATER) is None
 
 
 def test_late_trades_are_told_apart_by_the_watermark(backend: Backend) -> None:
@@ -91,7 +105,13 @@ def test_loaded_until_looks_at_all_days_of_the_partner(backend: Backend) -> None
         trade("NEXT DAY", executed_at=END + HOUR, recorded_at=END + 2 * HOUR),
         trade("THEIRS", partner="other", recorded_at=END + 9 * HOUR),
     )
-    assert backend.warehouse().loaded_until(partner()) == END + 2 * HOUR
+    assert backend.warehouse().loaded_until(partner(), LATER) == END + 2 * HOUR
+
+
+def test_a_recording_of_the_future_says_nothing_about_the_load(backend: Backend) -> None:
+    """One mistaken `recorded_at` must not end the waiting for every later date."""
+    backend.insert(trade("T1"), trade("MISTAKEN", recorded_at=LATER + 5 * YEAR))
+    assert backend.warehouse().loaded_until(partner(), LATER) == NOON
 
 
 def test_a_trade_row_holds_every_column_exactly(backend: Backend) -> None:
@@ -308,7 +328,7 @@ def test_rows_are_read_by_position_whatever_the_connection_makes_of_them(
     postgres_backend.insert(trade("T1"))
     connect = bound(ROW_FACTORIES[rows], postgres_uri)
     warehouse = SqlWarehouse(connect, "postgres", "%s", SQL_FOLDER)
-    assert warehouse.loaded_until(partner()) == NOON
+    assert warehouse.loaded_until(partner(), LATER) == NOON
     with warehouse.snapshot(partner(), DAY) as snapshot:
         snapshot.check()
         assert snapshot.house_positions() == {"USD": 2}

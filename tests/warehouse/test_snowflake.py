@@ -22,6 +22,7 @@ from .conftest import (
     ALICE,
     DAY,
     END,
+    LATER,
     NOON,
     SQL_FOLDER,
     Backend,
@@ -191,7 +192,7 @@ def test_late_trades_and_the_load_are_read_as_elsewhere(snowflake: Backend) -> N
         assert snapshot.newest_executed_at() == NOON
         assert snapshot.trade_count_until(NOON) == 1
         assert [row.trade_id for row in snapshot.trades_recorded_after(NOON)] == ["LATE"]
-    assert snowflake.warehouse().loaded_until(partner()) == END + 2 * HOUR
+    assert snowflake.warehouse().loaded_until(partner(), LATER) == END + 2 * HOUR
 
 
 def test_the_copy_goes_with_the_session(snowflake: Backend) -> None:

@@ -14,7 +14,7 @@ from settlement.errors import WarehouseError
 from settlement.warehouse.rows import COLUMNS, OPTIONAL_COLUMNS
 from settlement.warehouse.sql import SqlWarehouse
 
-from .conftest import DAY, SQL_FOLDER, Backend, partner, trade
+from .conftest import DAY, LATER, SQL_FOLDER, Backend, partner, trade
 
 PAGE = (Path(__file__).parents[2] / "docs" / "warehouses.md").read_text()
 INDEX, GRANTS = re.findall(r"```sql\n(.*?)```", PAGE, flags=re.DOTALL)
@@ -61,7 +61,7 @@ def test_the_grants_are_enough_to_read(as_reader: SqlWarehouse) -> None:
     with as_reader.snapshot(partner(), DAY) as snapshot:
         snapshot.check()
         assert len(list(snapshot.net_positions())) == 4
-    assert as_reader.loaded_until(partner()) is not None
+    assert as_reader.loaded_until(partner(), LATER) is not None
 
 
 def test_the_grants_are_needed(as_reader: SqlWarehouse, postgres_backend: Backend) -> None:
@@ -70,4 +70,4 @@ def test_the_grants_are_needed(as_reader: SqlWarehouse, postgres_backend: Backen
         connection.cursor().execute("DELETE FROM trades")
     postgres_backend.run(f"REVOKE SELECT ON trades FROM {READER}")
     with pytest.raises(WarehouseError, match="permission denied"):
-        as_reader.loaded_until(partner())
+        as_reader.loaded_until(partner(), LATER)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-import numpy as np
 from sqlalchemy import Connection
 
 from settlement.difference import in_effect
@@ -35,6 +34,14 @@ from settlement.warehouse.history import Change, change_in_history, effects_of
 
 
 @dataclass(frozen=True, slots=True)
+class OthersTrades:
+    """Trades of a reading that belong to other dates, or that may be what went from there."""
+
+    certain: dict[date, Hashes]
+    possible: dict[date, Hashes]
+
+
+@dataclass(frozen=True, slots=True)
 class _Settled:
     """What is known of a forgotten date: its newest snapshot, if that is what is booked."""
 
@@ -52,15 +59,16 @@ def trades_of_forgotten_dates(
     partner: PartnerFile,
     date_read: FrozenDate,
     actor: Actor | None,
-) -> dict[date, Hashes]:
-    """Which trades of a reading belong to a date that is forgotten, or could be what went from it.
+) -> OthersTrades:
+    """Which trades of a reading belong to a date that is forgotten, or may be what went from it.
 
     Only dates within `look_back` are asked for: what is farther away the watch finds afterwards.
 
     :param reading: of `date_read`, whose ids are `ids`
     :param actor: who remembers; None remembers nothing, for a preview
     """
-    found: dict[date, Hashes] = {}
+    certain: dict[date, Hashes] = {}
+    possible: dict[date, Hashes] = {}
     all_its_own: bool | None = None
     for day, settled in _forgotten(ledger, partner, date_read):
         with (
@@ -73,11 +81,12 @@ def trades_of_forgotten_dates(
                 _remember(ledger, partner, day, past_ids, actor)
         if change is not None and all_its_own is None:
             all_its_own = _is_what_is_booked(ledger, reading, date_read)
-        returned = _could_be_gone(reading, change) if change and not all_its_own else NONE
-        belonging = np.union1d(twins, returned)
-        if len(belonging):
-            found[day] = belonging
-    return found
+        gone = _may_be_gone(reading, change) if change and not all_its_own else NONE
+        if len(twins):
+            certain[day] = twins
+        if len(gone):
+            possible[day] = gone
+    return OthersTrades(certain, possible)
 
 
 def _forgotten(
@@ -152,7 +161,7 @@ def is_remembered(partner: PartnerFile, day: date, today: date) -> bool:
     return memory is None or day >= today - memory
 
 
-def _could_be_gone(reading: WarehouseSnapshot, change: Change) -> Hashes:
+def _may_be_gone(reading: WarehouseSnapshot, change: Change) -> Hashes:
     """Trades that touch a changed position: others may have come there, and hide what went."""
     changed = change.positions.keys()
     trades = (each for each in reading.trades() if not changed.isdisjoint(effects_of(each)))

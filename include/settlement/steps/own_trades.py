@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -108,20 +109,22 @@ def own_trades(
     :raises TradeOfAnotherDateError: if a trade is another date's and nobody has decided about it
     """
     name, day = partner.name, frozen.business_date
-    held = trades_of_forgotten_dates(ledger, warehouse, reading, ids, partner, frozen, actor)
+    others = trades_of_forgotten_dates(ledger, warehouse, reading, ids, partner, frozen, actor)
     with ledger.transaction() as tx:
         version = newest_version(tx, name)
         for other, hashes in dates_holding(tx, name, ids, day).items():
-            held[other] = np.union1d(held.get(other, NONE), hashes)
+            others.certain[other] = np.union1d(others.certain.get(other, NONE), hashes)
         before = remembered(tx, name, day)
-    claimed = np.unique(np.concatenate([NONE, *held.values()]))
+    claimed = _together([*others.certain.values(), *others.possible.values()])
     left_out = members(claimed, before.left_out) if before else NONE
     settled_here = members(claimed, before.read) if before else NONE
-    undecided = np.setdiff1d(claimed, np.union1d(left_out, settled_here))
-    if len(undecided):
+    for held, certain in ((others.certain, True), (others.possible, False)):
+        undecided = np.setdiff1d(_together(held.values()), np.union1d(left_out, settled_here))
+        if not len(undecided):
+            continue
         asked = {d: both for d, h in held.items() if len(both := members(np.sort(h), undecided))}
-        choice = _choice(ledger, reading, ids, frozen, undecided, asked, actor)
-        if choice is Choice.LEAVE:
+        of_others = _OfOthers(frozen, undecided, asked, certain)
+        if _choice(ledger, reading, ids, of_others, actor) is Choice.LEAVE:
             left_out = np.union1d(left_out, undecided)
         else:
             settled_here = np.union1d(settled_here, undecided)
@@ -130,73 +133,101 @@ def own_trades(
     return OwnTrades(reading, ids, left_out, settled_here, before, version)
 
 
+@dataclass(frozen=True, slots=True)
+class _OfOthers:
+    """Trades of a date that nobody has decided about.
+
+    `held`: by the date they belong to, or, unless it is `certain`, may have come from.
+    """
+
+    frozen: FrozenDate
+    trades: Hashes
+    held: dict[date, Hashes]
+    certain: bool
+
+    @property
+    def digest(self) -> str:
+        """Names the question: these trades of this date, and whose they are."""
+        return digest_over(
+            Subject.OTHER_DATE,
+            self.frozen.partner,
+            self.frozen.business_date.isoformat(),
+            str(self.frozen.window),
+            [self.certain, *(day.isoformat() for day in sorted(self.held))],
+            digest_of(self.trades),
+        )
+
+    def facts(self, trades: list[TradeRow]) -> dict[str, Any]:
+        """What a person is shown: the first ids and amounts, totals over all of them."""
+        lines = as_lines(net_of(trades))
+        return {
+            "window": str(self.frozen.window),
+            "certain": self.certain,
+            "trades": len(trades),
+            "examples": sorted(each.trade_id for each in trades)[:SHOWN_LINES],
+            "dates": [
+                {"business_date": day.isoformat(), "trades": len(hashes)}
+                for day, hashes in sorted(self.held.items())
+            ],
+            "positions": lines_in_facts(lines[:SHOWN_LINES]),
+            "changed_positions": len(lines),
+            "totals": totals_in_facts(lines),
+        }
+
+    def refused(self, names: list[str]) -> TradeOfAnotherDateError:
+        """Says what is wrong, and how a person decides.
+
+        :param names: ids of the first of the trades
+        """
+        partner, days = self.frozen.partner, _listed(self.held)
+        count = len(self.trades)
+        more = f" and {count - len(names)} more" if count > len(names) else ""
+        why = (
+            f"belong to {days} already: trade {', '.join(names)}{more}. Settled here they would be "
+            "settled twice"
+            if self.certain
+            else f"may have come from {days}, which no longer holds what was settled: trade "
+            f"{', '.join(names)}{more}. If they have, they would be settled twice here"
+        )
+        return TradeOfAnotherDateError(
+            f"{partner} {self.frozen.business_date}: {count} trade(s) of this date {why}. Nothing "
+            "is sent. If the warehouse is wrong, correct it and clear this task. Otherwise a "
+            f"person decides: `settlement decide {partner} {self.digest[:SHORT]} leave` settles "
+            "the date without them, `settle` settles them here as well"
+        )
+
+
 def _choice(
     ledger: Ledger,
     reading: WarehouseSnapshot,
     ids: ReadIds,
-    frozen: FrozenDate,
-    undecided: Hashes,
-    held: dict[date, Hashes],
+    of_others: _OfOthers,
     actor: Actor | None,
 ) -> Choice:
     """What a person has answered about exactly these trades."""
-    partner, day = frozen.partner, frozen.business_date
-    digest = _digest(frozen, undecided, held)
+    frozen, digest = of_others.frozen, of_others.digest
     with ledger.transaction() as tx:
-        choice = choice_on(tx, partner, digest)
+        choice = choice_on(tx, frozen.partner, digest)
     if choice is not None:
         return choice
-    names = ids.names_of(undecided)
     if actor is not None:
-        facts = _facts(frozen, _rows(reading, undecided), held)
+        facts = of_others.facts(_rows(reading, of_others.trades))
         with ledger.transaction() as tx:
             ask(
                 tx,
-                partner=partner,
+                partner=frozen.partner,
                 digest=digest,
                 subject=Subject.OTHER_DATE,
-                business_date=day,
+                business_date=frozen.business_date,
                 external_id=None,
                 facts=facts,
                 actor=actor,
             )
-    more = f" and {len(undecided) - len(names)} more" if len(undecided) > len(names) else ""
-    raise TradeOfAnotherDateError(
-        f"{partner} {day}: {len(undecided)} trade(s) of this date belong to {_listed(held)} "
-        f"already: trade {', '.join(names)}{more}. Settled here they would be settled twice. "
-        "Nothing is sent. If the warehouse is wrong, correct it and clear this task. Otherwise a "
-        f"person decides: `settlement decide {partner} {digest[:SHORT]} leave` settles the date "
-        "without them, `settle` settles them here as well"
-    )
+    raise of_others.refused(ids.names_of(of_others.trades))
 
 
-def _digest(frozen: FrozenDate, undecided: Hashes, held: dict[date, Hashes]) -> str:
-    """Names the question: these trades of this date, and whose they are."""
-    return digest_over(
-        Subject.OTHER_DATE,
-        frozen.partner,
-        frozen.business_date.isoformat(),
-        str(frozen.window),
-        [day.isoformat() for day in sorted(held)],
-        digest_of(undecided),
-    )
-
-
-def _facts(frozen: FrozenDate, trades: list[TradeRow], held: dict[date, Hashes]) -> dict[str, Any]:
-    """What a person is shown: the first ids and amounts, totals over all of them."""
-    lines = as_lines(net_of(trades))
-    return {
-        "window": str(frozen.window),
-        "trades": len(trades),
-        "examples": sorted(each.trade_id for each in trades)[:SHOWN_LINES],
-        "dates": [
-            {"business_date": day.isoformat(), "trades": len(hashes)}
-            for day, hashes in sorted(held.items())
-        ],
-        "positions": lines_in_facts(lines[:SHOWN_LINES]),
-        "changed_positions": len(lines),
-        "totals": totals_in_facts(lines),
-    }
+def _together(parts: Iterable[Hashes]) -> Hashes:
+    return np.unique(np.concatenate([NONE, *parts]))
 
 
 def _rows(reading: WarehouseSnapshot, hashes: Hashes) -> list[TradeRow]:

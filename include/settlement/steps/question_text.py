@@ -108,11 +108,18 @@ def _other_date(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[st
     dates = ", ".join(
         f"{each['business_date']} ({each['trades']:,} trades)" for each in facts["dates"]
     )
-    yield (
+    holds = (
         f"The window of this date holds {facts['trades']:,} trade(s), such as "
-        f"{', '.join(facts['examples'])}, that belong to {dates}, or may be what went from there. "
-        "Settled here, they would be settled twice."
+        f"{', '.join(facts['examples'])}, that"
     )
+    if facts["certain"]:
+        yield f"{holds} belong to {dates}. Settled here, they would be settled twice."
+    else:
+        yield (
+            f"{holds} **may** have come from {dates}: trades went from there, the ledger does not "
+            "remember which, and these touch what changed. Those that did come from there would "
+            "be settled twice here; the others belong here, and *leave* would leave them out."
+        )
     yield _totals("these trades", facts["totals"], currencies)
     rows = [
         (*line.key, _amount(line.amount, line.currency, currencies))

@@ -154,6 +154,9 @@ class Warehouse(Surveyed, Protocol):
         """
         ...
 
-    def loaded_until(self, partner: PartnerFile) -> datetime | None:
-        """Newest `recorded_at` over all the partner's trades; None without trades."""
+    def loaded_until(self, partner: PartnerFile, recorded_until: datetime) -> datetime | None:
+        """Newest `recorded_at` over all the partner's trades; None without trades.
+
+        :param recorded_until: now, as far as clocks may differ: a later recording is a mistake
+        """
         ...

@@ -86,12 +86,13 @@ class SqlWarehouse:
             columns = _require_columns(session, self._statements, partner, _BEFORE_ALL)
             yield SqlSurvey(session, self._statements.over_columns(columns), partner)
 
-    def loaded_until(self, partner: PartnerFile) -> datetime | None:
-        """Newest `recorded_at` over all the partner's trades; None without trades."""
+    def loaded_until(self, partner: PartnerFile, recorded_until: datetime) -> datetime | None:
+        """Newest `recorded_at` up to that moment over all the partner's trades; None: no trade."""
         doing = f"asking how far the trades of {partner.name} are loaded"
         sql = self._statements.over_raw_trades("loaded_until")
+        values = {**_window_values(partner, _ALL_OF_TIME), "recorded_until": recorded_until}
         with opened(self._connect, self._dialect, self._placeholder) as session:
-            _, row = session.first_row(doing, sql, _window_values(partner, _ALL_OF_TIME))
+            _, row = session.first_row(doing, sql, values)
         return None if row is None else cells.instant_or_none(row[0], "recorded_at")
 
 

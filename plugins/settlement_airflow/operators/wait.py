@@ -24,6 +24,7 @@ from settlement.ledger.schema import body
 from settlement.ledger.slots import load_slots
 from settlement.partner_profile import windows_of
 from settlement.slot_state import State
+from settlement.steps.compute import CLOCKS_DIFFER
 from settlement.steps.pending import Waiting, waiting_for
 from settlement.steps.reconcile import look_up_pending
 from settlement_airflow.connections import open_partner_api, open_warehouse, opened_ledger
@@ -65,7 +66,8 @@ class WaitForTradesOperator(SettlementOperator):
     def _require_loaded(self, work: Work, now: datetime) -> None:
         calendar, partner = BusinessCalendar(work.partner), work.partner
         cut_off = calendar.cut_off(work.business_date)
-        loaded = open_warehouse(partner.warehouse_conn_id).loaded_until(partner)
+        warehouse = open_warehouse(partner.warehouse_conn_id)
+        loaded = warehouse.loaded_until(partner, now + CLOCKS_DIFFER)
         if loaded is not None and loaded >= cut_off:
             return
         deadline = calendar.due_at(work.business_date) + partner.watermark_wait
