@@ -43,7 +43,8 @@ Each class names its section of the runbook. Messages say what, where and the ne
 
 from __future__ import annotations
 
-from typing import ClassVar
+from copy import copy
+from typing import ClassVar, Self
 
 
 class SettlementError(Exception):
@@ -58,6 +59,12 @@ class SettlementError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} [runbook: {self.runbook}]"
+
+    def told_of(self, external_id: str) -> Self:
+        """The same outcome, for a request that waits for the one it is about."""
+        same = copy(self)
+        same.message = f"{external_id} is not sent yet: it waits. {self.message}"
+        return same
 
 
 class ConfigurationError(SettlementError):

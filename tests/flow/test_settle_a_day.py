@@ -180,6 +180,6 @@ def test_nothing_is_sent_past_a_slot_that_is_not_concluded(ledger: Ledger) -> No
     world.trade(ALICE, BOB, 100)
     first, second, *_ = world.prepare()
     world.fault(FaultKind.DROP_BEFORE, route=Route.SUBMIT, external_id=first)
-    with pytest.raises(OutcomeUnknownError, match=f"{second} waits: {first} is unknown"):
+    with pytest.raises(OutcomeUnknownError, match=f"{second} is not sent yet: it waits. {first}"):
         world.submit(second)
     assert world.sandbox.settlements() == []

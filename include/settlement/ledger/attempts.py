@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -25,6 +25,12 @@ _FINISH = (
         error=bindparam("error"),
     )
     .returning(attempt.c.finished_at)
+)
+_NEWEST_ENDED = (
+    select(attempt.c.finished_at, attempt.c.error, NOW.label("now"))
+    .where(attempt.c.partner == bindparam("of_partner"), attempt.c.finished_at.is_not(None))
+    .order_by(attempt.c.id.desc())
+    .limit(1)
 )
 
 
@@ -108,6 +114,23 @@ def recorded_exchange(
     with ledger.transaction() as tx:
         finish_attempt(tx, attempt_id, answer)
     return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """An exchange without an answer: when it ended, and why."""
+
+    at: datetime
+    error: str
+
+
+def newest_silence(tx: Connection, partner: str, within: timedelta) -> Silence | None:
+    """The partner's newest exchange that ended, if it ended without an answer not long ago."""
+    named = {"of_partner": partner}
+    newest = tx.execute(_NEWEST_ENDED, named).one_or_none()
+    if newest is None or newest.error is None or newest.now - newest.finished_at >= within:
+        return None
+    return Silence(newest.finished_at, newest.error)
 
 
 def attempts_of(tx: Connection, external_id: str) -> list[Attempt]:

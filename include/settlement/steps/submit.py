@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
-from settlement.errors import OutcomeUnknownError, RefusedError, SettlementError
+from settlement.errors import (
+    OutcomeUnknownError,
+    RejectedError,
+    SettlementError,
+    SettlementFailedError,
+)
 from settlement.evidence import Answered, Verdict, classify
-from settlement.ledger.attempts import finish_attempt
+from settlement.ledger.attempts import finish_attempt, newest_silence
 from settlement.ledger.database import Ledger
 from settlement.ledger.folding import apply_to
 from settlement.ledger.people import require_binding
@@ -23,6 +29,9 @@ from settlement.steps.sending import SENDABLE, begin_attempt, older_than_age_loc
 from settlement.values import Actor, as_lines
 
 NOT_SHOWN = FREE | {State.UNKNOWN}
+SHOWN_ALL_THE_SAME = (SettlementFailedError, RejectedError)
+"""Errors of a request under which the partner shows a settlement: nothing waits for it."""
+SILENCE = timedelta(minutes=1)
 CONCLUDED_BY_LOOK_UP = {
     Verdict.REFUSAL,
     Verdict.UNAUTHORISED,
@@ -94,35 +103,53 @@ def _require_slots_before(
     What is open is looked up and what was never sent is sent, so this holds in whatever order tasks
     are started. A no is not enough, even if look-ups find nothing: see `submit_request`.
 
-    :raises OutcomeUnknownError: naming the slot whose outcome is not known yet
-    :raises RefusedError: naming the slot that a person has to correct first
+    :raises SettlementError: the outcome of the first slot under which nothing is shown
     """
     with ledger.transaction() as tx:
         before = slots_before(tx, external_id, NOT_SHOWN)
     for lower in before:
-        now, why = _looked_up_or_sent(ledger, api, partner, lower, actor)
-        if now.state in NOT_SHOWN:
-            error = RefusedError if now.state is State.REFUSED else OutcomeUnknownError
-            raise error(
-                f"{external_id} waits: {now.external_id} is {now.state.value}{why}, and a request "
-                "is first sent only once the partner shows one under every lower id of its date"
-            )
+        try:
+            _require_shown(ledger, api, partner, lower, actor)
+        except SHOWN_ALL_THE_SAME:
+            continue
+        except SettlementError as error:
+            raise error.told_of(external_id) from None
 
 
-def _looked_up_or_sent(
+def _require_shown(
     ledger: Ledger, api: PartnerApi, partner: PartnerFile, slot: Slot, actor: Actor
-) -> tuple[Slot, str]:
-    """A slot after looking it up, or sending it if it never was; and what went wrong."""
-    if slot.state is State.UNKNOWN and not slot.never_sent:
-        reader = PartnerReader(ledger, api, partner, actor)
-        return look_up(ledger, reader, slot.external_id, actor), ""
-    why = ""
-    try:
-        submit_request(ledger, api, partner, slot.external_id, actor)
-    except SettlementError as error:
-        why = f" ({error.message})"
+) -> None:
+    """Look a slot up, or send it if it never was.
+
+    :raises SettlementError: its outcome, if the partner shows nothing under it
+    """
+    _require_not_silent(ledger, partner, slot)
+    if slot.state is not State.UNKNOWN or slot.free:
+        done = submit_request(ledger, api, partner, slot.external_id, actor)
+        if not done.conflict:
+            return
+    reader = PartnerReader(ledger, api, partner, actor)
+    now = look_up(ledger, reader, slot.external_id, actor)
+    raise_unless_done(now, None)
+    if now.state in NOT_SHOWN:
+        raise OutcomeUnknownError(
+            f"{now.external_id}: the partner answered 409, but shows no settlement under it; it is "
+            "looked up again"
+        )
+
+
+def _require_not_silent(ledger: Ledger, partner: PartnerFile, slot: Slot) -> None:
+    """A partner that has just let a request time out is not asked by every request that waits.
+
+    :raises OutcomeUnknownError: without an exchange
+    """
     with ledger.transaction() as tx:
-        return require_slot(tx, slot.external_id), why
+        silence = newest_silence(tx, partner.name, SILENCE)
+    if silence is not None:
+        raise OutcomeUnknownError(
+            f"{slot.external_id} is {slot.state.value}, and the partner gave no answer at "
+            f"{silence.at:%H:%M:%S} UTC ({silence.error}): nothing is asked until the next try"
+        )
 
 
 def _send(

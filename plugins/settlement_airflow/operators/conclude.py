@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import Asset, BaseBranchOperator, Context
 from sqlalchemy import func, select
 
-from settlement.errors import NotSettledError, SettlementError
+from settlement.errors import NotSettledError, OutcomeUnknownError, SettlementError
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import snapshot
 from settlement.steps.branch import NextStep, next_steps
@@ -109,6 +109,9 @@ class VerifySettledOperator(SettlementOperator):
         for look_up in (reconcile_conflicts, look_up_pending):
             try:
                 look_up(*with_partner)
+            except OutcomeUnknownError as error:
+                self.log.warning("%s", error)
+                return  # the partner does not answer: one exchange is enough
             except SettlementError as error:
                 self.log.warning("%s", error)  # the slot stays open, and the verdict names it
 

@@ -15,7 +15,7 @@ from settlement.errors import (
     RejectedError,
     SettlementError,
 )
-from settlement.steps.submit import submit_request
+from settlement.steps.submit import SHOWN_ALL_THE_SAME, submit_request
 from settlement_airflow.connections import open_partner_api, opened_ledger
 from settlement_airflow.operators.base import GatedOperator, Work
 
@@ -25,8 +25,9 @@ WORST_FIRST = (DivergedSlotError, RejectedError, RefusedError, CredentialsError)
 class SubmitRequestsOperator(GatedOperator):
     """Sends the stored bytes of each request of its slice, in order.
 
-    All of them are processed before the task fails: with a retryable error while there is one, so
-    that the scheduler tries again, else with the worst.
+    It ends at the first one under which the partner shows nothing: the others wait for it. Failed
+    and rejected ones are shown, so it goes on after them, and fails at its end: with a retryable
+    error while there is one, so that the scheduler tries again, else with the worst.
 
     :param external_ids: the slice (templated)
     """
@@ -52,9 +53,12 @@ class SubmitRequestsOperator(GatedOperator):
             for external_id in self.external_ids:
                 try:
                     done = submit_request(ledger, api, partner, external_id, work.actor)
-                except SettlementError as error:
+                except SHOWN_ALL_THE_SAME as error:
                     self.log.warning("%s", error)
                     errors.append(error)
+                except SettlementError as error:
+                    errors.append(error)
+                    break
                 else:
                     states[external_id] = "conflict" if done.conflict else done.state.value
                     self.log.info("%s is %s", external_id, states[external_id])
