@@ -6,7 +6,7 @@ from airflow.sdk import DAG
 
 from settlement.partner_file import PartnerFile, load_partners
 from settlement_airflow import dag_parts
-from settlement_airflow.operators.ask import DECISION_DAG
+from settlement_airflow.operators.asking import DECISION_DAG
 from settlement_airflow.operators.decide import (
     ApplyDecisionOperator,
     AskAPersonOperator,

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from settlement.narrowing import Refusal, parts_of
 from settlement.slot_state import IN_EFFECT, OPEN, Slot
 from settlement.values import Line, PositionKey, Positions, as_lines, as_positions
 
@@ -60,17 +61,29 @@ def without_connections(
     return {key: value for key, value in positions.items() if key.connection_id not in connections}
 
 
-def plan(owed: Positions, slots: Sequence[Slot], max_connections: int) -> Plan:
+def plan(
+    owed: Positions,
+    slots: Sequence[Slot],
+    max_connections: int,
+    refusals: Sequence[Refusal] = (),
+) -> Plan:
     """Distribute the difference over free slots, in order, then over new ones. Deterministic.
 
     :param owed: the difference, connections on hold left out
     :param slots: all slots of the date, in order
     :param max_connections: most connections in one request
+    :param refusals: of the date, to be narrowed down
     """
     waiting = {key: amount for key, amount in owed.items() if runs_against_open(key, amount, slots)}
     lines = as_lines({key: amount for key, amount in owed.items() if key not in waiting})
     free = [slot.external_id for slot in slots if slot.free]
-    chunks = list(_chunks(lines, max_connections))
+    chunks = [
+        chunk
+        for part in parts_of({line.connection_id for line in lines}, refusals)
+        for chunk in _chunks(
+            (each for each in lines if each.connection_id in part), max_connections
+        )
+    ]
     fills = tuple(Fill(name, chunk) for name, chunk in zip_longest(free[: len(chunks)], chunks))
     return Plan(fills, withdrawn=tuple(free[len(chunks) :]), waiting=waiting)
 

@@ -55,6 +55,7 @@ _EXAMPLES: Mapping[str, str] = {
     "null_is_house": "null_is_house = false",
     "foreign_settlements": 'foreign_settlements = "stop"',
     "funding": 'funding = "warn"',
+    "refusals": 'refusals = "isolate"',
     "look_up_first_after": 'look_up_first_after = "24h"',
     "late_trades": 'late_trades = "report"',
     "settled_within": 'settled_within = "6h"',
@@ -115,6 +116,7 @@ class PartnerFile(BaseModel):
     null_is_house: bool = False
     foreign_settlements: Literal["stop", "ignore"] = "stop"
     funding: Literal["warn", "refuse"] = "warn"
+    refusals: Literal["isolate", "stop"] = "isolate"
     look_up_first_after: Duration = timedelta(hours=24)
     late_trades: Literal["report", "settle"] = "report"
     settled_within: Duration = timedelta(hours=6)
@@ -130,6 +132,11 @@ class PartnerFile(BaseModel):
     ledger_conn_id: AirflowConnectionId = "settlement_ledger"
     api_conn_id: AirflowConnectionId = "partner_api"
     signing_conn_id: AirflowConnectionId = "signing_key"
+
+    @property
+    def isolates(self) -> bool:
+        """Whether a refused request is narrowed down; a broker's must net, so it stays whole."""
+        return self.refusals == "isolate" and not self.broker
 
     @field_validator("cut_offs")
     @classmethod

@@ -24,7 +24,7 @@ from settlement.partner_file import load_partner
 from settlement.steps.decide import decide
 from settlement.values import Actor
 from settlement_airflow.hooks.partner_api import PartnerApiHook
-from settlement_airflow.operators import ask, base
+from settlement_airflow.operators import ask, asking, base
 from settlement_airflow.operators import decide as deciding
 from support.airflow_day import AirflowDay, RunOfDag, ended
 from support.day import ALICE, BOB, CAROL, DAVE, DAY
@@ -71,7 +71,7 @@ def answered(day: AirflowDay, asked: Question) -> tuple[Choice | None, str | Non
 def decision_run(day: AirflowDay, asked: Question) -> RunOfDag:
     """One run of settlement_decision, to its end."""
     conf = {"partner": "demo", "digest": asked.digest}
-    return ended(day.dag(ask.DECISION_DAG).test(logical_date=None, run_conf=conf))
+    return ended(day.dag(asking.DECISION_DAG).test(logical_date=None, run_conf=conf))
 
 
 def by_command(day: AirflowDay, choice: Choice, who: str = "petra") -> bool:
@@ -190,10 +190,13 @@ def test_a_decision_starts_one_run_of_the_date_however_often_it_is_carried_out(
 
 @pytest.mark.usefixtures("scheduled")
 def test_a_question_is_asked_by_one_run_until_it_is_answered(day: AirflowDay) -> None:
-    """A second run of the date leaves the asking run alone; one that has ended is started over."""
+    """It is asked by the task that has met it, at once, and by no later task, nor by a second run.
+
+    An asking run that has ended is started over.
+    """
     asked = diverge_in_a_run(day)
     run_id = f"{SLOT}-{asked.digest[:16]}"
-    assert runs_of(ask.DECISION_DAG) == {run_id: {"partner": "demo", "digest": asked.digest}}
+    assert runs_of(asking.DECISION_DAG) == {run_id: {"partner": "demo", "digest": asked.digest}}
     again = day.run()
     assert again.tasks["ask_people[0]"] == "skipped"
     assert again.names["ask_people[0]"] == run_id
@@ -213,8 +216,8 @@ def paused(day: AirflowDay) -> Iterator[None]:
 
     def pause(is_paused: bool) -> None:
         with create_session() as session:
-            asking = DagModel.dag_id == ask.DECISION_DAG
-            session.execute(update(DagModel).where(asking).values(is_paused=is_paused))
+            asks = DagModel.dag_id == asking.DECISION_DAG
+            session.execute(update(DagModel).where(asks).values(is_paused=is_paused))
 
     day.run()  # makes the DAG known
     pause(True)
@@ -229,7 +232,7 @@ def test_nothing_is_asked_unseen(day: AirflowDay) -> None:
     day.fault("foreign", route="submit")
     run = day.run()
     assert run.tasks["ask_people[0]"] == "failed"
-    assert runs_of(ask.DECISION_DAG) == {}
+    assert runs_of(asking.DECISION_DAG) == {}
 
 
 # answers that do not count
@@ -268,7 +271,7 @@ def test_marking_the_request_as_success_answers_nothing(day: AirflowDay) -> None
     """Nobody has answered, says apply_decision, and the run is red."""
     asked = diverged(day)
     conf = {"partner": "demo", "digest": asked.digest}
-    dag = day.dag(ask.DECISION_DAG)
+    dag = day.dag(asking.DECISION_DAG)
     run = ended(dag.test(logical_date=None, run_conf=conf, mark_success_pattern="ask_a_person"))
     assert run.tasks["apply_decision"] == "failed"
     assert answered(day, asked) == (None, None, None)
@@ -310,7 +313,7 @@ def test_nobody_is_shown_old_amounts(day: AirflowDay, actions: RequiredActions) 
 )
 def test_a_run_that_names_no_question_is_refused(day: AirflowDay, conf: dict[str, str]) -> None:
     """Red at once, nothing is shown to anybody."""
-    run = ended(day.dag(ask.DECISION_DAG).test(logical_date=None, run_conf=conf))
+    run = ended(day.dag(asking.DECISION_DAG).test(logical_date=None, run_conf=conf))
     assert (run.tasks["ask_a_person"], run.state) == ("failed", "failed")
 
 
@@ -412,7 +415,7 @@ def test_a_change_of_history_is_left(day: AirflowDay, actions: RequiredActions) 
 def test_a_build_that_never_ran_still_reaches_people(day: AirflowDay) -> None:
     """Compute failed: the question is asked at the end of the run, by itself."""
     asked = change_history(day)
-    assert list(runs_of(ask.DECISION_DAG)) == [f"demo-2026-03-03-{asked.digest[:16]}"]
+    assert list(runs_of(asking.DECISION_DAG)) == [f"demo-2026-03-03-{asked.digest[:16]}"]
 
 
 # approvals
@@ -428,7 +431,7 @@ def test_a_date_above_the_limits_waits_without_a_worker_and_settles_once_approve
         run = day.run()
     assert run.state == "success"
     assert run.in_state("success") >= {"request_approval", "await_approval", "sign_requests"}
-    assert len(runs_of(ask.DECISION_DAG, "demo-2026-03-03-")) == 1
+    assert len(runs_of(asking.DECISION_DAG, "demo-2026-03-03-")) == 1
     assert day.booked() == day.owed()
 
 
@@ -499,7 +502,7 @@ def test_settlement_run_neither_waits_nor_asks(day: AirflowDay) -> None:
     run = day.run()
     assert run.in_state("failed") == {"await_approval", "verify_settled"}
     assert {"request_approval", "questions_for_people", "ask_people"} <= run.in_state("skipped")
-    assert runs_of(ask.DECISION_DAG) == {}
+    assert runs_of(asking.DECISION_DAG) == {}
     assert by_command(day, Choice.APPROVE)
     assert day.run().state == "success"
 

@@ -308,7 +308,7 @@ def test_a_decision_that_comes_right_before_the_send_is_obeyed(
     world = World(ledger, demo_partner(max_connections_per_request=1))
     world.trade(ALICE, BOB, 100)
     world.prepare()
-    world.fault(FaultKind.DROP_AFTER, route=Route.SUBMIT)
+    world.fault(FaultKind.ERROR_AFTER, route=Route.SUBMIT)
     with pytest.raises(OutcomeUnknownError):
         world.submit(SLOT)
     booked = world.booked()

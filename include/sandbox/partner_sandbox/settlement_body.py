@@ -202,6 +202,15 @@ def require_usable_connections(body: SettlementBody, partner: Partner) -> None:
         _require_netting(body)
 
 
+def require_settleable(body: SettlementBody, partner: Partner) -> None:
+    """Refuse with 422 what cannot be processed for one of its clients, in that client's words."""
+    for transfer in body.transfers:
+        for connection_id in (transfer.source, transfer.destination):
+            connection = partner.connection_by_id.get(connection_id or "")
+            if connection is not None and connection.refused_with is not None:
+                raise Refusal(422, connection.refused_with)
+
+
 def _require_usable(connection_id: str, partner: Partner) -> None:
     connection = partner.connection_by_id.get(connection_id)
     if connection is None:

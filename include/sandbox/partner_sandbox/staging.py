@@ -12,7 +12,11 @@ from partner_sandbox.disputes import Disputes
 from partner_sandbox.exchange import Exchange, ForcedOutcome
 from partner_sandbox.messages import Refusal, Request, Response, json_response
 from partner_sandbox.records import Settlement
-from partner_sandbox.settlement_body import SettlementBody, require_usable_connections
+from partner_sandbox.settlement_body import (
+    SettlementBody,
+    require_settleable,
+    require_usable_connections,
+)
 from partner_sandbox.signed_request import posted_settlement, read_signed
 from partner_sandbox.views import dispute_views, settlement_view
 from partner_sandbox.world import Partner
@@ -27,6 +31,7 @@ def stage(exchange: Exchange, request: Request) -> Response:
     settlement = posted_settlement(exchange, body)
     if settlement is None or settlement.status == "failed":
         require_usable_connections(body, exchange.partner)
+        require_settleable(body, exchange.partner)
     if settlement is None:
         settlement = _advance(exchange, _create(exchange, body), is_new=True)
     elif settlement.status in ("pending", "failed"):

@@ -9,7 +9,7 @@ from partner_sandbox.creation import create, let_somebody_be_faster
 from partner_sandbox.exchange import Exchange
 from partner_sandbox.messages import Refusal, Request, Response, json_response
 from partner_sandbox.records import Settlement
-from partner_sandbox.settlement_body import require_usable_connections
+from partner_sandbox.settlement_body import require_settleable, require_usable_connections
 from partner_sandbox.signed_request import posted_settlement, read_signed
 from partner_sandbox.views import settlement_view
 
@@ -23,6 +23,7 @@ def submit(exchange: Exchange, request: Request) -> Response:
     settlement = posted_settlement(exchange, body)
     if settlement is None or settlement.status in ("pending", "failed"):
         require_usable_connections(body, exchange.partner)
+        require_settleable(body, exchange.partner)
         settlement = _advance(exchange, settlement or create(exchange, body))
     return _answer(exchange, settlement)
 

@@ -49,6 +49,8 @@ class Connection(_Model):
     id: str
     name: str = Field(min_length=1)
     active: bool = True
+    refused_with: str | None = None
+    """Error of the 422 that every settlement with this client gets; None: it is settled."""
     balances: Mapping[str, BaseUnits] = Field(default_factory=dict)
     """Allocated balances at the start, in base units, where they differ from the default."""
     network_account_id: str = ""

@@ -18,8 +18,10 @@ from settlement.ledger.filling import bodies_without_payload, carry_out
 from settlement.ledger.forgotten_dates import found_since
 from settlement.ledger.limits import require_within_limits
 from settlement.ledger.people import Hold, holds_in_force, require_binding, require_go
+from settlement.ledger.refusals import load_refusals
 from settlement.ledger.slots import load_slots
 from settlement.ledger.snapshots import Snapshot, load_positions, newest_snapshot
+from settlement.narrowing import Refusal
 from settlement.partner_answers import Connection as PartnerConnection
 from settlement.partner_api import PartnerApi
 from settlement.partner_file import PartnerFile
@@ -153,7 +155,15 @@ def plan_for(
             "compute_net_positions with its downstream tasks"
         )
     net = load_positions(tx, snapshot.id)
-    return plan_of(partner, net, slots, holds), snapshot
+    refusals = refusals_to_narrow(tx, partner, business_date)
+    return plan_of(partner, net, slots, holds, refusals), snapshot
+
+
+def refusals_to_narrow(
+    tx: Connection, partner: PartnerFile, business_date: date
+) -> Sequence[Refusal]:
+    """Those of the date; none if the partner file keeps a refused request as it is."""
+    return load_refusals(tx, partner.name, business_date) if partner.isolates else ()
 
 
 def cutoff_of(partner: PartnerFile, window: Window, newest: datetime | None) -> datetime | None:
@@ -169,7 +179,11 @@ def cutoff_of(partner: PartnerFile, window: Window, newest: datetime | None) -> 
 
 
 def plan_of(
-    partner: PartnerFile, net: Positions, slots: Sequence[Slot], holds: Sequence[Hold]
+    partner: PartnerFile,
+    net: Positions,
+    slots: Sequence[Slot],
+    holds: Sequence[Hold],
+    refusals: Sequence[Refusal],
 ) -> Plan:
     """The plan for the given net positions; the preview and the real build share it.
 
@@ -179,7 +193,7 @@ def plan_of(
     owed = without_connections(difference(net, slots), on_hold)
     if partner.broker:
         return plan_of_broker(partner, owed, slots)
-    return plan(owed, slots, partner.max_connections_per_request)
+    return plan(owed, slots, partner.max_connections_per_request, refusals)
 
 
 def plan_of_broker(partner: PartnerFile, owed: Positions, slots: Sequence[Slot]) -> Plan:

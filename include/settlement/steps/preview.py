@@ -21,7 +21,12 @@ from settlement.notes import notes_of
 from settlement.partner_file import PartnerFile
 from settlement.settlement_request import SettlementInstruction, nonce_of
 from settlement.slot_state import OPEN
-from settlement.steps.build import cutoff_of, plan_of, require_none_diverged
+from settlement.steps.build import (
+    cutoff_of,
+    plan_of,
+    refusals_to_narrow,
+    require_none_diverged,
+)
 from settlement.steps.compute import require_trustworthy
 from settlement.values import PositionKey, Window, as_positions
 from settlement.warehouse import Warehouse
@@ -63,6 +68,7 @@ def preview_requests(
         previous = newest_snapshot(tx, partner.name, business_date)
         slots = load_slots(tx, partner.name, business_date)
         holds = holds_in_force(tx, partner.name)
+        refusals = refusals_to_narrow(tx, partner, business_date)
     require_none_diverged(slots)
     frozen = stored or FrozenDate(partner.name, business_date, window, 0)
     with (
@@ -75,7 +81,7 @@ def preview_requests(
         net = as_positions(trusted.lines())
         trade_count = trusted.reading.trade_count()
         cutoff_at = cutoff_of(partner, window, reading.newest_executed_at())
-    planned = plan_of(partner, net, slots, holds)
+    planned = plan_of(partner, net, slots, holds, refusals)
     unused = unused_identities(partner.name, business_date, {slot.external_id for slot in slots})
     requests: list[SettlementInstruction] = []
     for fill in planned.fills:

@@ -10,6 +10,7 @@ from settlement.errors import (
     RejectedError,
     SettlementError,
     SettlementFailedError,
+    SupersededError,
 )
 from settlement.evidence import Answered, Verdict, classify
 from settlement.ledger.attempts import finish_attempt, newest_silence
@@ -124,6 +125,11 @@ def _require_shown(
     :raises SettlementError: its outcome, if the partner shows nothing under it
     """
     _require_not_silent(ledger, partner, slot)
+    if slot.state is State.WITHDRAWN:
+        raise SupersededError(
+            f"{slot.external_id} was withdrawn: another run has rebuilt the date. Clear "
+            "build_requests with its downstream tasks"
+        )
     if slot.state is not State.UNKNOWN or slot.free:
         done = submit_request(ledger, api, partner, slot.external_id, actor)
         if not done.conflict:

@@ -15,6 +15,7 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.questions import open_questions
 from settlement.question import SHORT, Question, Subject
 from settlement_airflow.connections import opened_ledger
+from settlement_airflow.operators.asking import DECISION_DAG, UNFINISHED, conf_of, run_id_of
 from settlement_airflow.operators.base import (
     SettlementOperator,
     Work,
@@ -24,9 +25,7 @@ from settlement_airflow.operators.base import (
 )
 from settlement_airflow.retry import FIRST_DELAY
 
-DECISION_DAG = "settlement_decision"
 LONGEST_PAUSE = timedelta(minutes=1)
-UNFINISHED = ["queued", "running"]
 
 
 class AskPeopleOperator(TriggerDagRunOperator):
@@ -136,17 +135,6 @@ def open_approval(ledger: Ledger, work: Work) -> Question | None:
     with ledger.transaction() as tx:
         asked = open_questions(tx, work.partner.name, work.business_date)
     return next((each for each in asked if each.subject is Subject.APPROVAL), None)
-
-
-def run_id_of(asked: Question) -> str:
-    """Run of settlement_decision that asks it: one for each question, whoever starts it."""
-    about = asked.external_id or f"{asked.partner}-{asked.business_date}"
-    return f"{about}-{asked.digest[:SHORT]}"
-
-
-def conf_of(asked: Question) -> dict[str, str]:
-    """What that run is told: which question, never amounts."""
-    return {"partner": asked.partner, "digest": asked.digest}
 
 
 def _unanswered(asked: Question) -> str:

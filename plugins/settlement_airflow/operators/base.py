@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from settlement.errors import NotSettledError, SettlementError
 from settlement.partner_file import PartnerFile, load_partner
 from settlement.values import Actor
+from settlement_airflow.operators.asking import asking_at_once
 from settlement_airflow.run_date import NoBusinessDate, business_date_of
 
 GATE = "verify_settled"
@@ -119,7 +120,13 @@ class SettlementOperator(BaseOperator):
     def execute(self, context: Context) -> Any:
         """Do the step of this task for the business date of the run."""
         with airflow_errors():
-            return self.step(work_of(self.partner, context), context)
+            return self._do(work_of(self.partner, context), context)
+
+    def _do(self, work: Work, context: Context) -> Any:
+        if in_this_process(context):
+            return self.step(work, context)
+        with asking_at_once(work.partner, work.business_date, context):
+            return self.step(work, context)
 
     @abstractmethod
     def step(self, work: Work, context: Context) -> Any:
@@ -142,4 +149,4 @@ class GatedOperator(SettlementOperator):
                     "with this task, so nothing would look at what it does. Nothing was done: "
                     "clear this task with its downstream tasks"
                 )
-            return self.step(work, context)
+            return self._do(work, context)

@@ -13,16 +13,20 @@ from settlement.errors import NotSettledError, OutcomeUnknownError, SettlementEr
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import snapshot
 from settlement.steps.branch import NextStep, next_steps
+from settlement.steps.narrow import run_to_narrow
 from settlement.steps.reconcile import look_up_pending, reconcile_conflicts
 from settlement.steps.verify import Settled, verify_settled
 from settlement_airflow.connections import open_partner_api, opened_ledger
+from settlement_airflow.dag_parts import dag_id_of
 from settlement_airflow.operators.base import (
     SettlementOperator,
     Work,
     airflow_errors,
+    in_this_process,
     task_states,
     work_of,
 )
+from settlement_airflow.starting import start_run
 
 NOT_DONE = ("failed", "upstream_failed")
 
@@ -52,9 +56,19 @@ class BranchOnResponseOperator(BaseBranchOperator):
             submitted = {external_id for each in slices for external_id in each}
             with opened_ledger(work.partner.ledger_conn_id) as ledger:
                 steps = next_steps(ledger, work.partner.name, work.business_date, submitted)
+                narrowing = run_to_narrow(ledger, work.partner, work.business_date, work.actor)
+        if narrowing is not None and not in_this_process(context):
+            self._narrow(work, narrowing)
         if task_states(context).get(self.sign_task_id) != "success":
             steps -= {NextStep.SETTLED, NextStep.NOTHING_TO_SETTLE}
         return sorted(step.value for step in steps)
+
+    def _narrow(self, work: Work, run_id: str) -> None:
+        """Another run settles everybody but the client whom the partner refuses."""
+        date = {"business_date": work.business_date.isoformat()}
+        why = "Finds out which client a refused request is about; everybody else settles"
+        if start_run(dag_id_of(work.partner.name), run_id, date, note=why):
+            self.log.warning("A request is refused: run %s narrows it down", run_id)
 
 
 class ReconcileConflictsOperator(SettlementOperator):

@@ -18,7 +18,7 @@ from settlement.watch.finding import Finding, SettleAgain
 from settlement.watch.partners import Openers, ledgers_of, watch_partner, watched
 from settlement_airflow.connections import open_partner_api, open_warehouse, opened_ledger
 from settlement_airflow.dag_parts import dag_id_of
-from settlement_airflow.operators.ask import conf_of, run_id_of
+from settlement_airflow.operators.asking import conf_of, run_id_of
 from settlement_airflow.operators.base import airflow_errors
 
 WATCHED = "watched"
