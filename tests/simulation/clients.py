@@ -1,8 +1,8 @@
-"""What clients do whose partner lets them dispute: raise, retract, and what closes a dispute."""
+"""What happens to clients: the partner refuses one for days; where they may dispute, they do."""
 
 from __future__ import annotations
 
-from simulation.kinds import PartnerKind
+from simulation.kinds import Accident, PartnerKind
 from simulation.world import SimulatedWorld
 
 PER_DAY = 0.5
@@ -10,6 +10,7 @@ ENDED_SOON = 0.5
 RETRACTED = 0.3
 REVIEWED = 0.4
 APPROVED = 0.7
+ACCEPTED_AGAIN = 0.3
 
 
 class Clients:
@@ -20,6 +21,34 @@ class Clients:
         self._chance = world.chance
         self._open: list[str] = []
         self._under_review: list[str] = []
+        self._refused: dict[str, str] = {}
+
+    def before_the_run(self) -> None:
+        """The partner refuses a client, or accepts one again whom it has refused for days."""
+        world = self._world
+        if world.happens(Accident.REFUSED_CLIENT):
+            client = self._chance.choice(world.clients)
+            named = client if self._chance.random() < 0.5 else "a client"
+            world.happened(Accident.REFUSED_CLIENT, client)
+            self._refused[client] = f"the settlement of {named} cannot be processed"
+        elif self._refused and self._chance.random() < ACCEPTED_AGAIN:
+            self._refused.pop(self._chance.choice(sorted(self._refused)))
+        self._tell_partner()
+
+    def accept_all(self) -> None:
+        """Whoever was refused is corrected."""
+        self._refused.clear()
+        self._tell_partner()
+
+    def _tell_partner(self) -> None:
+        sandbox = self._world.sandbox
+        (partner,) = sandbox.world.partners
+        connections = [
+            each.changed(refused_with=self._refused.get(each.id)) for each in partner.connections
+        ]
+        sandbox.world = sandbox.world.changed(
+            partners=(partner.changed(connections=tuple(connections)),)
+        )
 
     def after_the_run(self) -> None:
         """A client disputes what is pending; older disputes get on."""

@@ -11,6 +11,7 @@ from settlement.errors import OutcomeUnknownError
 from settlement.steps.branch import NextStep, next_steps
 from settlement.steps.build import build_requests
 from settlement.steps.compute import Computed, compute_net_positions
+from settlement.steps.narrow import run_to_narrow
 from settlement.steps.reconcile import look_up_pending, reconcile_conflicts
 from settlement.steps.sign import sign_requests
 from settlement.steps.submit import submit_request
@@ -59,6 +60,8 @@ class Run:
         self.day = day
         self.name = name
         self.green = False
+        self.starts: str | None = None
+        """The run that narrows a refusal down, once the branch has seen one."""
         self._world = world
         self._work = work
         self._tries = tries
@@ -160,6 +163,8 @@ class Run:
 
         def branch() -> None:
             steps.update(next_steps(world.ledger, world.partner.name, self.day, submitted))
+            arguments = (world.ledger, world.partner, self.day, self._actor)
+            self.starts = run_to_narrow(*arguments)
 
         yield from self._task("branch", branch)
 

@@ -92,6 +92,7 @@ class Story:
             world.warehouse.load_by_halves(day)
         self._accidents.plan_faults(day)
         self._people.before_the_run(day)
+        self._clients.before_the_run()
         stormy = world.happens(Accident.STORM)
         if stormy:
             self._accidents.plan_storm(day)

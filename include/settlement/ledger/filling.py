@@ -135,17 +135,16 @@ def _fill(
 
 
 def _withdraw(tx: Connection, held: Slot, partner: str, business_date: date, actor: Actor) -> None:
-    """Empty a free slot that has nothing to carry any more."""
-    if held.state is State.WITHDRAWN:
+    """Empty a free slot that has nothing to carry any more; a refused one is empty already."""
+    if held.state not in {State.PREPARED, State.UNKNOWN}:
         return
-    refused = f"what was refused ({held.reason}) is asked for under other ids"
     tx.execute(
         slot.update()
         .where(slot.c.external_id == held.external_id)
         .values(
             state=State.WITHDRAWN.value,
             current_body=None,
-            reason=refused if held.state is State.REFUSED else "outdated before it was sent",
+            reason="outdated before it was sent",
             updated_at=NOW,
         )
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -14,6 +15,8 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.overview import view_date
 from settlement.partner_file import PartnerFile, load_partner
 from settlement.slot_state import State
+from settlement.steps.narrow import run_to_narrow
+from settlement.values import Actor
 from settlement_airflow.cli.arguments import Day, PartnerName
 from settlement_airflow.cli.console import say
 from settlement_airflow.cli.private_airflow import log_of, private_metadata
@@ -89,11 +92,23 @@ def _settle(ledger: Ledger, file: PartnerFile, day: date) -> None:
             f"(until when is in {log}). Stopped and run again, it goes on waiting"
         )
     end = run_dag(file.name, day, log)
+    for run_id in _runs_to_narrow(ledger, file, day):
+        say(f"a request is refused: {run_id} finds out which client it is about")
+        end = run_dag(file.name, day, log)
     if not end.succeeded:
         raise _error(file, day, end.errors, str(end.log))
     sent = [each for each in _completed(ledger, file, day) if each not in before]
     what = ", ".join(sent) if sent else "there was nothing to settle"
     say(f"{file.name} {day} is settled: {what}")
+
+
+def _runs_to_narrow(ledger: Ledger, file: PartnerFile, day: date) -> Iterator[str]:
+    """The runs that Airflow's scheduler would be asked to start, one after the other."""
+    started: set[str] = set()
+    actor = Actor(f"{getpass.getuser()} (command line)")
+    while (run_id := run_to_narrow(ledger, file, day, actor)) and run_id not in started:
+        started.add(run_id)
+        yield run_id
 
 
 def _completed(ledger: Ledger, file: PartnerFile, day: date) -> list[str]:
