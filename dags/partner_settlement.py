@@ -59,8 +59,7 @@ def settle_dag(partner: PartnerFile) -> DAG:
         submit = SubmitRequestsOperator.partial(
             task_id="submit_requests",
             partner=name,
-            pool=pool,
-            pool_slots=dag_parts.WHOLE_POOL,  # the whole rate: slots are sent in order anyway
+            **dag_parts.SENDING,
             map_index_template="{{ task.slice_name }}",
             doc_md=SubmitRequestsOperator.__doc__,
         ).expand(external_ids=sign.output)

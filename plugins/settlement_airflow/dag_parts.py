@@ -42,8 +42,16 @@ RETRYING: dict[str, Any] = {
     "retry_exponential_backoff": BACKOFF,
     "max_retry_delay": LONGEST_DELAY,
     "retry_policy": PartnerRetryPolicy(),
+    "execution_timeout": timedelta(hours=2),
 }
-"""Default arguments of every task: only the scheduler retries."""
+"""Default arguments of every task: only the scheduler retries, and no task goes on for ever."""
+SENDING: dict[str, Any] = {
+    "pool": POOL,
+    "pool_slots": WHOLE_POOL,
+    "execution_timeout": timedelta(minutes=30),
+}
+"""A task that sends has the whole rate, since slots are sent in order anyway, and not for ever: the
+next try goes on where this one was ended."""
 
 
 def dag_id_of(partner_name: str) -> str:

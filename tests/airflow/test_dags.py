@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,13 @@ def test_what_talks_to_the_partner_is_in_its_pool(settle: Any) -> None:
     slots = {task.task_id: task.pool_slots for task in settle.tasks}
     assert slots.pop("submit_requests") == POOL_SLOTS
     assert set(slots.values()) == {1}
+
+
+def test_no_task_goes_on_for_ever(settle: Any) -> None:
+    """Above all none that sends: it holds the pool, and another partner's date waits for it."""
+    bounds = {task.task_id: task.execution_timeout for task in settle.tasks}
+    assert all(bounds[each] is not None for each in WORKING - {"settled", "nothing_to_settle"})
+    assert bounds["submit_requests"] <= timedelta(minutes=30)
 
 
 def test_every_task_is_retried_by_the_scheduler_and_documented(settle: Any) -> None:
