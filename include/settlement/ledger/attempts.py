@@ -27,7 +27,7 @@ _FINISH = (
     .returning(attempt.c.finished_at)
 )
 _NEWEST_ENDED = (
-    select(attempt.c.finished_at, attempt.c.error, NOW.label("now"))
+    select(attempt.c.finished_at, attempt.c.status, attempt.c.error, NOW.label("now"))
     .where(attempt.c.partner == bindparam("of_partner"), attempt.c.finished_at.is_not(None))
     .order_by(attempt.c.id.desc())
     .limit(1)
@@ -128,7 +128,7 @@ def newest_silence(tx: Connection, partner: str, within: timedelta) -> Silence |
     """The partner's newest exchange that ended, if it ended without an answer not long ago."""
     named = {"of_partner": partner}
     newest = tx.execute(_NEWEST_ENDED, named).one_or_none()
-    if newest is None or newest.error is None or newest.now - newest.finished_at >= within:
+    if newest is None or newest.status is not None or newest.now - newest.finished_at >= within:
         return None
     return Silence(newest.finished_at, newest.error)
 

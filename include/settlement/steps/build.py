@@ -10,7 +10,12 @@ from sqlalchemy import Connection
 
 from settlement.broker import require_one_netting_request
 from settlement.difference import Plan, difference, plan, without_connections
-from settlement.errors import DivergedSlotError, SupersededError, WarehouseDataError
+from settlement.errors import (
+    DivergedSlotError,
+    RefusedError,
+    SupersededError,
+    WarehouseDataError,
+)
 from settlement.ledger.approvals import ask_for_approval
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import lock_generation
@@ -45,6 +50,7 @@ class Built:
     `shortfalls`: accounts that hold less than these requests take from them; None if the balances
     could not be read.
     `approval` is the digest of the question that must be approved before anything is signed.
+    `refused` says for which of them the partner gives no payload; those after it wait for it.
     """
 
     external_ids: list[str]
@@ -53,6 +59,7 @@ class Built:
     waiting: dict[PositionKey, int] = field(default_factory=dict)
     approval: str | None = None
     shortfalls: list[Shortfall] | None = field(default_factory=list)
+    refused: str | None = None
 
 
 def build_requests(
@@ -94,9 +101,15 @@ def build_requests(
     with ledger.transaction() as tx:
         missing = bodies_without_payload(tx, built.external_ids)
     short = look_before_signing(reader, partner, never_sent) if never_sent else []
+    built = replace(built, shortfalls=short)
     for external_id in missing:
-        fetch_payload(ledger, api, partner, external_id, actor)
-    return replace(built, shortfalls=short)
+        try:
+            fetch_payload(ledger, api, partner, external_id, actor)
+        except RefusedError as error:
+            if not partner.isolates or external_id == built.external_ids[0]:
+                raise
+            return replace(built, refused=error.message)  # what comes before it is sent
+    return built
 
 
 def _fill(

@@ -85,6 +85,8 @@ class BuildRequestsOperator(GatedOperator):
         short = [each.text(partner.currencies) for each in built.shortfalls or ()]
         for text in short:
             self.log.warning("Short of funds: %s", text)
+        if built.refused is not None:
+            self.log.warning("%s Only the requests before it are sent", built.refused)
         for key, amount in built.waiting.items():
             self.log.warning(
                 "%s %s %d waits for an older request", key.connection_id, key.currency, amount
