@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mutation.evidence import EVIDENCE
 from mutation.owed import OWED
+from mutation.refusals import REFUSALS
 from mutation.sending import SENDING
 from mutation.trades import TRADES
 from mutation.warehouse import WAREHOUSE
 
-BREAKS = (*SENDING, *EVIDENCE, *OWED, *TRADES, *WAREHOUSE)
+BREAKS = (*SENDING, *REFUSALS, *EVIDENCE, *OWED, *TRADES, *WAREHOUSE)
