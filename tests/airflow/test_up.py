@@ -27,7 +27,11 @@ from settlement_airflow.up.keys import kept_keys
 from settlement_airflow.up.place import free_port, prepare, start_ledger
 from settlement_airflow.up.ports import only_one, require_free, sandbox_port
 from settlement_airflow.up.stack import airflow_settings, write_commands
+from settlement_airflow.up.trades import seed_what_closed
 
+HOLDING = (
+    "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); sys.stdin.read()"
+)
 KEYS = ("CORE__FERNET_KEY", "API__SECRET_KEY", "API_AUTH__JWT_SECRET")
 
 
@@ -97,6 +101,28 @@ def test_the_partner_file_is_its_user_s(place: Path) -> None:
     with duckdb.connect(str(place / "warehouse.duckdb"), read_only=True) as warehouse:
         count = "SELECT count(*) FROM trades"
         assert warehouse.execute(count).fetchall() == [(20 * len(second.days),)]
+
+
+def test_a_date_that_closes_meanwhile_gets_its_trades(place: Path) -> None:
+    """As soon as nobody has the warehouse open; the schedule would find an empty date otherwise."""
+    prepared = prepare(place, 8480, days=1, trades=20)
+    prepared.server.stop()
+    (day,), file = prepared.days, place / "warehouse.duckdb"
+    before = day - timedelta(days=1)
+    file.unlink()
+    held = subprocess.Popen(
+        [sys.executable, "-c", HOLDING, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert held.stdout is not None
+    held.stdout.readline()
+    assert seed_what_closed(place, before, trades=20) == before
+    held.communicate(b"")
+    newest = seed_what_closed(place, before, trades=20)
+    assert newest >= day
+    with duckdb.connect(str(file), read_only=True) as warehouse:
+        count = "SELECT count(*) FROM trades"
+        assert warehouse.execute(count).fetchall() == [(20 * ((newest - day).days + 1),)]
+    assert seed_what_closed(place, day, trades=20) >= day
 
 
 def test_a_partner_file_that_names_no_due_date_is_said(place: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import sleep
+from typing import NoReturn
 
 from rich.console import Console
 from rich.markup import escape
@@ -28,6 +29,7 @@ from settlement_airflow.up.stack import (
     settlement,
     write_commands,
 )
+from settlement_airflow.up.trades import seed_what_closed
 
 UI_PORT = 8080
 DAYS = 3
@@ -71,11 +73,17 @@ def _serve(console: Console, ui_port: int, asked_port: int | None) -> None:
             newest = BusinessCalendar(load_partner("demo", place.partners)).cut_off(place.days[-1])
             not_green = first_look.until_settled(newest)
             _welcome(console, place, not_green, ui_port, port)
-            while True:
-                stack.require_alive()
-                sleep(1)
+            _stay(stack, place)
     finally:
         server.stop()
+
+
+def _stay(stack: LocalStack, place: Place) -> NoReturn:
+    seeded = place.days[-1]
+    while True:
+        stack.require_alive()
+        seeded = seed_what_closed(place.home, seeded, trades=TRADES_A_DAY)
+        sleep(1)
 
 
 @contextmanager

@@ -47,7 +47,7 @@ class FirstLook:
         """
         self._until(lambda: self._healthy() and self._is_over(newest), PATIENCE_S)
         self._call("PATCH", f"dags/{WATCH}", {"is_paused": False})
-        return [run_id for _, run_id, state in self._runs() if state != "success"]
+        return [run_id for _, run_id, state in self._runs(newest) if state != "success"]
 
     def _until(self, reached: Callable[[], bool], patience_s: float) -> None:
         deadline = monotonic() + patience_s
@@ -57,8 +57,8 @@ class FirstLook:
 
     def _is_over(self, newest: datetime) -> bool:
         self._all_known()  # also those that were parsed later
-        runs = self._runs()
-        begun = any(datetime.fromisoformat(at) == newest for at, _, _ in runs)
+        runs = self._runs(newest)
+        begun = any(at == newest for at, _, _ in runs)
         return begun and not any(state in ON_THE_WAY for _, _, state in runs)
 
     def _healthy(self) -> bool:
@@ -73,11 +73,15 @@ class FirstLook:
                 self._call("PATCH", f"dags/{each['dag_id']}", {"is_paused": False})
         return {SETTLE, WATCH} <= {each["dag_id"] for each in dags}
 
-    def _runs(self) -> list[tuple[str, str, str]]:
-        """Logical date, id and state of the newest scheduled runs of the demo's DAG."""
+    def _runs(self, newest: datetime) -> list[tuple[datetime, str, str]]:
+        """Logical date, id and state of the scheduled runs of the demo's dates up to that one."""
         path = f"dags/{SETTLE}/dagRuns?order_by=-run_after&limit=100&run_type=scheduled"
         found = (self._call("GET", path) or {}).get("dag_runs", [])
-        return [(each["logical_date"], each["dag_run_id"], each["state"]) for each in found]
+        runs = [
+            (datetime.fromisoformat(each["logical_date"]), each["dag_run_id"], each["state"])
+            for each in found
+        ]
+        return [each for each in runs if each[0] <= newest]
 
     def _call(self, method: str, path: str, content: object = None) -> Any:
         """Answer of one call; None where Airflow does not know yet what is asked about."""

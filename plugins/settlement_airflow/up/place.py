@@ -12,23 +12,26 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from partner_sandbox.demo_trades import seed_day
-from partner_sandbox.demo_world import DEMO_CURRENCIES, DEMO_TOKEN, DEMO_XPRV, demo_connections
+from partner_sandbox.demo_world import DEMO_TOKEN, DEMO_XPRV
 from settlement.business_calendar import BusinessCalendar
 from settlement.errors import ConfigurationError
 from settlement.ledger.database import Ledger
 from settlement.ledger.embedded import EmbeddedServer
 from settlement.ledger.upgrade import upgrade_ledger
-from settlement.partner_file import PartnerFile, load_partner, partners_dir
+from settlement.partner_file import load_partner, partners_dir
 from settlement.signing import LocalSigner
 from settlement_airflow.cli.stand_ins import LEDGER
+from settlement_airflow.up.trades import WAREHOUSE_FILE, closed_dates, is_due, seed
 
 FIRST_DATE = re.compile(r"^first_business_date = .*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Place:
-    """A prepared home folder; `environment` is what every component and command needs."""
+    """A prepared home folder; `environment` is what every component and command needs.
+
+    `days` are the dates that are due, oldest first.
+    """
 
     home: Path
     server: EmbeddedServer
@@ -61,22 +64,24 @@ def prepare(
     partners.mkdir(parents=True, exist_ok=True)
     if not (partners / "demo.toml").exists():
         write_partner_file(partners / "demo.toml", newest_dates(days)[0], max_connections)
-    warehouse = home / "warehouse.duckdb"
-    calendar = BusinessCalendar(load_partner("demo", partners))
-    dates = _due_dates(load_partner("demo", partners))
-    ids = [each.id for each in demo_connections(clients)]
-    for day in dates:
-        seed_day(warehouse, "demo", calendar.window(day), ids, DEMO_CURRENCIES, trades=trades)
+    file = load_partner("demo", partners)
+    dates = closed_dates(file)
+    if not dates or not is_due(file, dates[0]):
+        raise ConfigurationError(
+            f"first_business_date = {file.first_business_date} of {file.name}.toml is not due "
+            "yet, so there is nothing to settle: set an earlier one"
+        )
+    seed(home, dates, trades=trades, clients=clients)
     server = start_ledger(home)
     return Place(
         home,
         server,
         server.url("airflow"),
-        dates,
+        [day for day in dates if is_due(file, day)],
         {
             "SETTLEMENT_HOME": str(home),
             "SETTLEMENT_PARTNERS_DIR": str(partners),
-            **_connections(server.url(LEDGER), warehouse, sandbox_port),
+            **_connections(server.url(LEDGER), home / WAREHOUSE_FILE, sandbox_port),
         },
     )
 
@@ -108,24 +113,6 @@ def newest_dates(count: int) -> list[date]:
     dates = [_newest_due(calendar)]
     while len(dates) < count:
         dates.append(calendar.previous(dates[-1]))
-    return dates[::-1]
-
-
-def _due_dates(partner: PartnerFile) -> list[date]:
-    """Every business date of a partner file that is due, oldest first.
-
-    :raises ConfigurationError: if there is none: its first one is still to come
-    """
-    calendar = BusinessCalendar(partner)
-    dates, day = [], _newest_due(calendar)
-    while day >= partner.first_business_date:
-        dates.append(day)
-        day = calendar.previous(day)
-    if not dates:
-        raise ConfigurationError(
-            f"first_business_date = {partner.first_business_date} of {partner.name}.toml is not "
-            "due yet, so there is nothing to settle: set an earlier one"
-        )
     return dates[::-1]
 
 
