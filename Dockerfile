@@ -15,9 +15,11 @@ COPY plugins plugins
 COPY dags dags
 RUN VIRTUAL_ENV=/opt/venv uv pip install --no-cache --constraints requirements.lock --editable ".[celery]"
 
-# Everything that is written at run time lies here or on a mount; the rest may be read-only.
+# Everything that is written at run time lies on a mount; the rest may be read-only. A volume takes
+# its owner from the folder that it is mounted on: one that is missing here would be root's.
 RUN useradd --uid 50000 --no-create-home --shell /usr/sbin/nologin airflow \
-    && mkdir -p /opt/airflow/logs && chown -R airflow /opt/airflow
+    && mkdir -p /opt/airflow/logs /var/lib/sandbox \
+    && chown -R airflow /opt/airflow /var/lib/sandbox
 USER airflow
 
 ENTRYPOINT []

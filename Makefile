@@ -35,8 +35,8 @@ check: install ## Lint, types, import contracts
 compose-check: ## Let a real Compose check docker-compose.yaml (installs Debian's if none is there)
 	@tests/compose/check.sh
 
-up: install ## Airflow with its UI, the sandbox and a seeded warehouse, until Ctrl-C
-	@$(BIN)/python -m settlement_airflow.up
+up: install ## Airflow with its UI, the sandbox and a seeded warehouse, until Ctrl-C: make up UI_PORT=8081
+	@$(BIN)/python -m settlement_airflow.up $(addprefix --ui-port ,$(UI_PORT)) $(addprefix --sandbox-port ,$(SANDBOX_PORT))
 
 simulate: install ## Simulate business days with crashes and faults, on all cores: make simulate DAYS=2000 SEED=1 KIND=disputes
 	@PYTHONPATH=tests $(BIN)/python -m simulation.search --days $(or $(DAYS),100) --seed $(or $(SEED),1) --kind $(or $(KIND),direct)

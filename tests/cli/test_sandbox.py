@@ -99,3 +99,12 @@ def test_a_file_that_is_no_store_is_said(home: Path, tmp_path: Path, command: Co
     assert ended.code == 2
     assert "is not a store of the sandbox" in ended.err
     assert file.read_text().startswith("notes")
+
+
+def test_a_folder_that_cannot_be_made_is_said(home: Path, tmp_path: Path, command: Command) -> None:
+    """The folder is named, and the file is not called something that it is not."""
+    (tmp_path / "notes.txt").write_text("notes")
+    file = tmp_path / "notes.txt" / "sandbox.sqlite"
+    ended = command("sandbox", "--port", str(free_port()), "--store", str(file))
+    assert ended.code == 2
+    assert "of the sandbox's store cannot be made" in " ".join(ended.err.split())

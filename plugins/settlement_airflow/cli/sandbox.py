@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sqlite3
 from pathlib import Path
@@ -71,10 +72,10 @@ def sandbox(
     file = store or home() / "sandbox.sqlite"
     books = _world_called(world or DEFAULT_WORLD)
     _require_free(host, port)
+    _require_writable(file)
     enterprises = ", ".join(each.enterprise_id for each in books.partners)
     say(f"sandbox for enterprise {enterprises} at http://{host}:{port}, booked in {file}")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         serve(host, port, file, books)
     except (sqlite3.Error, OSError) as error:
         raise ConfigurationError(
@@ -107,3 +108,25 @@ def _require_free(host: str, port: int) -> None:
             f"cannot listen on {host}:{port} ({error}): is a sandbox running already? "
             "Choose another port with --port"
         ) from None
+
+
+def _require_writable(file: Path) -> None:
+    """Make the store's folder; tell one that is somebody else's from a file that is no store.
+
+    :raises ConfigurationError: if the store could not be written there
+    """
+    folder = file.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the folder {folder} of the sandbox's store cannot be made ({error.strerror}): name "
+            "another file with --store"
+        ) from None
+    for each, needed in ((folder, os.W_OK | os.X_OK), (file, os.R_OK | os.W_OK)):
+        if each.exists() and not os.access(each, needed):
+            raise ConfigurationError(
+                f"the sandbox cannot keep what it books in {file}: {each} belongs to user "
+                f"{each.stat().st_uid} and user {os.geteuid()}, who runs this, may not write it. "
+                "Give it to that user, or name another file with --store"
+            )

@@ -1,6 +1,7 @@
 """The partner API over HTTP: one authenticated exchange at a time.
 
-What differs from HttpHook, and why: only https (except loopback), so that no token travels in
+It is an HttpHook, and whatever it inherits that sends goes through that exchange or is refused.
+What differs, and why: only https (except loopback), so that no token travels in
 clear; one deadline over the whole exchange; no redirects; no error for a status, since the domain
 reads the body first; extra keys of the Airflow connection never become headers. Nothing is retried
 here: that is the scheduler's.
@@ -13,10 +14,10 @@ from functools import cached_property
 from urllib.parse import quote
 
 import requests
-from airflow.providers.http.hooks.http import HttpHook
 
 from settlement.errors import ConfigurationError
 from settlement.partner_api import Answer, TransportError
+from settlement_airflow.hooks.one_exchange import OneExchangeHook
 from settlement_airflow.hooks.pacer import pacer_for
 from settlement_airflow.hooks.target import Target, target_of
 from settlement_airflow.hooks.wire import send
@@ -24,7 +25,7 @@ from settlement_airflow.hooks.wire import send
 EXCHANGE_DEADLINE_S = 60.0
 
 
-class PartnerApiHook(HttpHook):
+class PartnerApiHook(OneExchangeHook):
     """Exchanges with the partner API through an Airflow connection of type `bitgo_network`.
 
     Host: base URL; password: access token. Extra, both optional: `proxies` (scheme to URL) and
@@ -32,6 +33,7 @@ class PartnerApiHook(HttpHook):
     REQUESTS_CA_BUNDLE); to a loopback address nothing of it does.
 
     :param partner_api_conn_id: id of the Airflow connection
+    :param method: of what `run` sends
     :param deadline_s: most seconds that one exchange may take, from opening to the last byte
     :param pool_slots: slots of the pool `partner_api` that the task occupies; its share of the
         requests that the partner allows
@@ -46,10 +48,11 @@ class PartnerApiHook(HttpHook):
         self,
         partner_api_conn_id: str = default_conn_name,
         *,
+        method: str = "POST",
         deadline_s: float | None = None,
         pool_slots: int = 1,
     ) -> None:
-        super().__init__(http_conn_id=partner_api_conn_id, tcp_keep_alive=False)
+        super().__init__(method, http_conn_id=partner_api_conn_id, tcp_keep_alive=False)
         self.partner_api_conn_id = partner_api_conn_id
         self.deadline_s = EXCHANGE_DEADLINE_S if deadline_s is None else deadline_s
         self.pool_slots = pool_slots

@@ -12,27 +12,37 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from partner_sandbox.demo_trades import seed_day
-from partner_sandbox.demo_world import DEMO_CURRENCIES, DEMO_TOKEN, DEMO_XPRV, demo_connections
+from partner_sandbox.demo_world import DEMO_TOKEN, DEMO_XPRV
 from settlement.business_calendar import BusinessCalendar
+from settlement.errors import ConfigurationError
 from settlement.ledger.database import Ledger
 from settlement.ledger.embedded import EmbeddedServer
 from settlement.ledger.upgrade import upgrade_ledger
 from settlement.partner_file import load_partner, partners_dir
+from settlement.signing import LocalSigner
 from settlement_airflow.cli.stand_ins import LEDGER
+from settlement_airflow.up.trades import WAREHOUSE_FILE, closed_dates, is_due, seed
 
 FIRST_DATE = re.compile(r"^first_business_date = .*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Place:
-    """A prepared home folder; `environment` is what every component and command needs."""
+    """A prepared home folder; `environment` is what every component and command needs.
+
+    `days` are the dates that are due, oldest first.
+    """
 
     home: Path
     server: EmbeddedServer
     metadata: URL
     days: list[date]
     environment: dict[str, str]
+
+    @property
+    def partners(self) -> Path:
+        """Folder of the partner files, which are the user's."""
+        return self.home / "partners"
 
 
 def prepare(
@@ -44,62 +54,74 @@ def prepare(
     clients: int = 100,
     max_connections: int = 40,
 ) -> Place:
-    """Prepare `home` so that a scheduler started on it settles the newest `days` business dates.
+    """Prepare `home` so that a scheduler started on it settles every date that is due.
 
-    The demo's partner file is copied with a first business date so many dates ago: catching up
-    from the shipped one would make a run for every date since.
+    A new one begins with the newest `days` business dates: the demo's partner file is copied with
+    the first of them, since catching up from the shipped one would make a run for every date
+    since. From then on the file is its user's, and whatever dates it names are seeded.
     """
     partners = home / "partners"
     partners.mkdir(parents=True, exist_ok=True)
-    dates = newest_dates(days)
-    write_partner_file(partners / "demo.toml", dates[0], max_connections)
-    warehouse = home / "warehouse.duckdb"
-    calendar = BusinessCalendar(load_partner("demo", partners))
-    ids = [each.id for each in demo_connections(clients)]
-    for day in dates:
-        seed_day(warehouse, "demo", calendar.window(day), ids, DEMO_CURRENCIES, trades=trades)
-    server = EmbeddedServer.start(home / "ledger")
-    ledger = Ledger.connect(server.url(LEDGER))
-    upgrade_ledger(ledger)
-    ledger.engine.dispose()
+    if not (partners / "demo.toml").exists():
+        write_partner_file(partners / "demo.toml", newest_dates(days)[0], max_connections)
+    file = load_partner("demo", partners)
+    dates = closed_dates(file)
+    if not dates or not is_due(file, dates[0]):
+        raise ConfigurationError(
+            f"first_business_date = {file.first_business_date} of {file.name}.toml is not due "
+            "yet, so there is nothing to settle: set an earlier one"
+        )
+    seed(home, dates, trades=trades, clients=clients)
+    server = start_ledger(home)
     return Place(
         home,
         server,
         server.url("airflow"),
-        dates,
+        [day for day in dates if is_due(file, day)],
         {
             "SETTLEMENT_HOME": str(home),
             "SETTLEMENT_PARTNERS_DIR": str(partners),
-            **_connections(server.url(LEDGER), warehouse, sandbox_port),
+            **_connections(server.url(LEDGER), home / WAREHOUSE_FILE, sandbox_port),
         },
     )
 
 
-def free_port(preferred: int) -> int:
-    """The preferred port of this machine if nobody has it, else any other."""
-    for port in (preferred, 0):
-        with closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            found: int = probe.getsockname()[1]
-            return found
-    raise RuntimeError("no port of this machine is free")
+def start_ledger(home: Path) -> EmbeddedServer:
+    """Start, or join, the server of the ledger in `home`, its schema up to date."""
+    server = EmbeddedServer.start(home / "ledger")
+    ledger = Ledger.connect(server.url(LEDGER))
+    upgrade_ledger(ledger)
+    ledger.engine.dispose()
+    return server
+
+
+def free_port(number: int) -> int:
+    """A port of this machine that nobody has: that one, or any for 0.
+
+    :raises OSError: if somebody has it
+    """
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", number))
+        found: int = probe.getsockname()[1]
+        return found
 
 
 def newest_dates(count: int) -> list[date]:
     """The newest business dates that are due, oldest first."""
     calendar = BusinessCalendar(load_partner("demo"))
+    dates = [_newest_due(calendar)]
+    while len(dates) < count:
+        dates.append(calendar.previous(dates[-1]))
+    return dates[::-1]
+
+
+def _newest_due(calendar: BusinessCalendar) -> date:
     now = datetime.now(UTC)
     day = calendar.previous(now.date() + timedelta(days=2))
     while calendar.due_at(day) > now:
         day = calendar.previous(day)
-    dates = [day]
-    while len(dates) < count:
-        dates.append(calendar.previous(dates[-1]))
-    return dates[::-1]
+    return day
 
 
 def write_partner_file(path: Path, first: date, max_connections: int) -> None:
@@ -128,6 +150,10 @@ def _connections(ledger: URL, warehouse: Path, sandbox_port: int) -> dict[str, s
             "host": f"http://127.0.0.1:{sandbox_port}",
             "password": DEMO_TOKEN,
         },
-        "signing_key": {"conn_type": "settlement_signing_key", "password": DEMO_XPRV},
+        "signing_key": {
+            "conn_type": "settlement_signing_key",
+            "password": DEMO_XPRV,
+            "extra": {"public_key": LocalSigner.from_xprv(DEMO_XPRV).public_key.hex()},
+        },
     }
     return {f"AIRFLOW_CONN_{name.upper()}": json.dumps(each) for name, each in connections.items()}

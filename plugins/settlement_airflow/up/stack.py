@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import shlex
 import signal
 import subprocess
@@ -21,8 +20,10 @@ from time import monotonic, sleep
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from cryptography.fernet import Fernet
 from sqlalchemy import URL
+
+from settlement_airflow.up.keys import kept_keys
+from settlement_airflow.up.place import free_port
 
 PROJECT = Path(__file__).parents[3]
 LOGIN = ("admin", "admin")
@@ -31,7 +32,8 @@ APPROVER = ("approver", "approver")
 STOP_TIMEOUT_S = 15
 START_TIMEOUT_S = 180
 POOL, POOL_SLOTS = "partner_api", 2
-AIRFLOW_COMPONENTS = ("scheduler", "dag-processor", "triggerer")
+LOG_PORT = "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT"
+LOG_SERVER = "airflow.utils.serve_logs.log_server:get_app"
 
 
 class StackError(RuntimeError):
@@ -47,15 +49,15 @@ def airflow_settings(home: Path, metadata: URL, port: int) -> dict[str, str]:
     home.mkdir(parents=True, exist_ok=True)
     passwords = home / "passwords.json"
     passwords.write_text(json.dumps(dict([LOGIN, APPROVER])))
+    logs_served_at = str(free_port(0))
     return {
+        **kept_keys(home),
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__API__BASE_URL": address,
-        "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
-        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
+        "AIRFLOW__CORE__HOSTNAME_CALLABLE": "settlement_airflow.up.loopback.address",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
@@ -64,6 +66,8 @@ def airflow_settings(home: Path, metadata: URL, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _metadata_url(metadata),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": logs_served_at,
+        LOG_PORT: logs_served_at,
         # Also how late a worker may notice that a task was skipped, often 5 s otherwise.
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     }
@@ -87,11 +91,29 @@ class LocalStack:
 
         :raises StackError: naming the component's log if one does not come up
         """
+        self.set_up()
+        self.start_api_server()
+        self.start_parsing()
+        self.start_working()
+
+    def set_up(self) -> None:
+        """Migrate the metadata database and make the pool.
+
+        :raises StackError: naming the log if that fails
+        """
         self.run("db", "migrate")
         self.run("pools", "set", POOL, str(POOL_SLOTS), "Calls of the partner API")
-        self.start_api_server()
-        for component in AIRFLOW_COMPONENTS:
-            self.spawn(component, _airflow(component))
+
+    def start_parsing(self) -> None:
+        """Start what reads the DAG files; nothing runs before `start_working`."""
+        self.spawn("dag-processor", _airflow("dag-processor"))
+
+    def start_working(self) -> None:
+        """Start what schedules and runs, and what serves the logs of tasks that run."""
+        for component in ("scheduler", "triggerer"):  # their own log servers take no address
+            self.spawn(component, _airflow(component, "--skip-serve-logs"))
+        where = ("--host", "127.0.0.1", "--port", self.environment[LOG_PORT])
+        self.spawn("log-server", [sys.executable, "-m", "uvicorn", "--factory", LOG_SERVER, *where])
 
     def start_api_server(self) -> None:
         """Start what serves the UI, on a database that is migrated, and wait until it answers.
@@ -179,17 +201,18 @@ class LocalStack:
         return folder / f"{name}.log"
 
 
-def write_command(path: Path, environment: Mapping[str, str]) -> None:
-    """Write an executable `airflow` that talks to this Airflow, for people in another terminal.
+def write_commands(folder: Path, environment: Mapping[str, str]) -> None:
+    """Write `airflow` and `settlement` for people in another terminal: they meet this Airflow.
 
-    Only its owner may read it: the environment holds the secrets of the place.
+    Only their owner may read them: the environment holds the secrets of the place.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-    path.chmod(0o700)
+    folder.mkdir(parents=True, exist_ok=True)
     settings = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
-    command = f'exec {shlex.join(_airflow())} "$@"'
-    path.write_text("\n".join(["#!/bin/sh", *settings, command, ""]))
+    for name, command in (("airflow", _airflow()), ("settlement", settlement())):
+        path = folder / name
+        path.touch()
+        path.chmod(0o700)
+        path.write_text("\n".join(["#!/bin/sh", *settings, f'exec {shlex.join(command)} "$@"', ""]))
 
 
 def settlement(*arguments: str) -> list[str]:
