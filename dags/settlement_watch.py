@@ -21,7 +21,7 @@ from settlement_airflow.operators.watch import (
 )
 
 LOOKS = "watch_partner"
-FIRST = 1000
+LOOKS_AT_A_TIME = 2  # each may take a gigabyte to compare trades
 HOURLY = "40 * * * *"  # away from the full hours, at which cut-offs lie and loads begin
 
 with DAG(
@@ -39,9 +39,7 @@ with DAG(
     partners = ListPartnersOperator(task_id="list_partners")
     looks = WatchPartnerOperator.partial(
         task_id=LOOKS,
-        pool=dag_parts.POOL,
-        priority_weight=FIRST,  # a long backfill must not keep the watch out of the pool
-        weight_rule="absolute",
+        max_active_tis_per_dagrun=LOOKS_AT_A_TIME,  # and no pool: it is watched itself
         map_index_template="{{ task.partner }}",
         doc_md=WatchPartnerOperator.__doc__,
     ).expand_kwargs(partners.output)

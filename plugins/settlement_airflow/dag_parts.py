@@ -19,6 +19,7 @@ import settlement
 from settlement.business_calendar import BusinessCalendar
 from settlement.errors import ConfigurationError
 from settlement.partner_file import PartnerFile
+from settlement.steps.action import What
 from settlement_airflow.hooks.pacer import POOL_SLOTS
 from settlement_airflow.operators.broken import BrokenPartnerFileOperator
 from settlement_airflow.retry import (
@@ -119,6 +120,46 @@ def question_form(partner_names: list[str]) -> dict[str, Param]:
             type=["null", "string"],
             title="Question",
             description="Its digest, or how it begins, as `settlement decide <partner>` lists it.",
+        ),
+    }
+
+
+def action_form(partner_names: list[str]) -> dict[str, Param]:
+    """What a person does: what, on what, why. Which fields an action needs, the action checks."""
+    optional = ["null", "string"]
+    return {
+        "partner": _one_of(partner_names),
+        "action": Param(
+            None,
+            type=optional,
+            enum=[None, *(each.value for each in What)],
+            title="Action",
+            description="stop, go: the whole partner. hold, release: one connection. record: a "
+            "settlement counts for a date. ignore: a settlement is put aside.",
+        ),
+        "reason": Param("", type="string", title="Reason", description="Kept for good."),
+        "connection_id": Param(
+            None, type=optional, title="Connection", description="hold, release: its id, a UUID."
+        ),
+        "until": Param(
+            None,
+            type=optional,
+            title="Until",
+            description="hold: 2026-03-09 or 2026-03-09T12:00, in the partner's time zone. Empty: "
+            "until it is released.",
+        ),
+        "external_id": Param(
+            None,
+            type=optional,
+            title="externalId",
+            description="record, ignore: of the settlement, as the error names it.",
+        ),
+        "business_date": Param(
+            None,
+            type=optional,
+            format="date",
+            title="Business date",
+            description="record: the date that the settlement counts for.",
         ),
     }
 

@@ -115,6 +115,14 @@ def test_no_task_goes_on_for_ever(settle: Any) -> None:
     assert bounds["submit_requests"] <= timedelta(minutes=30)
 
 
+def test_an_action_waits_for_no_pool() -> None:
+    """A stop is not kept waiting by the task that it is to stop, nor by a DAG that is paused."""
+    action = dags()["settlement_action"]
+    assert [(task.task_id, task.pool) for task in action.tasks] == [("act", "default_pool")]
+    assert action.is_paused_upon_creation is False
+    assert action.get_task("act").retries == 6
+
+
 def test_every_task_is_retried_by_the_scheduler_and_documented(settle: Any) -> None:
     """Six retries with our policy; only the markers of the branch have nothing to explain."""
     for task in settle.tasks:
@@ -152,6 +160,7 @@ def test_a_broken_partner_file_breaks_nobody_else(day: AirflowDay) -> None:
         "settlement_preview",
         "settlement_watch",
         "settlement_decision",
+        "settlement_action",
     }
     assert [task.task_id for task in found["settle_broken"].tasks] == ["partner_file_is_wrong"]
     run = ended(day.dag("settle_broken").test(logical_date=None))

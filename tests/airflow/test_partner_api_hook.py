@@ -17,7 +17,14 @@ from werkzeug import Request, Response
 from settlement.errors import ConfigurationError
 from settlement.partner_api import TransportError
 from settlement_airflow.hooks import wire
-from settlement_airflow.hooks.pacer import POOL_SLOTS, REQUESTS_PER_MINUTE, Pacer, pacer_for
+from settlement_airflow.hooks.pacer import (
+    GUEST_REQUESTS_PER_MINUTE,
+    OUTSIDE_THE_POOL,
+    POOL_SLOTS,
+    REQUESTS_PER_MINUTE,
+    Pacer,
+    pacer_for,
+)
 from settlement_airflow.hooks.partner_api import PartnerApiHook
 
 TOKEN = "secret-token-0123456789"
@@ -305,3 +312,10 @@ def test_a_task_is_paced_at_the_share_of_the_pool_that_it_occupies():
         share = 60 / pacer_for(url, slots).interval_s
         assert share == pytest.approx(REQUESTS_PER_MINUTE * slots / POOL_SLOTS)
     assert pacer_for(url, 1) is pacer_for(url, 1)
+
+
+def test_a_task_outside_the_pool_stays_within_what_a_full_pool_leaves():
+    """Nobody waits for the pool to look or to stop; the partner's limit is kept all the same."""
+    outside = 60 / pacer_for("https://partner.invalid", OUTSIDE_THE_POOL).interval_s
+    assert outside == pytest.approx(GUEST_REQUESTS_PER_MINUTE)
+    assert REQUESTS_PER_MINUTE + outside <= 360

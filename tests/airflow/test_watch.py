@@ -7,18 +7,23 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.api.common.trigger_dag import trigger_dag
+from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
-from airflow.utils.types import DagRunType
+from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from pytest_httpserver import HTTPServer
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from airflow import settings
 from settlement.business_calendar import BusinessCalendar
 from settlement.ledger.questions import ask
 from settlement.question import Subject
 from settlement.warehouse.hashed_ids import as_hashes, digest_of
-from settlement_airflow.operators import watch
+from settlement_airflow import dag_parts
+from settlement_airflow.operators import airflow_runs, watch
 from settlement_airflow.operators.heartbeat import HEARTBEAT_URL, call
 from support.airflow_day import PARTNER_FILE, AirflowDay, RunOfDag, ended
 from support.day import ACTOR, ALICE, BOB, CAROL, demo_partner
@@ -87,6 +92,72 @@ def test_a_date_that_nobody_settled_is_red(today: AirflowDay) -> None:
     assert run.in_state("failed") == {"watch_partner[0]"}
     assert run.in_state("upstream_failed") == {"nothing_found"}
     assert [each.rsplit(" [", 1)[1] for each in found] == ["runbook: never-touched]"]
+
+
+def triggered(day: AirflowDay, dag_id: str = "settle_demo") -> str:
+    """A run of the date that a person has triggered, and that nothing works on yet; its id."""
+    watched(day)  # Airflow knows the DAGs from here on
+    run = trigger_dag(
+        dag_id=dag_id,
+        triggered_by=DagRunTriggeredByType.UI,
+        conf={"business_date": DAY.isoformat()},
+        session=settings.Session(),
+    )
+    assert run is not None
+    return str(run.run_id)
+
+
+def set_paused(dag_id: str, paused: bool) -> None:
+    """As the switch in the UI does."""
+    with create_session() as session:
+        session.execute(update(DagModel).where(DagModel.dag_id == dag_id).values(is_paused=paused))
+
+
+def set_state(run_id: str, task_id: str, state: str) -> None:
+    """As the scheduler does."""
+    which = (TaskInstance.run_id == run_id, TaskInstance.task_id == task_id)
+    with create_session() as session:
+        session.execute(update(TaskInstance).where(*which).values(state=state))
+
+
+def sections(findings: list[str]) -> list[str]:
+    """The sections of the runbook that findings name."""
+    return [each.rsplit("[runbook: ", 1)[1].removesuffix("]") for each in findings]
+
+
+def test_a_date_whose_run_is_queued_is_not_called_untouched(today: AirflowDay) -> None:
+    """Unless the DAG is paused: then nothing will come of that run."""
+    triggered(today)
+    set_paused("settle_demo", True)
+    assert sections(watched(today)[1]) == ["never-touched"]
+    set_paused("settle_demo", False)
+    run, found = watched(today)
+    assert found == []
+    assert run.state == "success"
+
+
+def test_tasks_that_wait_for_a_pool_that_is_not_there_are_found(
+    today: AirflowDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are due and get no slot, and nobody has one; the watch itself needs none."""
+    monkeypatch.setattr(airflow_runs, "SLOT_GIVEN_WITHIN_S", 0)
+    run_id = triggered(today)
+    set_paused("settle_demo", False)
+    set_state(run_id, "build_requests", "scheduled")
+    run, found = watched(today)
+    assert run.in_state("failed") == {"watch_partner[0]"}
+    assert sections(found) == ["no-pool"]
+    assert 'airflow pools set partner_api 2 "' in found[0]
+    set_state(run_id, "verify_settled", "running")
+    assert watched(today)[1] == []
+
+
+def test_the_tasks_of_the_pool_are_the_ones_that_are_looked_for(day: AirflowDay) -> None:
+    """A task that moves into the pool must be told here, too."""
+    settle_dag = day.dag()
+    pooled = {task.task_id for task in settle_dag.tasks if task.pool == dag_parts.POOL}
+    assert set(airflow_runs.POOLED) == pooled
+    assert set(airflow_runs.BEFORE_READING) <= {task.task_id for task in settle_dag.tasks}
 
 
 def test_a_run_that_is_marked_as_success_is_found(today: AirflowDay) -> None:
@@ -253,7 +324,8 @@ def test_nobody_has_to_switch_the_watch_on(day: AirflowDay) -> None:
     assert not dag.catchup
     assert dag.max_active_runs == 1
     looks = dag.get_task("watch_partner")
-    assert looks.pool == "partner_api"
+    assert {task.pool for task in dag.tasks} == {"default_pool"}
+    assert looks.max_active_tis_per_dagrun == 2
     leaves = {task.task_id for task in dag.tasks if not task.downstream_task_ids}
     assert leaves == {"nothing_found", "settle_late_trades", "ask_people", "heartbeat"}
     assert dag.get_task("nothing_found").upstream_task_ids == {"watch_partner"}

@@ -10,6 +10,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 
+from commanding import commanding
 from compute import compute_and_freeze
 from page import write_page
 from parsing import parsing
@@ -24,6 +25,7 @@ from watching import watching
 BENCHMARKS: dict[str, Callable[[Path], list[dict[str, str]]]] = {
     "signing": lambda _: signing(),
     "parsing": parsing,
+    "commanding": commanding,
     "compute": compute_and_freeze,
     "remembering": remembering,
     "watching": watching,

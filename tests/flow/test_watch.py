@@ -105,6 +105,79 @@ def test_a_date_that_only_the_partner_remembers_was_touched_by_no_run(
     assert "no run has ever read" in found(look(world, later=HOUR), Kind.NEVER_TOUCHED).text
 
 
+def test_a_date_whose_run_is_under_way_is_not_called_untouched(world: World) -> None:
+    """It waits for its trades, or in a queue; a date that was read is judged by the ledger."""
+    under_way = AirflowSays(set(), at_work=frozenset({DAY}))
+    assert look(world, runs=under_way) == []
+    world.prepare(DAY)
+    assert kinds(look(world, later=HOUR, runs=under_way)) == {Kind.OVERDUE}
+
+
+def test_dates_in_a_row_are_one_line_and_a_gap_parts_them(world: World) -> None:
+    """The newest first; the partner may have been without a run for months."""
+    days = [DAY - timedelta(days=n) for n in range(6)]
+    world.partner = partner_of_today(first_business_date=days[-1])
+    under_way = AirflowSays(set(), at_work=frozenset({days[2]}))
+    newer, older = look(world, runs=under_way)
+    assert (newer.about, older.about) == (
+        f"{days[1]} to {days[0]} (2 dates)",
+        f"{days[5]} to {days[3]} (3 dates)",
+    )
+    assert {newer.kind, older.kind} == {Kind.NEVER_TOUCHED}
+    assert (older.business_date, older.span.last if older.span else None) == (days[5], days[3])
+    assert "no run has ever read these dates" in older.text
+    assert "up to 5 days ago" in older.text
+
+
+def test_dates_that_are_overdue_for_the_same_reason_are_one_line(world: World) -> None:
+    """Two readings that died before they had a snapshot."""
+    before = DAY - timedelta(days=1)
+    world.partner = partner_of_today(first_business_date=before)
+    with world.ledger.transaction() as tx:
+        for day in (before, DAY):
+            next_generation(tx, world.partner, day, ACTOR)
+    finding = found(look(world, later=HOUR), Kind.OVERDUE, f"{before} to {DAY} (2 dates)")
+    assert "no snapshot of the date's trades was ever taken" in finding.text
+    assert finding.text.endswith("or `settlement run demo <date>`")
+
+
+def test_what_keeps_tasks_from_their_pool_is_found(world: World) -> None:
+    """As Airflow tells it; a scheduler that is merely slow is given another look."""
+    world.run(DAY)
+    (finding,) = look(world, runs=AirflowSays(set(), pool="the pool is missing"))
+    assert (finding.kind, finding.text) == (Kind.NO_POOL, "the pool is missing")
+    assert finding.needs_a_person
+    assert finding.may_pass
+
+
+def test_the_worst_and_newest_comes_first(world: World) -> None:
+    """What needs nobody comes last, whatever it is about."""
+    before = DAY - timedelta(days=2)
+    world.partner = partner_of_today(first_business_date=before)
+    world.trade(ALICE, BOB, 7, day=DAY - timedelta(days=1))
+    world.run(DAY - timedelta(days=1))
+    with world.ledger.transaction() as tx:
+        raise_stop(tx, "demo", "amounts look wrong", ACTOR)
+        ask(
+            tx,
+            partner="demo",
+            digest="ab" * 32,
+            subject=Subject.HISTORY,
+            business_date=DAY,
+            external_id=None,
+            facts={},
+            actor=ACTOR,
+        )
+    later = timedelta(minutes=45)  # else the question counts as work on its date
+    read = [(each.kind, each.business_date) for each in look(world, later=later)]
+    assert read == [
+        (Kind.STOPPED, None),
+        (Kind.NEVER_TOUCHED, DAY),
+        (Kind.NEVER_TOUCHED, before),
+        (Kind.UNANSWERED, DAY),
+    ]
+
+
 def test_a_date_that_is_not_settled_is_found(world: World) -> None:
     """The partner refused the request: which position is left is in the text."""
     world.fault(FaultKind.FORBIDDEN, route=Route.SUBMIT)

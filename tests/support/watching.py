@@ -36,13 +36,23 @@ def partner_of_today(**changes: object) -> PartnerFile:
 
 @dataclass(frozen=True)
 class AirflowSays:
-    """Airflow, with these runs in success."""
+    """Airflow, with these runs in success, these dates under way, and that said of the pool."""
 
     succeeded_runs: set[str]
+    at_work: frozenset[date] = frozenset()
+    pool: str | None = None
 
     def succeeded(self, run_ids: Sequence[str]) -> set[str]:
         """Those that were asked for."""
         return self.succeeded_runs & set(run_ids)
+
+    def dates_at_work(self, partner: PartnerFile) -> set[date]:
+        """Those that were given."""
+        return set(self.at_work)
+
+    def waits_for_pool(self) -> str | None:
+        """What was given."""
+        return self.pool
 
 
 def look(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from typing import Protocol
 
@@ -20,6 +20,14 @@ class AirflowRuns(Protocol):
 
     def succeeded(self, run_ids: Sequence[str]) -> set[str]:
         """Those of the runs that Airflow knows and shows as success."""
+        ...
+
+    def dates_at_work(self, partner: PartnerFile) -> set[date]:
+        """Business dates of runs that are queued or running and have not read the trades yet."""
+        ...
+
+    def waits_for_pool(self) -> str | None:
+        """What keeps tasks of the runs from the pool that they need, with the next step, if any."""
         ...
 
 

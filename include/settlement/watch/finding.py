@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from settlement.question import Question
+from settlement.watch.date_span import DateSpan
 
 
 class Kind(StrEnum):
@@ -22,6 +23,7 @@ class Kind(StrEnum):
     DELIVERED_AGAIN = "delivered-again"
     UNCOVERED = "uncovered-trades"
     RECORDED_IN_FUTURE = "recorded-in-future"
+    NO_POOL = "no-pool"
     OPEN_TOO_LONG = "open-too-long"
     DISPUTED = "disputed"
     SHORT_OF_FUNDS = "short-of-funds"
@@ -58,7 +60,8 @@ class Finding:
 
     `start` is what the DAG starts by itself because of it: a run for late trades, or the run that
     puts a question before a person. A finding that needs no person is said, but turns nothing red.
-    One that `may_pass` is worth another look in a minute.
+    One that `may_pass` is worth another look in a minute. One about several dates in a row names
+    the first as `business_date`, and all of them as `span`.
     """
 
     kind: Kind
@@ -69,11 +72,12 @@ class Finding:
     needs_a_person: bool = True
     may_pass: bool = False
     start: SettleAgain | Question | None = None
+    span: DateSpan | None = None
 
     @property
     def about(self) -> str:
-        """The externalId, else the business date, else the partner itself."""
-        return self.external_id or str(self.business_date or "")
+        """The externalId, else the business dates, else the partner itself."""
+        return self.external_id or str(self.span or self.business_date or "")
 
     def __str__(self) -> str:
         named = f"{self.partner} {self.about}".strip()

@@ -23,7 +23,9 @@ from settlement.watch.decisions import (
 from settlement.watch.eyes import Eyes
 from settlement.watch.finding import Finding, Kind
 from settlement.watch.marked_by_hand import marked_by_hand, read_unproved_successes
+from settlement.watch.order import worst_first
 from settlement.watch.partner_list import differences, read_partner_list
+from settlement.watch.pool import no_pool, read_pool
 from settlement.watch.slots import open_too_long, read_open_slots
 from settlement.watch.strays import read_strays, strays
 from settlement.watch.windows import read_running_windows, running_windows
@@ -43,6 +45,7 @@ class Look(Generic[Facts]):
 
 LOOKS: tuple[Look[Any], ...] = (
     Look("the business dates", read_dates, unsettled_dates),
+    Look("the pool", read_pool, no_pool),
     Look("open requests", read_open_slots, open_too_long),
     Look("disputes and balances", read_running_windows, running_windows),
     Look("settled dates in the warehouse", read_changes, changes),
@@ -58,7 +61,9 @@ LOOKS: tuple[Look[Any], ...] = (
 
 
 def look_at(eyes: Eyes) -> list[Finding]:
-    """Findings of all looks; one that cannot be made is a finding, and the others go on.
+    """Findings of all looks, the worst and newest first.
+
+    A look that cannot be made is a finding, and the others go on.
 
     :raises LedgerUnavailableError: without the ledger there is nothing to compare with
     """
@@ -72,7 +77,7 @@ def look_at(eyes: Eyes) -> list[Finding]:
             raise
         except SettlementError as error:
             findings.append(not_looked(eyes.partner.name, look.at, error))
-    return findings
+    return worst_first(findings)
 
 
 def not_looked(partner: str, at: str, error: SettlementError) -> Finding:

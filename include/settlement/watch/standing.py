@@ -18,21 +18,20 @@ from settlement.steps.verify import prove_settled
 from settlement.watch.recent_events import LastEvent, last_events
 
 LOOK_BACK = 30
-"""Business dates that are recent: each is spoken of by itself, even if no run ever touched it."""
+"""Business dates that are recent: that a hold was lifted is noticed within an hour, not a day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A business date that is due. `left` says what keeps it from being settled; None: nothing.
 
-    `touched`: by a run. `recent`: among the last LOOK_BACK business dates, or touched.
+    `touched`: by a run.
     """
 
     business_date: date
     deadline: datetime
     snapshot: Snapshot | None
     touched: bool
-    recent: bool
     last_event_at: datetime | None
     left: str | None
 
@@ -78,7 +77,6 @@ def read_standings(
                     deadline=BusinessCalendar(partner).due_at(day) + partner.settled_within,
                     snapshot=read,
                     touched=touched,
-                    recent=day in recent or touched,
                     last_event_at=last.at if last else None,
                     left=None if proved else _left(tx, partner, day, held),
                 )

@@ -66,6 +66,7 @@ def settlement() -> None:
 
     **At 3 a.m.**
 
+        settlement show demo
         settlement show demo 2026-03-02
         settlement run demo 2026-03-02
         settlement stop demo --reason "amounts look wrong"

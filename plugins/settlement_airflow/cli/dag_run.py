@@ -21,6 +21,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from settlement.errors import ConfigurationError
 from settlement_airflow.cli.captured import output_into
+from settlement_airflow.cli.lean_airflow import Pauses, build_newest_api, short_pauses
 from settlement_airflow.cli.private_airflow import DAG_FILE
 from settlement_airflow.dag_parts import dag_id_of
 
@@ -42,8 +43,9 @@ def run_dag(partner: str, day: date, log: Path) -> DagRunEnd:
 
     :raises ConfigurationError: if the DAG file cannot be read
     """
-    with output_into(log) as stderr, _watching(stderr) as watch:
+    with output_into(log) as stderr, short_pauses() as pauses, _watching(stderr, pauses) as watch:
         logging.getLogger().setLevel(logging.INFO)
+        build_newest_api()
         bag = DagBag(dag_folder=DAG_FILE, bundle_path=DAG_FILE.parent)
         dag = bag.dags.get(dag_id_of(partner))
         if dag is None:
@@ -97,7 +99,7 @@ class _Watch:
 
 
 @contextmanager
-def _watching(stderr: TextIO) -> Iterator[_Watch]:
+def _watching(stderr: TextIO, pauses: Pauses) -> Iterator[_Watch]:
     bar = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -108,11 +110,13 @@ def _watching(stderr: TextIO) -> Iterator[_Watch]:
     with bar:
         watch = _Watch(bar)
         manager: Any = get_listener_manager()
-        manager.add_listener(watch)
+        for each in (watch, pauses):
+            manager.add_listener(each)
         try:
             yield watch
         finally:
-            manager.pm.unregister(watch)
+            for each in (watch, pauses):
+                manager.pm.unregister(each)
 
 
 def _name(task_instance: Any) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
 from settlement.errors import ConfigurationError
 from settlement.ledger.people import lift_hold, put_on_hold
-from settlement.partner_file import PartnerFile
+from settlement.steps.action import end_of_hold
 from settlement_airflow.cli.amounts_shown import at
 from settlement_airflow.cli.arguments import ConnectionId, given, partner_named_or_only, person
 from settlement_airflow.cli.console import say
@@ -59,7 +57,7 @@ def hold(
     if not end and reason is None:
         raise ConfigurationError("say why with --reason: it is kept in the ledger for good")
     with ledger_behind(file.ledger_conn_id) as ledger:
-        moment = _moment(file, until, ledger.now())
+        moment = end_of_hold(file, until, ledger.now())
         with ledger.transaction() as tx:
             if end:
                 lift_hold(tx, file.name, connection, reason or "no reason given", person())
@@ -69,23 +67,3 @@ def hold(
         say(f"{connection} settles again: run the dates that were left open")
     else:
         say(f"{connection} is on hold {f'until {at(moment)}' if moment else 'until --end'}")
-
-
-def _moment(file: PartnerFile, until: str | None, now: datetime) -> datetime | None:
-    """When the hold ends.
-
-    :raises ConfigurationError: if that is not readable, or past
-    """
-    if until is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(until)
-    except ValueError:
-        raise ConfigurationError(
-            f"--until {until!r} is no date or time: write it like 2026-03-09 or 2026-03-09T12:00"
-        ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(file.timezone))
-    if moment <= now:
-        raise ConfigurationError(f"--until {until} is past: the hold would have ended already")
-    return moment.astimezone(UTC)

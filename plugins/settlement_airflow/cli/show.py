@@ -1,8 +1,9 @@
-"""`settlement show`: one business date as the ledger holds it."""
+"""`settlement show`: a partner's dates, or one of them, as the ledger holds it."""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -13,6 +14,7 @@ from settlement.ledger.bodies import StoredBody
 from settlement.ledger.overview import DateView, SlotView, view_date
 from settlement.partner_file import PartnerFile, load_partner
 from settlement.slot_state import NEEDS_A_PERSON, State
+from settlement.watch.partner_view import view_partner
 from settlement_airflow.cli.amounts_shown import (
     amounts_table,
     at,
@@ -20,8 +22,9 @@ from settlement_airflow.cli.amounts_shown import (
     lines_json,
     lines_of,
 )
-from settlement_airflow.cli.arguments import AsJson, Day, PartnerName
+from settlement_airflow.cli.arguments import AsJson, PartnerName, parse_day
 from settlement_airflow.cli.console import print_json, results
+from settlement_airflow.cli.partner_shown import partner_json, print_partner
 from settlement_airflow.cli.questions_shown import question_json, questions_table
 from settlement_airflow.cli.workplace import ledger_behind
 
@@ -33,24 +36,46 @@ def add_to(app: typer.Typer, panel: str) -> None:
     app.command(rich_help_panel=panel)(show)
 
 
-def show(partner: PartnerName, day: Day, *, as_json: AsJson = False) -> None:
-    """Show a business date: window, net positions, requests and their states, what is left.
+def show(
+    partner: PartnerName,
+    day: Annotated[
+        date | None,
+        typer.Argument(metavar="[DATE]", parser=parse_day, help="Without it, how all dates stand."),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show where a partner stands, or a business date: window, positions, requests, what is left.
 
-    On-call starts here. It reads the ledger only: nothing is asked of the partner, nothing changes.
-    Positive amounts are received by the client, negative ones given.
+    On-call starts here. Without a date: the money at risk, the dates that are not settled, the
+    last ten that are. It reads the ledger only: nothing is asked of the partner, nothing changes.
+    Positive amounts of a date are received by the client, negative ones given.
 
     **Example**
 
+        settlement show demo
         settlement show demo 2026-03-02
         settlement show demo 2026-03-02 --json | jq .difference
     """
     file = load_partner(partner)
+    if day is None:
+        _show_partner(file, as_json=as_json)
+        return
     with ledger_behind(file.ledger_conn_id) as ledger, ledger.transaction() as tx:
         view = view_date(tx, file.name, day)
     if as_json:
         print_json(date_json(view))
     else:
         _print(file, view)
+
+
+def _show_partner(file: PartnerFile, *, as_json: bool) -> None:
+    with ledger_behind(file.ledger_conn_id) as ledger:
+        view = view_partner(ledger, file)
+    if as_json:
+        print_json(partner_json(view))
+    else:
+        print_partner(results(), file, view)
 
 
 def date_json(view: DateView) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.invariants import partners_in_ledger
 from settlement.partner_file import PartnerFile, load_partner, load_partners
 from settlement.watch.finding import Finding
+from settlement.watch.order import worst_first
 from settlement.watch.partners import Files, Openers, ledgers_of, watch_partner, watched
 from settlement_airflow.cli.arguments import AsJson
 from settlement_airflow.cli.console import print_json, results, warn
@@ -50,7 +51,9 @@ def watch(
     """
     files = load_partners()
     looked_at = _looked_at(files, partner)
-    findings = [each for name, conn_id in looked_at.items() for each in _look(files, name, conn_id)]
+    findings = worst_first(
+        each for name, conn_id in looked_at.items() for each in _look(files, name, conn_id)
+    )
     if as_json:
         print_json([finding_json(each) for each in findings])
     else:
@@ -65,6 +68,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "kind": finding.kind.value,
         "partner": finding.partner,
         "business_date": finding.business_date.isoformat() if finding.business_date else None,
+        "last_business_date": finding.span.last.isoformat() if finding.span else None,
         "external_id": finding.external_id,
         "text": finding.text,
         "needs_a_person": finding.needs_a_person,

@@ -11,6 +11,10 @@ REQUESTS_PER_MINUTE = 350
 margin is for those that are on the way for longer than others, so arrive closer together."""
 POOL_SLOTS = 2
 """Slots of the Airflow pool `partner_api`. A task paces itself at the share that it occupies."""
+OUTSIDE_THE_POOL = 0
+"""Slots of a task that must not wait for the pool: the watch, and what people do by a form."""
+GUEST_REQUESTS_PER_MINUTE = 10
+"""What such a task sends a minute beside a full pool: the partner's limit less the pool's share."""
 
 
 class Pacer:
@@ -32,4 +36,6 @@ class Pacer:
 def pacer_for(base_url: str, pool_slots: int) -> Pacer:
     """The one pacer of this process for that address, for a task that occupies so many slots."""
     del base_url  # a key of the cache
+    if pool_slots == OUTSIDE_THE_POOL:
+        return Pacer(60 / GUEST_REQUESTS_PER_MINUTE)
     return Pacer(60 * POOL_SLOTS / (REQUESTS_PER_MINUTE * pool_slots))

@@ -18,18 +18,19 @@ from settlement.watch.finding import Finding, SettleAgain
 from settlement.watch.partners import Openers, ledgers_of, watch_partner, watched
 from settlement_airflow.connections import open_partner_api, open_warehouse, opened_ledger
 from settlement_airflow.dag_parts import dag_id_of
+from settlement_airflow.hooks.pacer import OUTSIDE_THE_POOL
+from settlement_airflow.operators.airflow_runs import RunsOfPartner
 from settlement_airflow.operators.asking import conf_of, run_id_of
 from settlement_airflow.operators.base import airflow_errors
 
 WATCHED = "watched"
 """XCom of a look that was completed: its findings, for notifiers too, and what is to be started."""
 LONGEST_LOOK = timedelta(minutes=30)
-RUNS_PER_QUESTION = 20
 BY_SCHEDULE = "scheduled"
 OPENERS = Openers(
     ledger=opened_ledger,
     warehouse=lambda partner: open_warehouse(partner.warehouse_conn_id),
-    api=lambda partner: open_partner_api(partner.api_conn_id),
+    api=lambda partner: open_partner_api(partner.api_conn_id, pool_slots=OUTSIDE_THE_POOL),
 )
 Starts = Literal["late_trades", "questions"]
 
@@ -81,7 +82,7 @@ class WatchPartnerOperator(BaseOperator):
             file,
             self.ledger_conn_id,
             OPENERS,
-            runs=_RunsOfPartner(context["ti"], dag_id_of(self.partner)),
+            runs=RunsOfPartner(context["ti"], self.partner),
             daily=_first_of_the_day(context),
         )
         self.log.info("%s", as_table(self.partner, findings))
@@ -189,27 +190,3 @@ def _first_of_the_day(context: Context) -> bool:
     return bool(
         before.logical_date.astimezone(UTC).date() < run.logical_date.astimezone(UTC).date()
     )
-
-
-class _RunsOfPartner:
-    """What Airflow says of the runs of one DAG, asked from inside a task."""
-
-    def __init__(self, task_instance: Any, dag_id: str) -> None:
-        self._task_instance = task_instance
-        self._dag_id = dag_id
-
-    def succeeded(self, run_ids: Sequence[str]) -> set[str]:
-        """Those shown as success; runs of `settlement run` are unknown here."""
-        found: set[str] = set()
-        for start in range(0, len(run_ids), RUNS_PER_QUESTION):
-            some = list(run_ids[start : start + RUNS_PER_QUESTION])
-            if self._count(some):
-                found |= {each for each in some if self._count([each])}
-        return found
-
-    def _count(self, run_ids: list[str]) -> int:
-        return int(
-            self._task_instance.get_dr_count(
-                dag_id=self._dag_id, run_ids=run_ids, states=["success"]
-            )
-        )

@@ -1,0 +1,94 @@
+"""Where a partner stands: dates that are not settled, the newest that are, the money at risk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, func, select
+
+from settlement.ledger.at_risk import AtRisk, money_at_risk, summed
+from settlement.ledger.database import Ledger
+from settlement.ledger.overview import Stop, stop_of
+from settlement.ledger.people import Hold, holds_in_force
+from settlement.ledger.questions import open_questions
+from settlement.ledger.schema import slot
+from settlement.partner_file import PartnerFile
+from settlement.question import Question
+from settlement.slot_state import State
+from settlement.watch.standing import Standing, read_standings
+
+SETTLED_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class DateLine:
+    """One date that is due or known: how it stands, its requests by state, the money at risk."""
+
+    standing: Standing
+    overdue: bool
+    requests: dict[State, int]
+    at_risk: AtRisk
+
+    @property
+    def business_date(self) -> date:
+        """The date."""
+        return self.standing.business_date
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerView:
+    """All dates that are not settled and the last ones that are, both newest first."""
+
+    partner: str
+    at: datetime
+    stop: Stop | None
+    holds: tuple[Hold, ...]
+    questions: tuple[Question, ...]
+    not_settled: tuple[DateLine, ...]
+    settled: tuple[DateLine, ...]
+
+    @property
+    def at_risk(self) -> AtRisk:
+        """Over all dates that are not settled."""
+        return summed(each.at_risk for each in self.not_settled)
+
+
+def view_partner(ledger: Ledger, partner: PartnerFile) -> PartnerView:
+    """What the ledger knows of the partner's dates; nobody else is asked."""
+    now = ledger.now()
+    standings = read_standings(ledger, partner, now, thorough=False)[::-1]
+    with ledger.transaction() as tx:
+        requests = _requests_by_state(tx, partner.name)
+
+        def line(each: Standing, *, settled: bool) -> DateLine:
+            day = each.business_date
+            at_risk = {} if settled else money_at_risk(tx, partner.name, day)
+            return DateLine(
+                each, not settled and now > each.deadline, requests.get(day, {}), at_risk
+            )
+
+        return PartnerView(
+            partner.name,
+            now,
+            stop_of(tx, partner.name),
+            tuple(holds_in_force(tx, partner.name)),
+            tuple(open_questions(tx, partner.name)),
+            tuple(line(each, settled=False) for each in standings if each.left is not None),
+            tuple(
+                line(each, settled=True)
+                for each in [each for each in standings if each.left is None][:SETTLED_SHOWN]
+            ),
+        )
+
+
+def _requests_by_state(tx: Connection, partner: str) -> dict[date, dict[State, int]]:
+    query = (
+        select(slot.c.business_date, slot.c.state, func.count().label("requests"))
+        .where(slot.c.partner == partner)
+        .group_by(slot.c.business_date, slot.c.state)
+    )
+    found: dict[date, dict[State, int]] = {}
+    for row in tx.execute(query):
+        found.setdefault(row.business_date, {})[State(row.state)] = row.requests
+    return found

@@ -1,0 +1,19 @@
+"""The pool in which tasks talk to the partner: without it nothing is sent and nothing is red."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from settlement.watch.eyes import Eyes
+from settlement.watch.finding import Finding, Kind
+
+
+def read_pool(eyes: Eyes) -> str | None:
+    """What keeps tasks from it; None where there is no Airflow to ask."""
+    return eyes.runs.waits_for_pool() if eyes.runs is not None else None
+
+
+def no_pool(eyes: Eyes, problem: str | None) -> Iterator[Finding]:
+    """One finding; a scheduler that is merely slow is given another look."""
+    if problem is not None:
+        yield Finding(Kind.NO_POOL, eyes.partner.name, problem, may_pass=True)
