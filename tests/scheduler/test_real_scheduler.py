@@ -10,19 +10,22 @@ from functools import partial
 
 import duckdb
 import pytest
+from sqlalchemy import create_engine, text
 
+from settlement.amounts import display
 from settlement.ledger.invariants import verify_ledger
 from settlement.ledger.questions import load_question
 from settlement.ledger.slots import load_slots
 from settlement.partner_file import load_partner
 from settlement.values import PositionKey
+from settlement_airflow.retry import RETRIES
 from settlement_airflow.up.stack import APPROVER, POOL
 from support.bookings import of_date, sums_of
 from support.disputing_partner import DISPUTING
 from support.killing import at_work, eventually, kill_component, start_again
 from support.left_behind import files_of, rows_of, secrets
 from support.net_positions import net_positions_in
-from support.rest import once
+from support.rest import DAG, once
 
 WORKING = {
     "wait_for_trades",
@@ -43,6 +46,12 @@ ORDER BY trade_id LIMIT 1
 """
 
 
+NAMES_OF_TRIES = """
+SELECT rendered_map_index FROM task_instance_history
+WHERE task_id = 'submit_requests' AND run_id LIKE :run
+"""
+
+
 def booked(airflow, day: date, partner: str = "demo") -> dict[PositionKey, int]:
     """What the partner booked for a date."""
     return sums_of(of_date(airflow.sandbox.bookings(), day, partner))
@@ -51,6 +60,14 @@ def booked(airflow, day: date, partner: str = "demo") -> dict[PositionKey, int]:
 def net_positions(airflow, day: date, partner: str = "demo") -> dict[PositionKey, int]:
     """The date's net positions, straight from the warehouse."""
     return net_positions_in(airflow.home, day, partner)
+
+
+def gross_of(airflow, day: date) -> dict[str, int]:
+    """Absolute net positions of a date, summed per currency."""
+    gross: dict[str, int] = {}
+    for key, amount in net_positions(airflow, day).items():
+        gross[key.currency] = gross.get(key.currency, 0) + abs(amount)
+    return gross
 
 
 def slot_states(airflow, day: date, partner: str = "demo") -> list[str]:
@@ -95,6 +112,31 @@ def test_a_conflict_that_is_ours_is_reconciled(airflow) -> None:
     )
     assert {"settled", "nothing_to_settle"} <= skipped(states)
     assert booked(airflow, airflow.conflict) == net_positions(airflow, airflow.conflict)
+
+
+def test_a_failed_task_says_what_is_at_risk_where_it_is_met(airflow, browser) -> None:
+    """In the log, before any traceback, without scrolling sideways; the text once."""
+    run = airflow.rest.finished_run(airflow.lost)
+    browser.open_log(DAG, run["dag_run_id"], "submit_requests/mapped/0")
+    said = " ".join(browser.error_text().split())
+    parts = ["the outcome is unknown", "Money at risk: unknown", "Next: clear this", "[runbook: "]
+    assert {part: said.count(part) for part in parts} == dict.fromkeys(parts, 1)
+    assert sorted(parts, key=said.index) == parts
+    for currency, amount in gross_of(airflow, airflow.lost).items():
+        decimals = load_partner("demo", airflow.home / "partners").currencies[currency]
+        assert f"{display(amount, decimals)} {currency}" in said
+    end = browser.page.get_by_text("[runbook: unknown]").bounding_box()
+    traceback = browser.page.get_by_text('File "').first.bounding_box()
+    assert traceback["y"] > end["y"]
+
+
+def test_a_mapped_task_has_its_name_while_it_waits_for_its_retry(airflow) -> None:
+    """Each try that Airflow put away is named: the row never was a mere number."""
+    airflow.rest.finished_run(airflow.lost)
+    with create_engine(airflow.metadata).connect() as metadata:
+        tries = metadata.execute(text(NAMES_OF_TRIES), {"run": f"%{airflow.lost}%"})
+        names = tries.scalars().all()
+    assert names == [f"demo-{airflow.lost}-1"] * RETRIES
 
 
 def test_a_lost_answer_is_finished_by_a_clear(airflow) -> None:

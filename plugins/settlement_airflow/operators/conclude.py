@@ -19,7 +19,7 @@ from settlement_airflow.connections import open_partner_api, opened_ledger
 from settlement_airflow.operators.base import (
     SettlementOperator,
     Work,
-    airflow_errors,
+    errors_of_run,
     task_states,
     work_of,
 )
@@ -46,7 +46,7 @@ class BranchOnResponseOperator(BaseBranchOperator):
 
     def choose_branch(self, context: Context) -> list[str]:
         """Ids of the tasks to follow; none after a failure that left nothing to do."""
-        with airflow_errors():
+        with errors_of_run(self.partner, context):
             work = work_of(self.partner, context)
             slices: Sequence[Sequence[str]] = self.handed_over or []
             submitted = {external_id for each in slices for external_id in each}

@@ -53,13 +53,16 @@ class SubmitRequestsOperator(GatedOperator):
                 try:
                     done = submit_request(ledger, api, partner, external_id, work.actor)
                 except SettlementError as error:
-                    self.log.warning("%s", error)
                     errors.append(error)
                 else:
                     states[external_id] = "conflict" if done.conflict else done.state.value
                     self.log.info("%s is %s", external_id, states[external_id])
         if errors:
-            raise error_to_raise(errors)
+            raised = error_to_raise(errors)
+            for each in errors:
+                if each is not raised:  # whose text is the task's own
+                    self.log.warning("%s", each)
+            raise raised
         return states
 
 
