@@ -89,7 +89,7 @@ def date_form() -> dict[str, Param]:
             type=["null", "string"],
             format="date",
             title="Business date",
-            description="Manual runs only. Empty: the local date of the logical date.",
+            description="Manual runs only. Empty only if the logical date is a cut-off.",
         )
     }
 

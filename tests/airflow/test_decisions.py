@@ -185,7 +185,7 @@ def test_a_decision_starts_one_run_of_the_date_however_often_it_is_carried_out(
     again = decision_run(day, asked)
     assert (again.tasks["run_settlement_again"], again.state) == ("skipped", "success")
     assert runs_of("settle_demo", "decided-") == {
-        f"decided-{asked.digest[:16]}": {"business_date": "2026-03-03"}
+        f"decided-2026-03-03-{asked.digest[:16]}": {"business_date": "2026-03-03"}
     }
 
 
@@ -462,7 +462,7 @@ def test_an_approval_after_the_deadline_starts_a_run(
     with answering(actions, "petra", "approve"):
         decision = decision_run(day, asked)
     assert decision.tasks["run_settlement_again"] == "success"
-    assert list(runs_of("settle_demo", "decided-")) == [f"decided-{asked.digest[:16]}"]
+    assert list(runs_of("settle_demo", "decided-")) == [f"decided-2026-03-03-{asked.digest[:16]}"]
     assert day.booked() == {}
 
 

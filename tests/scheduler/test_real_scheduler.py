@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, timedelta
@@ -12,6 +13,7 @@ import duckdb
 import pytest
 from sqlalchemy import create_engine, text
 
+from partner_sandbox.faults import FaultKind, FaultRule, Route
 from settlement.amounts import display
 from settlement.ledger.invariants import verify_ledger
 from settlement.ledger.questions import load_question
@@ -21,6 +23,7 @@ from settlement.values import PositionKey
 from settlement_airflow.retry import RETRIES
 from settlement_airflow.up.stack import APPROVER, POOL
 from support.bookings import of_date, sums_of
+from support.browser import WINDOW
 from support.disputing_partner import DISPUTING
 from support.killing import at_work, eventually, kill_component, start_again
 from support.left_behind import files_of, rows_of, secrets
@@ -232,6 +235,75 @@ def settled_by_one_request(airflow, waiting) -> None:
     assert len({(each.connection_id, each.currency) for each in lines}) == len(lines)
     assert booked(airflow, day, DISPUTING) == net_positions(airflow, day, DISPUTING) != {}
     verify_ledger(airflow.ledger, DISPUTING, partner.currencies)
+
+
+@pytest.fixture
+def late_trade_refused(airflow) -> Iterator[None]:
+    """A trade of a settled date arrives, and the partner refuses every request for it."""
+    for day in airflow.days:
+        airflow.rest.finished_run(day)  # none of them reads the warehouse now
+    with closing(duckdb.connect(str(airflow.warehouse))) as database:
+        database.execute(LATE_TRADE, [airflow.conflict])
+    refused = {"fault": FaultKind.BAD_REQUEST, "route": Route.SUBMIT, "times": None}
+    airflow.sandbox.faults.script(FaultRule.model_validate(refused))
+    yield
+    airflow.sandbox.faults.clear()
+
+
+@pytest.mark.usefixtures("late_trade_refused")
+def test_the_gate_says_the_cause_first(airflow, browser) -> None:
+    """The refused request in the partner's words, then what is left; nothing is called settled."""
+    run_id = airflow.rest.start_run(airflow.conflict)
+    assert airflow.rest.run_ended(run_id)["state"] == "failed"
+    states = airflow.rest.task_states(run_id)
+    assert {"settled", "nothing_to_settle"} <= skipped(states)
+    browser.open_log(DAG, run_id, "verify_settled")
+    said = " ".join(browser.error_text().split())
+    refused = f"- demo-{airflow.conflict}-2 is refused (HTTP 400"
+    parts = [refused, "[runbook: refused]", "still differ", "Money at risk: refused", "Next: do"]
+    assert sorted(parts, key=said.index) == parts
+    assert said.count("[runbook: ") == 2
+    airflow.sandbox.faults.clear()
+    again = airflow.rest.start_run(airflow.conflict)
+    assert airflow.rest.run_ended(again)["state"] == "success"
+
+
+def test_a_date_that_is_not_due_is_refused_with_one_advice(airflow, browser) -> None:
+    """Both red tasks send the reader to the same section, with the same next step."""
+    tomorrow = airflow.ledger.now().date() + timedelta(days=1)
+    run_id = airflow.rest.start_run(tomorrow)
+    run = airflow.rest.run_ended(run_id)
+    red = {task for task, state in run["tasks"].items() if state == "failed"}
+    assert (run["state"], red) == ("failed", {"wait_for_trades", "verify_settled"})
+    for task in red:
+        browser.open_log(DAG, run_id, task)
+        said = " ".join(browser.error_text().split())
+        assert "Next: run it again then" in said
+        assert re.findall(r"\[runbook: ([a-z-]+)\]", said) == ["date-not-due"]
+
+
+def test_a_manual_run_tells_its_business_date_in_the_list(airflow, browser) -> None:
+    """Its id begins with it, so that two runs of different dates can be told apart."""
+    run_id = airflow.rest.start_run(airflow.completed)
+    assert run_id.startswith(f"manual__{airflow.completed}__")
+    browser.page.goto(f"{browser.url}/dags/{DAG}/runs")
+    link = browser.page.get_by_role("link", name=run_id)
+    link.wait_for()
+    box = link.bounding_box()
+    assert box["x"] + box["width"] <= WINDOW["width"]
+    assert airflow.rest.run_ended(run_id)["state"] == "success"
+
+
+def test_a_logical_date_that_is_no_cut_off_is_refused_by_name(airflow, browser) -> None:
+    """Midnight is meant for one date or the other: the run is red and says how to start it."""
+    midnight = f"{airflow.completed - timedelta(days=10)}T00:00:00Z"
+    content = {"logical_date": midnight, "conf": {}}
+    run_id = airflow.rest.call("POST", f"dags/{DAG}/dagRuns", content)["dag_run_id"]
+    assert airflow.rest.run_ended(run_id)["state"] == "failed"
+    browser.open_log(DAG, run_id, "wait_for_trades")
+    said = " ".join(browser.error_text().split())
+    assert "is no cut-off of demo" in said
+    assert "Next: trigger it again with business_date" in said
 
 
 @pytest.mark.usefixtures("airflow")

@@ -159,7 +159,7 @@ class Run:
         steps: set[NextStep] = set()
 
         def branch() -> None:
-            steps.update(next_steps(world.ledger, world.partner.name, self.day, submitted))
+            steps.update(next_steps(world.ledger, world.partner, self.day, submitted))
 
         yield from self._task("branch", branch)
 

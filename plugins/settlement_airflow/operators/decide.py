@@ -181,8 +181,9 @@ class RunSettlementAgainOperator(TriggerDagRunOperator):
         """Start the run."""
         if not self.applied["run_again"] or in_this_process(context):
             raise AirflowSkipException("no run is started for this decision")
-        self.trigger_run_id = f"decided-{self.applied['question']}"
-        self.conf = {"business_date": self.applied["business_date"]}
+        day = self.applied["business_date"]
+        self.trigger_run_id = f"decided-{day}-{self.applied['question']}"
+        self.conf = {"business_date": day}
         super().execute(context)
 
 
