@@ -30,7 +30,7 @@ def error_text(error: SettlementError, money: Sequence[str], next_step: str) -> 
         f"Money at risk: {most_at_risk}",
         *(f"{_ENTRY}{each}" for each in also),
         f"Next: {next_step}",
-        f"Runbook: this DAG's docs [runbook: {error.runbook}]",
+        f"Runbook (docs of settle_*): [runbook: {error.runbook}]",
     ]
     return "\n".join(line for each in paragraphs for line in _wrapped(each)).lstrip()
 

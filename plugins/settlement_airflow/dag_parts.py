@@ -139,5 +139,5 @@ def broken_dag(name: str, problem: ConfigurationError) -> DAG:
         doc_md=f"# {name}.toml is wrong\n\n    {problem}\n\n{runbook('partner_settlement')}",
         params=date_form(),
     ) as dag:
-        BrokenPartnerFileOperator(task_id="partner_file_is_wrong", problem=str(problem))
+        BrokenPartnerFileOperator(task_id="partner_file_is_wrong", problem=problem.message)
     return dag

@@ -203,7 +203,7 @@ def test_a_task_that_fails_says_four_things_once(
     assert run.tasks["submit_requests[0]"] == "failed"
     wanted = (
         r"the partner refuses it.*\nMoney at risk: refused 20,000.*\nNext: correct what it names"
-        r".*\nRunbook: this DAG's docs \[runbook: refused\]"
+        r".*\nRunbook \(docs of settle_\*\): \[runbook: refused\]"
     )
     assert len(re.findall(wanted, said, re.DOTALL)) == 1
     assert "RefusedError" not in said

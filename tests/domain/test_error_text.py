@@ -35,7 +35,7 @@ def test_what_then_the_money_then_the_next_step_then_the_section() -> None:
         "Money at risk: refused 6.00 USD",
         "- not sent 1.50000000 BTC",
         "Next: correct what it names, then clear compute_net_positions",
-        "Runbook: this DAG's docs [runbook: refused]",
+        "Runbook (docs of settle_*): [runbook: refused]",
     ]
 
 

@@ -14,6 +14,7 @@ from support.debian import program_of
 
 LONGEST_WAIT_MS = 60_000
 """On a busy machine; a page that is ready is never waited for."""
+EXCEPTION = "[data-testid^=summary-]:is([data-testid$=Error], [data-testid$=Exception])"
 WINDOW = {"width": 1300, "height": 900}
 PAST_THE_EDGE = """summary => {
     let edge = window.innerWidth;
@@ -42,7 +43,7 @@ class Browser:
 
     def error_text(self) -> str:
         """The text of the exception in the log that is open; all of it can be seen."""
-        summary = self.page.locator("[data-testid^=summary-]")
+        summary = self.page.locator(EXCEPTION)
         summary.first.wait_for()
         assert summary.count() == 1, "a second traceback"
         past = summary.evaluate(PAST_THE_EDGE)
