@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from sqlalchemy.exc import SQLAlchemyError
 
 from settlement.error_text import error_text
 from settlement.errors import NotSettledError, SettlementError
@@ -65,14 +66,13 @@ def errors_of_run(partner_name: str, context: Context) -> AbstractContextManager
 
 
 def _next_step(error: SettlementError, context: Context) -> str:
-    tries, task_instance = 0, context["ti"]
-    if error.retryable:
-        tries = task_instance.max_tries + 1
-    if task_instance.try_number >= tries:
+    task_instance = context["ti"]
+    tried, tries = task_instance.try_number, task_instance.max_tries + 1
+    if not error.retryable or tried >= tries:
         return error.to_do
     return (
-        f"nothing yet, Airflow tries again by itself (try {task_instance.try_number} of {tries} "
-        f"has failed). If all tries fail: {error.to_do}"
+        f"nothing yet, Airflow tries again by itself (try {tried} of {tries} has failed). "
+        f"If all tries fail: {error.to_do}"
     )
 
 
@@ -81,9 +81,7 @@ def money_of_run(partner_name: str, context: Context) -> list[str]:
     try:
         work = work_of(partner_name, context)
     except (SettlementError, NoBusinessDate):
-        return [
-            "not known here: this run has no date and sends nothing; `settlement show` tells it"
-        ]
+        return ["not known here: this run knows no partner or no date, and sends nothing"]
     return money_of_date(work.partner, work.business_date)
 
 
@@ -92,8 +90,8 @@ def money_of_date(partner: PartnerFile, business_date: date) -> list[str]:
     try:
         with opened_ledger(partner.ledger_conn_id) as ledger, ledger.transaction() as tx:
             at_risk = money_at_risk(tx, partner.name, business_date)
-    except SettlementError as error:
-        return [f"not known here: the ledger cannot be read ({error.runbook}); nothing is sent"]
+    except (SettlementError, SQLAlchemyError):  # what the task has to say goes first
+        return ["not known here: the ledger cannot be read, and nothing is sent without it"]
     return at_risk.lines(partner.currencies)
 
 
