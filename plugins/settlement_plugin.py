@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
+from settlement_airflow.named_runs import NamedRuns
 from settlement_airflow.portless import PortlessTests
 
 
 class SettlementPlugin(AirflowPlugin):
-    """Shows that the project is installed, and makes *Test connection* work without a port."""
+    """Shows that the project is installed; helps Airflow's API where it says too little."""
 
     name = "settlement"
     fastapi_root_middlewares = [  # noqa: RUF012 - an instance variable of the base class
-        {"name": "Test connection without a port", "middleware": PortlessTests}
+        {"name": "Test connection without a port", "middleware": PortlessTests},
+        {"name": "Manual runs are named after their date", "middleware": NamedRuns},
     ]

@@ -7,6 +7,7 @@ or a decimal in full units, whichever the partner is configured for.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 
 from settlement.errors import WarehouseTypeError
@@ -58,6 +59,13 @@ def display(amount: int, decimals: int) -> str:
     """Amount in full units for people: all decimals, and commas between thousands."""
     sign, whole, places = _split(amount, decimals)
     return f"{sign}{int(whole):,}.{places}" if places else f"{sign}{int(whole):,}"
+
+
+def displayed(amount: int, currency: str, decimals: Mapping[str, int]) -> str:
+    """Amount for people; in base units, and saying so, where the decimals are not known."""
+    if currency in decimals:
+        return display(amount, decimals[currency])
+    return f"{display(amount, 0)} base units"
 
 
 def require_int(value: object, what: str) -> int:

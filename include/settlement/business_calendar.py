@@ -116,19 +116,21 @@ class BusinessCalendar:
         if day < partner.first_business_date:
             raise DateNotDueError(
                 f"{partner.name}: {day} is before first_business_date "
-                f"{partner.first_business_date} of {partner.name}.toml. Choose a later date"
+                f"{partner.first_business_date} of {partner.name}.toml. Next step: choose a "
+                "later date"
             )
         if not self.is_business_date(day):
             raise DateNotDueError(
                 f"{partner.name}: {day} is not a business date of calendar "
-                f"{self._entry(day).calendar!r}. Its trades belong to {self.following(day)}"
+                f"{self._entry(day).calendar!r}. Next step: run {self.following(day)}, its trades "
+                "belong there"
             )
         due = self.due_at(day)
         if now < due:
             raise DateNotDueError(
                 f"{partner.name}: {day} can be settled from {due.isoformat()} on (cut-off "
                 f"{self.cut_off(day).isoformat()} plus settle_after {partner.settle_after}); it is "
-                f"{now.astimezone(UTC).isoformat()}. Run it again then"
+                f"{now.astimezone(UTC).isoformat()}. Next step: run it again then"
             )
 
     def _entry(self, day: date) -> CutOff:

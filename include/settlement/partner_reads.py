@@ -196,8 +196,9 @@ class PartnerReader:
         said = f"GET {path} answers HTTP {answer.status}: {_words(answer)}"
         if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise CredentialsError(
-                f"{self._partner.name}: {said}. Check the access token of Airflow connection "
-                f"{self._partner.api_conn_id}, its scopes and address range, and the OES licence"
+                f"{self._partner.name}: {said}. Next step: check the access token of Airflow "
+                f"connection {self._partner.api_conn_id}, its scopes and address range, and the "
+                "OES licence; then clear this task"
             )
         raise OutcomeUnknownError(
             f"{self._partner.name}: {said}. It is asked again",

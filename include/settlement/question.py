@@ -10,12 +10,15 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from settlement.amounts import parse_base_units, to_base_units_text
+from settlement.amounts import displayed, parse_base_units, to_base_units_text
 from settlement.errors import DecisionError
 from settlement.values import Line
 
 SHORT = 16
 """Digits of a digest that people see; any unique beginning names a question."""
+
+BY_ITSELF = "airflow ("
+"""How the name of whoever acts begins where no person has triggered the run."""
 
 SHOWN_LINES = 50
 """Amounts that a question shows; totals are over all of them."""
@@ -105,6 +108,18 @@ def totals_in_facts(lines: Iterable[Line]) -> list[dict[str, str]]:
     ]
 
 
+def totals_text(lines: Iterable[Line], decimals: Mapping[str, int]) -> list[str]:
+    """The same for people, a line each in full units.
+
+    Net: what the clients together receive; gross: what moves at all.
+    """
+    return [
+        f"{each['currency']}: gross {displayed(int(each['gross']), each['currency'], decimals)}, "
+        f"net {displayed(int(each['net']), each['currency'], decimals)}"
+        for each in totals_in_facts(lines)
+    ]
+
+
 def lines_of_facts(facts: Iterable[Mapping[str, str]]) -> list[Line]:
     """Lines out of facts."""
     return [
@@ -142,6 +157,30 @@ def require_fitting(asked: Question, choice: Choice) -> None:
             f"{choice.value} is no answer to a question about {asked.subject.value}: answer "
             f"{' or '.join(each.value for each in fitting)}"
         )
+
+
+def may_not_answer(asked: Question) -> str | None:
+    """Who may not answer: the person who started the run that asks for an approval, if one did."""
+    if asked.subject is not Subject.APPROVAL or asked.asked_by.startswith(BY_ITSELF):
+        return None
+    return _person(asked.asked_by)
+
+
+def require_another_person(asked: Question, who: str) -> None:
+    """Refuse an approval by whoever started the run that asks.
+
+    :raises DecisionError: saying so
+    """
+    if _person(who) == may_not_answer(asked):
+        raise DecisionError(
+            f"{who} started the run that asks, so somebody else has to answer: two people "
+            "look at these amounts, not one twice"
+        )
+
+
+def _person(who: str) -> str:
+    """The same person at the command line and in Airflow is one person."""
+    return who.removesuffix(" (command line)")
 
 
 def takes_a_run(answered: Question) -> bool:

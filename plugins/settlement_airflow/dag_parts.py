@@ -98,7 +98,7 @@ def date_form() -> dict[str, Param]:
             type=["null", "string"],
             format="date",
             title="Business date",
-            description="Manual runs only. Empty: the local date of the logical date.",
+            description="Manual runs only. Empty only if the logical date is a cut-off.",
         )
     }
 
@@ -188,5 +188,5 @@ def broken_dag(name: str, problem: ConfigurationError) -> DAG:
         doc_md=f"# {name}.toml is wrong\n\n    {problem}\n\n{runbook('partner_settlement')}",
         params=date_form(),
     ) as dag:
-        BrokenPartnerFileOperator(task_id="partner_file_is_wrong", problem=str(problem))
+        BrokenPartnerFileOperator(task_id="partner_file_is_wrong", problem=problem.message)
     return dag

@@ -9,6 +9,7 @@ from airflow.sdk import Context
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 
 from settlement.errors import OutcomeUnknownError, SettlementError
+from settlement_airflow.named_retry import keep_name_in_retry
 
 RETRIES = 6
 FIRST_DELAY = timedelta(seconds=float(os.environ.get("SETTLEMENT_RETRY_DELAY_S", "15")))
@@ -25,11 +26,13 @@ class PartnerRetryPolicy(RetryPolicy):
         exception: BaseException,
         try_number: int,  # noqa: ARG002 - Airflow's signature
         max_tries: int,  # noqa: ARG002
-        context: Context | None = None,  # noqa: ARG002
+        context: Context | None = None,
     ) -> RetryDecision:
         """What happens after an error; anything unexpected gets Airflow's usual treatment."""
         if isinstance(exception, SettlementError) and not exception.retryable:
             return RetryDecision.fail(reason=type(exception).__name__)
+        if context is not None:
+            keep_name_in_retry(context)
         if isinstance(exception, OutcomeUnknownError) and exception.retry_after is not None:
             asked = timedelta(seconds=exception.retry_after)
             return RetryDecision.retry(min(asked, LONGEST_RETRY_AFTER), reason="Retry-After")

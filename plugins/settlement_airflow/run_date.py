@@ -38,12 +38,14 @@ def business_date_of(
         )
     if chosen is not None:
         day = parse_date(chosen)
-    elif by_cut_off is not None:
+    elif by_cut_off is not None and logical_date is not None:
         day = by_cut_off
+        if run_type in STARTED_FOR_A_DATE:
+            _require_a_cut_off(calendar, partner, day, logical_date)
     else:
         raise ConfigurationError(
-            f"this {run_type} run has no logical date and names no business date: trigger it "
-            "again with business_date"
+            f"this {run_type} run has no logical date and names no business date. Next step: "
+            "trigger it again with business_date"
         )
     if not calendar.is_business_date(day):
         raise NoBusinessDate(
@@ -66,6 +68,18 @@ def parse_date(chosen: str) -> date:
         raise ConfigurationError(
             f"business_date {chosen!r} is not a date: write it like 2026-03-02"
         ) from None
+
+
+def _require_a_cut_off(
+    calendar: BusinessCalendar, partner: PartnerFile, day: date, given: datetime
+) -> None:
+    """A person who gives midnight of the 29th may mean the 28th or the 29th: nobody guesses."""
+    if given not in {calendar.cut_off(day), calendar.scheduled_at(day)}:
+        raise ConfigurationError(
+            f"the logical date {given.isoformat()} of this run is no cut-off of {partner.name} "
+            f"(that of {day} is {calendar.cut_off(day).isoformat()}), and the run names no "
+            "business date. Next step: trigger it again with business_date"
+        )
 
 
 def _require_its_own_cut_off(calendar: BusinessCalendar, day: date, tick: datetime) -> None:

@@ -11,16 +11,18 @@ from typing import Any
 import pytest
 from airflow.models.asset import AssetEvent
 from airflow.models.xcom import XComModel
+from airflow.sdk.api.client import TaskInstanceOperations
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from airflow.utils.session import create_session
 from airflow.utils.types import DagRunType
 from sqlalchemy import select
 
 from partner_sandbox.demo_world import DEMO_TOKEN, DEMO_XPRV
+from settlement.amounts import display
 from settlement.ledger.people import put_on_hold, raise_stop
 from settlement.ledger.schema import attempt
 from settlement.values import Actor
-from settlement_airflow.operators import wait
+from settlement_airflow.operators import preview, wait
 from settlement_airflow.operators.wait import WaitForTradesOperator
 from settlement_airflow.slices import slices_of
 from support.airflow_day import AirflowDay, ended
@@ -38,7 +40,9 @@ def context(run_type: str, logical_date: datetime | None, chosen: str | None = N
         logical_date=logical_date,
         triggering_user_name=None,
     )
-    task_instance = SimpleNamespace(task_id="wait_for_trades", map_index=-1, try_number=1)
+    task_instance = SimpleNamespace(
+        task_id="wait_for_trades", map_index=-1, try_number=1, max_tries=6
+    )
     return {"dag_run": run, "ti": task_instance, "params": {"business_date": chosen}}
 
 
@@ -86,7 +90,9 @@ def test_the_watermark_is_waited_for_until_its_deadline(
     deferred = waited_for("backfill", datetime(2026, 3, 3, 22, tzinfo=UTC))
     assert timedelta(0) < deferred - day.ledger.now() <= wait.WATERMARK_POLL
     day.write_partner('watermark_wait = "1h"')
-    with pytest.raises(AirflowFailException, match=r"not past the cut-off.*warehouse-not-loaded"):
+    with pytest.raises(
+        AirflowFailException, match=r"(?s)not past the cut-off.*warehouse-not-loaded"
+    ):
         waited_for("backfill", datetime(2026, 3, 3, 22, tzinfo=UTC))
     day.trade(ALICE, "house", 5, day=date(2026, 3, 4))
     day.trade(ALICE, "house", 5, day=date(2026, 3, 5))
@@ -144,11 +150,14 @@ def test_the_ledger_names_run_task_and_try(day: AirflowDay) -> None:
     assert rows[0].run_id.startswith("manual__")
 
 
-def test_the_preview_shows_what_the_run_then_sends(day: AirflowDay) -> None:
+def test_the_preview_shows_what_the_run_then_sends(
+    day: AirflowDay, capfd: pytest.CaptureFixture[str]
+) -> None:
     """The same bytes for signing, and nothing stored or sent by the preview."""
     conf = {"partner": "demo", "business_date": DAY.isoformat()}
     previewed = ended(day.dag("settlement_preview").test(logical_date=None, run_conf=conf))
     assert previewed.state == "success"
+    said = capfd.readouterr().out
     assert day.states() == {}
     with create_session() as session:
         query = select(XComModel.value).where(XComModel.task_id == "preview_requests")
@@ -157,8 +166,77 @@ def test_the_preview_shows_what_the_run_then_sends(day: AirflowDay) -> None:
     day.run()
     [settlement] = day.sandbox.settlements()
     assert settlement.external_id in shown
+    assert "BTC: gross 20,000,000,000,000,000,000,000.00000200, net 0.00000000" in said
+    assert f"{ALICE}                0.00000100 BTC" in said
     assert str(10**30) in shown
     assert settlement.notes in shown
+
+
+def test_a_long_preview_shows_the_first_amounts_and_how_many_more(
+    day: AirflowDay, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Of eight amounts three are shown here; the totals are over all."""
+    monkeypatch.setattr(preview, "SHOWN_LINES", 3)
+    conf = {"partner": "demo", "business_date": DAY.isoformat()}
+    ended(day.dag("settlement_preview").test(logical_date=None, run_conf=conf))
+    said = capfd.readouterr().out
+    assert "would be sent: 1 request(s), 8 amounts" in said
+    assert said.count("  demo-2026-03-03-1  ") == 3
+    assert "and 5 more amounts" in said
+
+
+def test_the_build_says_what_it_built(day: AirflowDay, capfd: pytest.CaptureFixture[str]) -> None:
+    """Requests, and gross and net amounts per currency in full units."""
+    day.run()
+    said = capfd.readouterr().out
+    assert "1 request(s), 8 amounts: demo-2026-03-03-1" in said
+    assert "BTC: gross 20,000,000,000,000,000,000,000.00000200, net 0.00000000" in said
+
+
+def test_a_task_that_fails_says_four_things_once(
+    day: AirflowDay, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What happened, what is at risk, what next, which section: no second text in a chain."""
+    day.fault("forbidden", route="submit", times=None)
+    run = day.run()
+    said = capfd.readouterr().out
+    assert run.tasks["submit_requests[0]"] == "failed"
+    wanted = (
+        r"the partner refuses it.*\nMoney at risk: refused 20,000.*\nNext: correct what it names"
+        r".*\nRunbook \(docs of settle_\*\): \[runbook: refused\]"
+    )
+    assert len(re.findall(wanted, said, re.DOTALL)) == 1
+    assert "RefusedError" not in said
+
+
+def test_a_task_that_is_tried_again_says_that_nothing_is_to_be_done(
+    day: AirflowDay, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The last try says what a person does; those before, that Airflow goes on by itself."""
+    day.fault("drop_after", route="submit", times=None)
+    day.run()
+    said = capfd.readouterr().out
+    tries = [f"Airflow tries again by itself (try {each} of 7" for each in range(1, 7)]
+    assert all(each in said for each in tries)
+    assert "(try 7 of 7" not in said
+    assert "Next: clear this task with its downstream tasks" in said
+
+
+def test_a_mapped_task_keeps_its_name_while_it_waits_for_its_retry(
+    day: AirflowDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow forgets it with every retry: the row would be "0" until the task runs again."""
+    names = []
+
+    def seen(*arguments: Any, **named: Any) -> Any:
+        names.append(named["rendered_map_index"])
+        return retry(*arguments, **named)
+
+    retry = TaskInstanceOperations.retry
+    monkeypatch.setattr(TaskInstanceOperations, "retry", seen)
+    day.fault("error_before", route="submit")
+    assert day.run().state == "success"
+    assert names == ["demo-2026-03-03-1"]
 
 
 def test_the_preview_fails_where_the_limits_would_end_the_run(
@@ -168,13 +246,13 @@ def test_the_preview_fails_where_the_limits_would_end_the_run(
     day.write_partner("[limits]\ngross_per_date = { BTC = 199 }")
     conf = {"partner": "demo", "business_date": DAY.isoformat()}
     previewed = ended(day.dag("settlement_preview").test(logical_date=None, run_conf=conf))
-    said_by_preview = capfd.readouterr().out
+    said_by_preview = " ".join(capfd.readouterr().out.split())
     run = day.run()
-    said_by_run = capfd.readouterr().out
+    said_by_run = " ".join(capfd.readouterr().out.split())
     assert previewed.state == run.state == "failed"
     assert run.tasks["build_requests"] == "failed"
-    assert str(10**30) in said_by_preview
-    [refused] = set(re.findall(r"limits\.gross_per_date\.BTC allows .* to be added", said_by_run))
+    assert f"{display(10**30, 8)} BTC" in said_by_preview
+    [refused] = set(re.findall(r"limits\.gross_per_date\.BTC allows .*? to be added", said_by_run))
     assert refused in said_by_preview
     assert day.states() == {}
     assert day.sandbox.settlements() == []

@@ -33,6 +33,7 @@ def context(task_id: str, gate: str | None) -> Any:
         task_id=task_id,
         map_index=-1,
         try_number=2,
+        max_tries=6,
         dag_id="settle_demo",
         run_id="r1",
         get_task_states=lambda **_: {"r1": {GATE: gate}},

@@ -90,6 +90,15 @@ def test_a_run_that_names_no_date_or_two_is_refused(
         business_date_of(FIVE, run_type=run_type, logical_date=None, chosen=chosen)
 
 
+def test_a_logical_date_that_is_no_cut_off_is_refused_by_name() -> None:
+    """Midnight of the 29th may be meant for either day; with a date in the form it is clear."""
+    midnight = at("2026-11-29T00:00")
+    with pytest.raises(ConfigurationError, match=r"2026-11-29T00:00:00.* no cut-off of demo"):
+        business_date_of(FIVE, run_type="manual", logical_date=midnight, chosen=None)
+    day = business_date_of(FIVE, run_type="manual", logical_date=midnight, chosen="2026-11-29")
+    assert day == date(2026, 11, 29)
+
+
 @pytest.mark.parametrize("run_type", ["scheduled", "manual"])
 def test_no_business_date_says_why(run_type: str) -> None:
     """A Saturday of a partner that settles on weekdays belongs to Monday."""

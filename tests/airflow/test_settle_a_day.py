@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -56,12 +57,31 @@ def test_a_date_that_is_no_business_date_is_green_and_skipped(day: AirflowDay) -
     assert day.states(date(2026, 3, 7)) == {}
 
 
-def test_a_date_before_the_first_is_refused(day: AirflowDay) -> None:
-    """Nothing is sent, and the run is red."""
+def test_a_date_before_the_first_is_refused(
+    day: AirflowDay, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is sent, and the run is red; both red tasks say the same, with the same advice."""
     run = day.run(date(2026, 3, 1))
     assert run.state == "failed"
-    assert run.in_state("failed") >= {"wait_for_trades", "verify_settled"}
+    assert run.in_state("failed") == {"wait_for_trades", "verify_settled"}
     assert day.booked() == {}
+    said = capfd.readouterr().out
+    assert set(re.findall(r"Next: (.*)", said)) == {"choose a later date"}
+    assert set(re.findall(r"\[runbook: ([a-z-]+)\]", said)) == {"date-not-due"}
+
+
+def test_a_date_of_which_a_part_is_refused_shows_no_task_called_settled(
+    day: AirflowDay, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """One request is completed. The gate names the other first, in the partner's words."""
+    day.write_partner("max_connections_per_request = 1")
+    day.fault("forbidden", route="submit", external_id="demo-2026-03-03-2", times=None)
+    run = day.run()
+    assert day.states()["demo-2026-03-03-1"] == "completed"
+    assert (run.tasks["settled"], run.tasks["nothing_to_settle"]) == ("skipped", "skipped")
+    gate = capfd.readouterr().out.rpartition("is not settled:")[2]
+    assert gate.index("demo-2026-03-03-2 is refused (HTTP 403") < gate.index("still differ")
+    assert "- red in this run: submit_requests_1" in gate
 
 
 def test_a_day_is_split_into_requests_sent_in_order(day: AirflowDay) -> None:

@@ -21,7 +21,8 @@ from partner_sandbox.store import Store
 from settlement.ledger.embedded import EmbeddedServer
 from settlement.signing import LocalSigner
 from settlement_airflow.up.place import free_port
-from settlement_airflow.up.stack import LOGIN, LocalStack, airflow_settings
+from settlement_airflow.up.stack import LocalStack, airflow_settings
+from support.browser import LONGEST_WAIT_MS, log_in
 from support.debian import program_of
 from support.encrypted_key import ENCRYPTED_KEY
 from support.one_airflow import only_airflow
@@ -32,8 +33,6 @@ KEY_FIELD = "xprv, the passphrase of the encrypted one, or the signer's token"
 WRONG_TOKEN = "token-of-another-environment"
 MISTYPED_XPRV = f"{DEMO_XPRV[:-1]}x"
 SECRETS = (DEMO_TOKEN, WRONG_TOKEN, DEMO_XPRV[20:60], ENCRYPTED_KEY.passphrase)
-LONGEST_WAIT_MS = 60_000
-"""On a busy machine; a page that is ready is never waited for."""
 
 
 class Form(NamedTuple):
@@ -203,15 +202,6 @@ def site() -> Iterator[Site]:
         finally:
             stack.stop()
             server.stop()
-
-
-def log_in(page: Page, url: str) -> None:
-    """As the administrator."""
-    page.goto(url)
-    page.get_by_label("Username").fill(LOGIN[0])
-    page.get_by_label("Password").fill(LOGIN[1])
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{url}/")
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.conn_id)

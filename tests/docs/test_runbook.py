@@ -8,7 +8,7 @@ from pathlib import Path
 
 from settlement.errors import SettlementError
 from settlement.slot_state import State
-from settlement.steps.verify import SECTION
+from settlement.steps.verify import CAUSES_FIRST
 
 RUNBOOK = Path(__file__).parents[2] / "include" / "runbooks" / "partner_settlement.md"
 
@@ -40,7 +40,7 @@ def test_no_section_comes_twice() -> None:
 
 def test_the_gate_names_only_sections_that_exist() -> None:
     """What verify_settled prints can be found."""
-    assert set(SECTION.values()) <= set(sections())
+    assert {state.value for state in CAUSES_FIRST} <= set(sections())
 
 
 def test_every_section_says_what_it_means_for_the_money_or_what_to_do() -> None:

@@ -17,7 +17,7 @@ from settlement.partner_file import PartnerFile
 from settlement.partner_limits import Approval
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
-from settlement.steps.decide import Decided, body_of, decide
+from settlement.steps.decide import Decided, body_of, decide, title_of
 from settlement.steps.sign import sign_requests
 from settlement.values import Actor
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
@@ -80,6 +80,9 @@ def test_a_day_above_a_limit_waits_for_a_person(world: World) -> None:
     assert [each["external_id"] for each in asked.facts["requests"]] == [SLOT]
     assert asked.facts["totals"][0] == {"currency": "BTC", "net": "0", "gross": "200"}
     text = body_of(asked, world.partner.currencies)
+    assert text.startswith("**test started the run that asks: somebody else answers.**")
+    title = title_of(asked, world.partner.currencies)
+    assert title.startswith(f"demo {DAY}, 0.00000200 BTC, 6.02 USD: may these requests")
     assert "0.00000200 BTC gross, 0.00000150 go without approval" in text
     assert asked.facts["requests"][0]["body_digest"] in text
 

@@ -11,6 +11,8 @@ from datetime import timedelta
 import pytest
 
 from partner_sandbox.faults import FaultKind, Route
+from settlement.amounts import display
+from settlement.both_sides import compared
 from settlement.errors import (
     DecisionError,
     DivergedSlotError,
@@ -110,16 +112,36 @@ def test_a_diverged_slot_is_asked_about_with_both_sides(world: World) -> None:
     assert (event.external_id, event.details["question"]) == (SLOT, asked.digest)
 
 
-def test_the_table_shows_ours_beside_theirs(world: World) -> None:
-    """A person reads connection, currency and both amounts in full units, and what each does."""
+def test_the_table_shows_the_difference(world: World) -> None:
+    """A person reads what differs in full units, with the totals, and what each answer does."""
     asked = run_until_diverged(world)
     text = body_of(asked, world.partner.currencies)
-    assert title_of(asked) == f"{SLOT}: is what the partner shows booked?"
-    assert "| connection | currency | ours | theirs |" in text
-    assert f"| {ALICE} | BTC | 0.00000100 |" in text
+    rows = compared(asked.facts).differing
+    assert rows
+    assert "| connection | currency | ours | theirs | difference |" in text
+    for each in rows:
+        ours, theirs, more = (
+            display(amount, world.partner.currencies[each.key.currency])
+            for amount in (each.ours, each.theirs, each.theirs - each.ours)
+        )
+        amounts = f"{ours} | {theirs} | {more}"
+        assert f"| {each.key.connection_id} | {each.key.currency} | {amounts} |" in text
     assert "**adopt**" in text
     assert "**leave**" in text
     assert asked.digest in text
+
+
+def test_the_title_says_partner_date_and_by_how_much(world: World) -> None:
+    """What a list shows of it is enough to know which question is urgent."""
+    asked = run_until_diverged(world)
+    gross = {each.currency: each.gross for each in compared(asked.facts).totals}
+    amounts = ", ".join(
+        f"{display(amount, world.partner.currencies[currency])} {currency}"
+        for currency, amount in sorted(gross.items())
+    )
+    assert title_of(asked, world.partner.currencies) == (
+        f"demo {DAY}, {amounts}: is what the partner shows under {SLOT} booked?"
+    )
 
 
 def test_adopting_theirs_settles_the_rest(world: World) -> None:

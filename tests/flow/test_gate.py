@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 
 import pytest
@@ -9,9 +10,10 @@ import pytest
 from partner_sandbox.faults import FaultKind, Route
 from settlement.errors import NotSettledError, SettlementError
 from settlement.ledger.database import Ledger
+from settlement.steps.branch import NextStep, next_steps
 from settlement.steps.compute import compute_net_positions
 from settlement.steps.verify import verify_settled
-from support.day import ACTOR, ALICE, BOB, CAROL, DAY, World
+from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
 
 SLOT = "demo-2026-03-03-1"
 
@@ -51,15 +53,49 @@ def test_a_date_is_red_while_a_request_was_never_sent(world: World) -> None:
         world.verify()
 
 
-def test_a_date_is_red_while_somebody_is_owed_something(world: World) -> None:
-    """A refused request is free again: nothing is open, and nothing is settled."""
-    world.fault(FaultKind.FORBIDDEN, route=Route.SUBMIT)
+@pytest.mark.parametrize(
+    ("fault", "state"), [(FaultKind.FORBIDDEN, "refused"), (FaultKind.REJECTED, "rejected")]
+)
+def test_a_no_of_the_partner_is_named_first_in_its_words(
+    world: World, fault: FaultKind, state: str
+) -> None:
+    """Nothing is open, and nothing is settled: the cause is said before what is left."""
+    world.fault(fault, route=Route.SUBMIT)
     with suppress(SettlementError):
         world.run()
-    assert world.states() == {SLOT: "refused"}
+    assert world.states() == {SLOT: state}
+    said = world.slot(SLOT).reason
+    assert said
     with pytest.raises(NotSettledError, match="4 position\\(s\\) still differ") as caught:
         world.verify()
-    assert ALICE in caught.value.message
+    _, cause, left, *_ = caught.value.message.splitlines()
+    assert cause == f"- {SLOT} is {state} ({said}) [runbook: {state}]"
+    assert ALICE in left
+
+
+def test_a_no_that_explains_nothing_any_more_is_not_named(world: World) -> None:
+    """The partner rejected it; the next request settled the same amounts."""
+    world.fault(FaultKind.REJECTED, route=Route.SUBMIT, times=1)
+    with suppress(SettlementError):
+        world.run()
+    assert world.run().completed == ["demo-2026-03-03-2"]
+    assert world.states()[SLOT] == "rejected"
+
+
+def test_each_section_is_named_once(world: World) -> None:
+    """A request is unknown, three were never sent: one line for each state."""
+    world.partner = demo_partner(max_connections_per_request=1)
+    world.trade(CAROL, DAVE, 100)
+    world.fault(FaultKind.DROP_BEFORE, route=Route.SUBMIT, times=None)
+    slots = world.prepare()
+    for each in slots:
+        with suppress(SettlementError):
+            world.submit(each)
+    with pytest.raises(NotSettledError) as caught:
+        world.verify()
+    sections = re.findall(r"\[runbook: ([a-z-]+)\]", str(caught.value))
+    assert sections == ["unknown", "prepared", "not-settled"]
+    assert all(f"{each} is {state}" in str(caught.value) for each, state in world.states().items())
 
 
 def test_a_date_is_red_once_late_trades_were_read(world: World) -> None:
@@ -99,3 +135,20 @@ def test_a_settled_date_is_green(world: World) -> None:
     """The gate can say yes."""
     world.run()
     assert world.verify().completed == [SLOT]
+    assert way(world, {SLOT}) == {NextStep.SETTLED}
+    assert way(world, set()) == {NextStep.NOTHING_TO_SETTLE}
+
+
+def way(world: World, submitted: set[str]) -> set[NextStep]:
+    """Which way the run goes on."""
+    return next_steps(world.ledger, world.partner, DAY, submitted)
+
+
+def test_nothing_is_called_settled_while_the_gate_would_say_no(world: World) -> None:
+    """One of two requests is completed, the other refused; or nothing was sent at all."""
+    world.partner = demo_partner(max_connections_per_request=1)
+    world.fault(FaultKind.FORBIDDEN, route=Route.SUBMIT, external_id="demo-2026-03-03-2")
+    with suppress(SettlementError):
+        world.run()
+    assert world.states() == {SLOT: "completed", "demo-2026-03-03-2": "refused"}
+    assert way(world, set(world.states())) == way(world, set()) == set()

@@ -161,15 +161,15 @@ EVIDENCE = (
         "green-with-open-slots",
         "A date is green while the partner has not confirmed its requests.",
         VERIFY,
-        "[*_describe_slots(slots), *_describe_difference(",
+        "[*_describe_slots(slots, left), *_describe_difference(",
         "[*_describe_difference(",
     ),
     Break(
         "green-with-a-difference",
         "A date is green while clients are still owed something.",
         VERIFY,
-        "[*_describe_slots(slots), *_describe_difference(left, partner.currencies)]",
-        "_describe_slots(slots)",
+        "[*_describe_slots(slots, left), *_describe_difference(left, partner.currencies)]",
+        "list(_describe_slots(slots, left))",
     ),
     Break(
         "green-on-an-old-snapshot",

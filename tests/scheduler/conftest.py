@@ -24,6 +24,7 @@ from settlement.signing import LocalSigner
 from settlement_airflow.cli.stand_ins import LEDGER
 from settlement_airflow.up.place import free_port, prepare
 from settlement_airflow.up.stack import LocalStack, airflow_settings
+from support.browser import Browser, browsing
 from support.disputing_partner import (
     DISPUTING,
     DISPUTING_DAG,
@@ -133,6 +134,13 @@ def airflow() -> Iterator[RunningAirflow]:
         finally:
             stack.stop()
             place.server.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(airflow: RunningAirflow) -> Iterator[Browser]:
+    """Somebody looks at it, in a window of 1,300 pixels."""
+    with browsing(f"http://127.0.0.1:{airflow.stack.port}") as window:
+        yield window
 
 
 @pytest.fixture

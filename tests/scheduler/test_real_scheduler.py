@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, timedelta
@@ -10,19 +11,24 @@ from functools import partial
 
 import duckdb
 import pytest
+from sqlalchemy import create_engine, text
 
+from partner_sandbox.faults import FaultKind, FaultRule, Route
+from settlement.amounts import display
 from settlement.ledger.invariants import verify_ledger
 from settlement.ledger.questions import load_question
 from settlement.ledger.slots import load_slots
 from settlement.partner_file import load_partner
 from settlement.values import PositionKey
+from settlement_airflow.retry import RETRIES
 from settlement_airflow.up.stack import APPROVER, POOL
 from support.bookings import of_date, sums_of
+from support.browser import WINDOW
 from support.disputing_partner import DISPUTING
 from support.killing import at_work, eventually, kill_component, start_again
 from support.left_behind import files_of, rows_of, secrets
 from support.net_positions import net_positions_in
-from support.rest import once
+from support.rest import DAG, once
 
 WORKING = {
     "wait_for_trades",
@@ -43,6 +49,12 @@ ORDER BY trade_id LIMIT 1
 """
 
 
+NAMES_OF_TRIES = """
+SELECT rendered_map_index FROM task_instance_history
+WHERE task_id = 'submit_requests' AND run_id LIKE :run
+"""
+
+
 def booked(airflow, day: date, partner: str = "demo") -> dict[PositionKey, int]:
     """What the partner booked for a date."""
     return sums_of(of_date(airflow.sandbox.bookings(), day, partner))
@@ -51,6 +63,14 @@ def booked(airflow, day: date, partner: str = "demo") -> dict[PositionKey, int]:
 def net_positions(airflow, day: date, partner: str = "demo") -> dict[PositionKey, int]:
     """The date's net positions, straight from the warehouse."""
     return net_positions_in(airflow.home, day, partner)
+
+
+def gross_of(airflow, day: date) -> dict[str, int]:
+    """Absolute net positions of a date, summed per currency."""
+    gross: dict[str, int] = {}
+    for key, amount in net_positions(airflow, day).items():
+        gross[key.currency] = gross.get(key.currency, 0) + abs(amount)
+    return gross
 
 
 def slot_states(airflow, day: date, partner: str = "demo") -> list[str]:
@@ -95,6 +115,31 @@ def test_a_conflict_that_is_ours_is_reconciled(airflow) -> None:
     )
     assert {"settled", "nothing_to_settle"} <= skipped(states)
     assert booked(airflow, airflow.conflict) == net_positions(airflow, airflow.conflict)
+
+
+def test_a_failed_task_says_what_is_at_risk_where_it_is_met(airflow, browser) -> None:
+    """In the log, before any traceback, without scrolling sideways; the text once."""
+    run = airflow.rest.finished_run(airflow.lost)
+    browser.open_log(DAG, run["dag_run_id"], "submit_requests/mapped/0")
+    said = " ".join(browser.error_text().split())
+    parts = ["the outcome is unknown", "Money at risk: unknown", "Next: clear this", "[runbook: "]
+    assert {part: said.count(part) for part in parts} == dict.fromkeys(parts, 1)
+    assert sorted(parts, key=said.index) == parts
+    for currency, amount in gross_of(airflow, airflow.lost).items():
+        decimals = load_partner("demo", airflow.home / "partners").currencies[currency]
+        assert f"{display(amount, decimals)} {currency}" in said
+    end = browser.page.get_by_text("[runbook: unknown]").bounding_box()
+    traceback = browser.page.get_by_text('File "').first.bounding_box()
+    assert traceback["y"] > end["y"]
+
+
+def test_a_mapped_task_has_its_name_while_it_waits_for_its_retry(airflow) -> None:
+    """Each try that Airflow put away is named: the row never was a mere number."""
+    airflow.rest.finished_run(airflow.lost)
+    with create_engine(airflow.metadata).connect() as metadata:
+        tries = metadata.execute(text(NAMES_OF_TRIES), {"run": f"%{airflow.lost}%"})
+        names = tries.scalars().all()
+    assert names == [f"demo-{airflow.lost}-1"] * RETRIES
 
 
 def test_a_lost_answer_is_finished_by_a_clear(airflow) -> None:
@@ -190,6 +235,75 @@ def settled_by_one_request(airflow, waiting) -> None:
     assert len({(each.connection_id, each.currency) for each in lines}) == len(lines)
     assert booked(airflow, day, DISPUTING) == net_positions(airflow, day, DISPUTING) != {}
     verify_ledger(airflow.ledger, DISPUTING, partner.currencies)
+
+
+@pytest.fixture
+def late_trade_refused(airflow) -> Iterator[None]:
+    """A trade of a settled date arrives, and the partner refuses every request for it."""
+    for day in airflow.days:
+        airflow.rest.finished_run(day)  # none of them reads the warehouse now
+    with closing(duckdb.connect(str(airflow.warehouse))) as database:
+        database.execute(LATE_TRADE, [airflow.conflict])
+    refused = {"fault": FaultKind.BAD_REQUEST, "route": Route.SUBMIT, "times": None}
+    airflow.sandbox.faults.script(FaultRule.model_validate(refused))
+    yield
+    airflow.sandbox.faults.clear()
+
+
+@pytest.mark.usefixtures("late_trade_refused")
+def test_the_gate_says_the_cause_first(airflow, browser) -> None:
+    """The refused request in the partner's words, then what is left; nothing is called settled."""
+    run_id = airflow.rest.start_run(airflow.conflict)
+    assert airflow.rest.run_ended(run_id)["state"] == "failed"
+    states = airflow.rest.task_states(run_id)
+    assert {"settled", "nothing_to_settle"} <= skipped(states)
+    browser.open_log(DAG, run_id, "verify_settled")
+    said = " ".join(browser.error_text().split())
+    refused = f"- demo-{airflow.conflict}-2 is refused (HTTP 400"
+    parts = [refused, "[runbook: refused]", "still differ", "Money at risk: refused", "Next: do"]
+    assert sorted(parts, key=said.index) == parts
+    assert said.count("[runbook: ") == 2
+    airflow.sandbox.faults.clear()
+    again = airflow.rest.start_run(airflow.conflict)
+    assert airflow.rest.run_ended(again)["state"] == "success"
+
+
+def test_a_date_that_is_not_due_is_refused_with_one_advice(airflow, browser) -> None:
+    """Both red tasks send the reader to the same section, with the same next step."""
+    tomorrow = airflow.ledger.now().date() + timedelta(days=1)
+    run_id = airflow.rest.start_run(tomorrow)
+    run = airflow.rest.run_ended(run_id)
+    red = {task for task, state in run["tasks"].items() if state == "failed"}
+    assert (run["state"], red) == ("failed", {"wait_for_trades", "verify_settled"})
+    for task in red:
+        browser.open_log(DAG, run_id, task)
+        said = " ".join(browser.error_text().split())
+        assert "Next: run it again then" in said
+        assert re.findall(r"\[runbook: ([a-z-]+)\]", said) == ["date-not-due"]
+
+
+def test_a_manual_run_tells_its_business_date_in_the_list(airflow, browser) -> None:
+    """Its id begins with it, so that two runs of different dates can be told apart."""
+    run_id = airflow.rest.start_run(airflow.completed)
+    assert run_id.startswith(f"manual__{airflow.completed}__")
+    browser.page.goto(f"{browser.url}/dags/{DAG}/runs")
+    link = browser.page.get_by_role("link", name=run_id)
+    link.wait_for()
+    box = link.bounding_box()
+    assert box["x"] + box["width"] <= WINDOW["width"]
+    assert airflow.rest.run_ended(run_id)["state"] == "success"
+
+
+def test_a_logical_date_that_is_no_cut_off_is_refused_by_name(airflow, browser) -> None:
+    """Midnight is meant for one date or the other: the run is red and says how to start it."""
+    midnight = f"{airflow.completed - timedelta(days=10)}T00:00:00Z"
+    content = {"logical_date": midnight, "conf": {}}
+    run_id = airflow.rest.call("POST", f"dags/{DAG}/dagRuns", content)["dag_run_id"]
+    assert airflow.rest.run_ended(run_id)["state"] == "failed"
+    browser.open_log(DAG, run_id, "wait_for_trades")
+    said = " ".join(browser.error_text().split())
+    assert "is no cut-off of demo" in said
+    assert "Next: trigger it again with business_date" in said
 
 
 @pytest.mark.usefixtures("airflow")

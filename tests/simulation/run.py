@@ -162,7 +162,7 @@ class Run:
         steps: set[NextStep] = set()
 
         def branch() -> None:
-            steps.update(next_steps(world.ledger, world.partner.name, self.day, submitted))
+            steps.update(next_steps(world.ledger, world.partner, self.day, submitted))
             arguments = (world.ledger, world.partner, self.day, self._actor)
             self.starts = run_to_narrow(*arguments)
 

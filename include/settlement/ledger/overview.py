@@ -5,19 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, func, select
 
-from settlement.difference import difference
+from settlement.difference import difference, in_effect
 from settlement.ledger.attempts import Attempt, attempts_of
 from settlement.ledger.bodies import StoredBody, load_bodies
 from settlement.ledger.dates import load_date
-from settlement.ledger.people import Hold, holds_in_force
+from settlement.ledger.people import Hold, held_connections, holds_in_force
 from settlement.ledger.questions import Question, open_questions
+from settlement.ledger.schema import slot as slot_table
 from settlement.ledger.schema import stop_flag
 from settlement.ledger.slots import load_slots, require_slot
 from settlement.ledger.snapshots import Snapshot, load_positions, newest_snapshot
+from settlement.money_at_risk import MoneyAtRisk, amounts_at_risk
 from settlement.slot_state import Slot, State
 from settlement.values import PositionKey, Window
+
+_FIRST_SENT = select(
+    slot_table.c.external_id,
+    func.coalesce(slot_table.c.first_sent_at, slot_table.c.updated_at).label("since"),
+).where(
+    slot_table.c.partner == bindparam("partner"),
+    slot_table.c.business_date == bindparam("business_date"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,30 @@ def view_date(tx: Connection, partner: str, business_date: date) -> DateView:
         tuple(holds_in_force(tx, partner)),
         stop_of(tx, partner),
         tuple(open_questions(tx, partner, business_date)),
+    )
+
+
+def money_at_risk(tx: Connection, partner: str, business_date: date) -> MoneyAtRisk:
+    """What is not settled of a date, since when, and what happens next: by the ledger alone."""
+    frozen = load_date(tx, partner, business_date)
+    snapshot = newest_snapshot(tx, partner, business_date)
+    slots = load_slots(tx, partner, business_date)
+    # Without a snapshot, what slots hold was taken over from the partner's list.
+    net = load_positions(tx, snapshot.id) if snapshot else in_effect(slots)
+    rows = tx.execute(_FIRST_SENT, {"partner": partner, "business_date": business_date})
+    since = {row.external_id: row.since for row in rows}
+    amounts = amounts_at_risk(
+        net,
+        slots,
+        held_connections(tx, partner),
+        since,
+        frozen.window.end if frozen else None,
+    )
+    newest = snapshot and frozen and snapshot.generation == frozen.generation
+    return MoneyAtRisk(
+        amounts,
+        never_read=snapshot is None,
+        read_at=snapshot.taken_at if snapshot and not newest else None,
     )
 
 

@@ -146,7 +146,8 @@ def require_go(tx: Connection, partner: str) -> None:
     if row is not None:
         raise StoppedError(
             f"partner {partner} is stopped by {row.who} since {row.at.isoformat()} "
-            f"({row.reason}): nothing is sent; `settlement go {partner}` lifts it"
+            f"({row.reason}): nothing is sent. "
+            f"Next step: when it is over, `settlement go {partner}` lifts it; then clear this task"
         )
 
 

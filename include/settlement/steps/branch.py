@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
 
+from sqlalchemy import Connection
+
+from settlement.errors import NotSettledError
 from settlement.ledger.database import Ledger
 from settlement.ledger.slots import load_slots
-from settlement.slot_state import State
+from settlement.partner_file import PartnerFile
+from settlement.slot_state import NEEDS_A_PERSON, Slot, State
+from settlement.steps.verify import prove_settled
 
 
 class NextStep(StrEnum):
@@ -20,21 +26,32 @@ class NextStep(StrEnum):
 
 
 def next_steps(
-    ledger: Ledger, partner_name: str, business_date: date, submitted: set[str]
+    ledger: Ledger, partner: PartnerFile, business_date: date, submitted: set[str]
 ) -> set[NextStep]:
-    """What the slots of the date call for.
+    """What the slots of the date call for; nothing is called settled that the gate would not.
 
     :param submitted: externalIds that this run handed to submit; empty means nothing to settle
     """
     with ledger.transaction() as tx:
-        slots = load_slots(tx, partner_name, business_date)
+        slots = load_slots(tx, partner.name, business_date)
+        settled = _is_settled(tx, partner, business_date, slots)
     steps: set[NextStep] = set()
     if any(slot.in_conflict for slot in slots):
         steps.add(NextStep.RECONCILE_CONFLICTS)
     if any(slot.state is State.PENDING for slot in slots):
         steps.add(NextStep.AWAIT_SETTLEMENT)
-    if not submitted:
-        steps.add(NextStep.NOTHING_TO_SETTLE)
-    elif any(slot.state is State.COMPLETED and slot.external_id in submitted for slot in slots):
-        steps.add(NextStep.SETTLED)
+    if settled:
+        steps.add(NextStep.SETTLED if submitted else NextStep.NOTHING_TO_SETTLE)
     return steps
+
+
+def _is_settled(
+    tx: Connection, partner: PartnerFile, business_date: date, slots: Sequence[Slot]
+) -> bool:
+    if any(slot.state in NEEDS_A_PERSON for slot in slots):
+        return False
+    try:
+        prove_settled(tx, partner, business_date, since=None)
+    except NotSettledError:
+        return False
+    return True

@@ -146,8 +146,8 @@ def require_trustworthy(
     if ruling is None and own.reading.trade_count() == 0 and not partner.allow_empty_days:
         raise EmptyDayError(
             f"{partner.name} {frozen.business_date}: the warehouse has no trades in "
-            f"{frozen.window}. Check that the load has run; if the day really was empty, set "
-            f"allow_empty_days in the partner file"
+            f"{frozen.window}. Next step: check that the load has run, then clear this task; if "
+            "the day really was empty, set allow_empty_days in the partner file"
         )
     return Trusted(own, ruling)
 

@@ -22,7 +22,7 @@ from settlement.question import (
     SHORT,
     Choice,
     Question,
-    Subject,
+    require_another_person,
     require_fitting,
     require_undecided,
     takes_a_run,
@@ -80,16 +80,7 @@ def _require_answerable(tx: Connection, asked: Question, choice: Choice, actor: 
     require_undecided(asked)
     require_fitting(asked, choice)
     _require_current(tx, asked)
-    if asked.subject is Subject.APPROVAL and _person(actor.who) == _person(asked.asked_by):
-        raise DecisionError(
-            f"{actor.who} started the run that asks, so somebody else has to answer: two people "
-            "look at these amounts, not one twice"
-        )
-
-
-def _person(who: str) -> str:
-    """The same person at the command line and in Airflow is one person."""
-    return who.removesuffix(" (command line)")
+    require_another_person(asked, actor.who)
 
 
 def _require_current(tx: Connection, asked: Question) -> None:

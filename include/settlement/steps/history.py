@@ -214,8 +214,8 @@ def _undecided(changed: ChangedDate) -> HistoryChangedError:
         )
     return HistoryChangedError(
         f"{changed.partner} {changed.business_date}: trades that an earlier snapshot has read have "
-        f"changed or gone: {changed.change.described()}. {warning}Nothing is sent. If the "
-        "warehouse is half loaded, clear this task after the load. If the change stays, a person "
-        f"decides: `settlement decide {changed.partner} {changed.digest[:SHORT]} settle` moves the "
-        "money of the change, `leave` does not"
+        f"changed or gone: {changed.change.described()}. {warning}Nothing is sent. Next step: if "
+        "the warehouse is half loaded, clear this task after the load. If the change stays, a "
+        f"person decides: `settlement decide {changed.partner} {changed.digest[:SHORT]} settle` "
+        "moves the money of the change, `leave` does not"
     )

@@ -33,23 +33,23 @@ def raise_unless_done(slot: Slot, evidence: Answered | None, missing: str = "") 
             return
         case State.FAILED:
             raise SettlementFailedError(
-                f"{slot.external_id}: the partner shows the settlement failed ({said}). Fund the "
-                f"account that it names{f' ({missing})' if missing else ''}, then clear this task: "
-                "the same bytes complete it"
+                f"{slot.external_id}: the partner shows the settlement failed ({said}). Next "
+                f"step: fund the account that it names{f' ({missing})' if missing else ''}, then "
+                "clear this task: the same bytes complete it"
             )
         case State.REJECTED:
             raise RejectedError(
                 f"{slot.external_id}: the partner rejected the settlement ({said}). Nothing is "
-                "booked and this externalId is used up: find out why, then clear "
+                "booked and this externalId is used up. Next step: find out why, then clear "
                 "compute_net_positions with its downstream tasks; the next slot is used"
             )
         case State.REFUSED:
             raise RefusedError(_refused(slot, said))
         case State.DIVERGED:
             raise DivergedSlotError(
-                f"{slot.external_id}: {slot.reason}. A person compares both sides and decides: "
-                "`settlement decide` lists the question, `adopt` takes as booked what the partner "
-                "shows, `leave` keeps the date red"
+                f"{slot.external_id}: {slot.reason}. Next step: a person compares both sides and "
+                "decides: `settlement decide` lists the question, `adopt` takes as booked what the "
+                "partner shows, `leave` keeps the date red"
             )
         case _:
             _raise_for_open(slot, evidence, said)
@@ -59,7 +59,8 @@ def _refused(slot: Slot, said: str) -> str:
     hint = DISPUTES_HINT if "HTTP 403" in said else ""
     return (
         f"{slot.external_id}: the partner refuses it and holds nothing under it ({said}). {hint}"
-        "Correct what it names, then clear compute_net_positions with its downstream tasks"
+        "Next step: correct what it names, then clear compute_net_positions with its downstream "
+        "tasks"
     )
 
 
@@ -70,8 +71,8 @@ def _raise_for_open(slot: Slot, evidence: Answered | None, said: str) -> None:
     if verdict is Verdict.UNAUTHORISED:
         raise CredentialsError(
             f"{slot.external_id}: the partner does not accept the request ({said}), and nothing "
-            "proves yet that it holds none: check access token, membership and signing key, then "
-            "clear this task"
+            "proves yet that it holds none. Next step: check access token, membership and signing "
+            "key, then clear this task"
         )
     retry_after = evidence.retry_after if evidence else None
     raise OutcomeUnknownError(

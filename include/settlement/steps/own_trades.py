@@ -191,9 +191,10 @@ class _OfOthers:
         )
         return TradeOfAnotherDateError(
             f"{partner} {self.frozen.business_date}: {count} trade(s) of this date {why}. Nothing "
-            "is sent. If the warehouse is wrong, correct it and clear this task. Otherwise a "
-            f"person decides: `settlement decide {partner} {self.digest[:SHORT]} leave` settles "
-            "the date without them, `settle` settles them here as well"
+            "is sent. Next step: if the warehouse is wrong, correct it and clear this task. "
+            "Otherwise a person decides: `settlement decide "
+            f"{partner} {self.digest[:SHORT]} leave` settles the date without them, "
+            "`settle` settles them here as well"
         )
 
 

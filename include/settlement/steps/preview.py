@@ -28,7 +28,7 @@ from settlement.steps.build import (
     require_none_diverged,
 )
 from settlement.steps.compute import require_trustworthy
-from settlement.values import PositionKey, Window, as_positions
+from settlement.values import Line, PositionKey, Window, as_positions
 from settlement.warehouse import Warehouse
 from settlement.warehouse.hashed_ids import read_trade_ids
 
@@ -37,13 +37,15 @@ from settlement.warehouse.hashed_ids import read_trade_ids
 class Preview:
     """Requests that a run would make now, with what it would leave out and why.
 
-    With a `refusal` it would make none of them: it would end with that error.
+    With a `refusal` it would make none of them: it would end with that error. `lines` are the
+    amounts of each request, in base units.
     """
 
     business_date: date
     window: Window
     trade_count: int
     requests: list[SettlementInstruction]
+    lines: list[tuple[Line, ...]]
     in_flight: list[str]
     held: list[Hold]
     waiting: dict[PositionKey, int]
@@ -106,6 +108,7 @@ def preview_requests(
         window,
         trade_count,
         requests,
+        [fill.lines for fill in planned.fills],
         in_flight,
         holds,
         planned.waiting,

@@ -5,25 +5,43 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from settlement.amounts import display
-from settlement.question import SHOWN_LINES, Question, Subject, lines_of_facts
-from settlement.values import PositionKey, as_positions
+from settlement.amounts import displayed
+from settlement.both_sides import compared
+from settlement.question import SHOWN_LINES, Question, Subject, lines_of_facts, may_not_answer
 
 Currencies = Mapping[str, int]
+IN_TITLE = 2
+"""Currencies whose amounts a title names."""
 
 
-def title_of(question: Question) -> str:
-    """One line that says what is asked."""
-    about = question.external_id or f"{question.partner} {question.business_date}"
+def title_of(question: Question, currencies: Currencies) -> str:
+    """One line for a list: partner, date, amounts (gross), and what is asked."""
     match question.subject:
         case Subject.DIVERGED:
-            return f"{about}: is what the partner shows booked?"
+            asked = f"is what the partner shows under {question.external_id} booked?"
         case Subject.HISTORY:
-            return f"{about}: trades that were read have changed. Settle the change?"
+            asked = "trades that were read have changed. Settle the change?"
         case Subject.OTHER_DATE:
-            return f"{about}: trades of another date. Settle them here as well?"
+            asked = "trades of another date. Settle them here as well?"
         case Subject.APPROVAL:
-            return f"{about}: may these requests be sent?"
+            asked = "may these requests be sent?"
+    amounts = _amounts_of(question, currencies)
+    return f"{question.partner} {question.business_date}, {amounts}: {asked}"
+
+
+def _amounts_of(question: Question, currencies: Currencies) -> str:
+    """Gross, the first currencies of many."""
+    if question.subject is Subject.DIVERGED:
+        gross = {each.currency: each.gross for each in compared(question.facts).totals}
+    else:
+        gross = {each["currency"]: int(each["gross"]) for each in question.facts["totals"]}
+    listed = [
+        f"{displayed(gross[currency], currency, currencies)} {currency}"
+        for currency in sorted(gross)
+        if gross[currency]
+    ]
+    more = f" and {len(listed) - IN_TITLE} more" if len(listed) > IN_TITLE else ""
+    return ", ".join(listed[:IN_TITLE]) + more if listed else "no difference"
 
 
 def body_of(question: Question, currencies: Mapping[str, int]) -> str:
@@ -38,7 +56,10 @@ def body_of(question: Question, currencies: Mapping[str, int]) -> str:
         Subject.APPROVAL: _approval,
     }[question.subject]
     footer = f"Question `{question.digest}`, asked by {question.asked_by}."
-    return "\n\n".join([*described(question.facts, currencies), footer])
+    excluded = may_not_answer(question)
+    barred = [f"**{excluded} started the run that asks: somebody else answers.**"]
+    parts = [*(barred if excluded else ()), *described(question.facts, currencies), footer]
+    return "\n\n".join(parts)
 
 
 def _diverged(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[str]:
@@ -47,13 +68,36 @@ def _diverged(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[str]
     yield f"Settlement {facts['settlement_id']} is {facts['status']} at the partner{done}."
     if facts["known_settlement_id"] not in {None, facts["settlement_id"]}:
         yield f"The ledger knew settlement {facts['known_settlement_id']} under this externalId."
-    ours = _current_lines(facts)
-    theirs = as_positions(lines_of_facts(facts["theirs"]))
+    both = compared(facts)
+    names = ("ours", "theirs", "difference")
     rows = [
-        (*key, *(_amount(side.get(key, 0), key.currency, currencies) for side in (ours, theirs)))
-        for key in sorted({*ours, *theirs})
+        (
+            *each.key,
+            *(
+                displayed(amount, each.key.currency, currencies)
+                for amount in (each.ours, each.theirs, each.difference)
+            ),
+        )
+        for each in both.differing
     ]
-    yield _table(("connection", "currency", "ours", "theirs"), rows)
+    equal = f"{both.equal:,} amount(s) are equal on both sides"
+    if rows:
+        yield f"{len(rows):,} amount(s) differ, {equal}. The largest of each currency come first:"
+        yield _table(("connection", "currency", *names), rows)
+        yield _table(
+            ("all that differ: currency", "amounts", "net difference", "gross difference"),
+            [
+                (
+                    each.currency,
+                    f"{each.count:,}",
+                    displayed(each.net, each.currency, currencies),
+                    displayed(each.gross, each.currency, currencies),
+                )
+                for each in both.totals
+            ],
+        )
+    else:
+        yield f"No amount differs: {equal}."
     if len(facts["ours"]) > 1:
         yield f"Ours is the newest of {len(facts['ours'])} bodies that this request has had."
     yield (
@@ -62,13 +106,6 @@ def _diverged(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[str]
         "- **leave**: nothing is taken as booked, nothing more is sent for the date, and it stays "
         "red."
     )
-
-
-def _current_lines(facts: Mapping[str, Any]) -> dict[PositionKey, int]:
-    """Our side: the current body, or the newest where none is."""
-    bodies = facts["ours"]
-    current = [each for each in bodies if each["body"] == facts["current_body"]] or bodies[-1:]
-    return as_positions(lines_of_facts(current[0]["lines"])) if current else {}
 
 
 def _history(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[str]:
@@ -83,7 +120,7 @@ def _history(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[str]:
         (
             each["connection"],
             each["currency"],
-            *(_amount(int(each[name]), each["currency"], currencies) for name in names),
+            *(displayed(int(each[name]), each["currency"], currencies) for name in names),
         )
         for each in facts["positions"]
     ]
@@ -122,7 +159,7 @@ def _other_date(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[st
         )
     yield _totals("these trades", facts["totals"], currencies)
     rows = [
-        (*line.key, _amount(line.amount, line.currency, currencies))
+        (*line.key, displayed(line.amount, line.currency, currencies))
         for line in lines_of_facts(facts["positions"])
     ]
     yield _table(("connection", "currency", "moved here"), rows, of=facts["changed_positions"])
@@ -157,7 +194,7 @@ def _passed(above: Mapping[str, str], currencies: Currencies) -> str:
     if above["what"] == "requests":
         return f"{above['total']} requests, {above['limit']} go without approval"
     total, limit = (
-        _amount(int(above[name]), above["what"], currencies) for name in ("total", "limit")
+        displayed(int(above[name]), above["what"], currencies) for name in ("total", "limit")
     )
     return f"{total} {above['what']} gross, {limit} go without approval"
 
@@ -167,17 +204,14 @@ def _totals(what: str, totals: Iterable[Mapping[str, str]], currencies: Currenci
     rows = [
         (
             each["currency"],
-            *(_amount(int(each[name]), each["currency"], currencies) for name in ("net", "gross")),
+            *(
+                displayed(int(each[name]), each["currency"], currencies)
+                for name in ("net", "gross")
+            ),
         )
         for each in totals
     ]
     return _table((f"{what}: currency", "net", "gross"), rows)
-
-
-def _amount(amount: int, currency: str, currencies: Currencies) -> str:
-    if currency in currencies:
-        return display(amount, currencies[currency])
-    return f"{display(amount, 0)} base units"
 
 
 def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], of: int = 0) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -26,15 +26,18 @@ from settlement.values import Actor, PositionKey, Positions
 SHOWN = 5
 NOT_LISTED = (
     "what the partner holds was not read since the trades were, so the ledger may not know all of "
-    "it: clear build_requests with its downstream tasks [runbook: not-settled]"
+    "it: clear build_requests with its downstream tasks"
 )
-SECTION = {
-    State.PREPARED: "not-settled",
-    State.UNKNOWN: "unknown",
-    State.PENDING: "pending",
-    State.FAILED: "failed",
-    State.DIVERGED: "diverged",
-}
+CAUSES_FIRST = (
+    State.REFUSED,
+    State.REJECTED,
+    State.DIVERGED,
+    State.FAILED,
+    State.UNKNOWN,
+    State.PENDING,
+    State.PREPARED,
+)
+"""States that keep a date from being settled; each has a section of the runbook, of its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ def verify_settled(
 
     :param since: the newest snapshot must be at least this new (the run's start): an older one
         would not have seen the trades that this run was started for
-    :raises NotSettledError: naming each difference and open slot with its runbook section
+    :raises NotSettledError: naming the slots that are open, refused or rejected, in the partner's
+        words and with one runbook section for each state, then what is left
     """
     with ledger.transaction() as tx:
         proof = prove_settled(tx, partner, business_date, since=since)
@@ -90,26 +94,26 @@ def prove_settled(
     snapshot = newest_snapshot(tx, partner.name, business_date)
     if frozen is None or snapshot is None:
         raise NotSettledError(
-            f"{partner.name} {business_date}: no snapshot of the date's trades was ever "
-            "taken: clear compute_net_positions with its downstream tasks"
+            f"{partner.name} {business_date}: no snapshot of the date's trades was ever taken. "
+            "Next step: clear compute_net_positions with its downstream tasks"
         )
     if snapshot.generation != frozen.generation:
         raise NotSettledError(
             f"{partner.name} {business_date}: the newest reading of the warehouse (generation "
-            f"{frozen.generation}) did not end in a snapshot: see compute_net_positions of the "
-            "run that took it, or clear it with its downstream tasks"
+            f"{frozen.generation}) did not end in a snapshot. Next step: see "
+            "compute_net_positions of the run that took it, or clear it with its downstream tasks"
         )
     if since is not None and snapshot.taken_at < since:
         raise NotSettledError(
-            f"{partner.name} {business_date}: the newest snapshot is older than this run: "
-            "compute_net_positions did not run; clear it with its downstream tasks"
+            f"{partner.name} {business_date}: the newest snapshot is older than this run. "
+            "Next step: compute_net_positions did not run; clear it with its downstream tasks"
         )
     net = load_positions(tx, snapshot.id)
     slots = load_slots(tx, partner.name, business_date)
     held = held_connections(tx, partner.name)
     owed = difference(net, slots)
     left = without_connections(owed, held)
-    problems = [*_describe_slots(slots), *_describe_difference(left, partner.currencies)]
+    problems = [*_describe_slots(slots, left), *_describe_difference(left, partner.currencies)]
     if not _listed_since(tx, partner.name, snapshot):
         problems.append(NOT_LISTED)
     if problems:
@@ -129,13 +133,21 @@ def _listed_since(tx: Connection, partner: str, snapshot: Snapshot) -> bool:
     return bool(row.listed_from <= snapshot.window.start and row.listed_until >= snapshot.taken_at)
 
 
-def _describe_slots(slots: Sequence[Slot]) -> list[str]:
-    return [
-        f"{each.external_id} is {each.state.value}"
-        f"{f' ({each.reason})' if each.reason else ''} [runbook: {SECTION[each.state]}]"
-        for each in slots
-        if each.state in NEEDS_A_PERSON
-    ]
+def _describe_slots(slots: Sequence[Slot], left: Positions) -> Iterator[str]:
+    """A line for each state, causes first: a no of the partner's explains what is left."""
+    for state in CAUSES_FIRST:
+        named = [
+            f"{each.external_id} is {state.value}{f' ({each.reason})' if each.reason else ''}"
+            for each in slots
+            if each.state is state and (state in NEEDS_A_PERSON or _holds_any(each, left))
+        ]
+        if named:
+            more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
+            yield f"{'; '.join(named[:SHOWN])}{more} [runbook: {state.value}]"
+
+
+def _holds_any(slot: Slot, left: Positions) -> bool:
+    return slot.current is not None and any(key in left for key in slot.current.positions)
 
 
 def _describe_difference(left: Positions, currencies: Mapping[str, int]) -> list[str]:
@@ -148,4 +160,4 @@ def _describe_difference(left: Positions, currencies: Mapping[str, int]) -> list
     ]
     more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
     listed = "; ".join(shown)
-    return [f"{len(keys)} position(s) still differ: {listed}{more} [runbook: not-settled]"]
+    return [f"{len(keys)} position(s) still differ: {listed}{more}"]

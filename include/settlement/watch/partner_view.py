@@ -7,12 +7,13 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, func, select
 
-from settlement.ledger.at_risk import AtRisk, money_at_risk, summed
 from settlement.ledger.database import Ledger
-from settlement.ledger.overview import Stop, stop_of
+from settlement.ledger.overview import Stop, money_at_risk, stop_of
 from settlement.ledger.people import Hold, holds_in_force
 from settlement.ledger.questions import open_questions
 from settlement.ledger.schema import slot
+from settlement.money_at_risk import MoneyAtRisk, by_currency
+from settlement.money_at_risk import Standing as MoneyStanding
 from settlement.partner_file import PartnerFile
 from settlement.question import Question
 from settlement.slot_state import State
@@ -23,12 +24,15 @@ SETTLED_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class DateLine:
-    """One date that is due or known: how it stands, its requests by state, the money at risk."""
+    """One date that is due or known: how it stands, its requests by state, the money at risk.
+
+    `at_risk` is None for a date that is settled.
+    """
 
     standing: Standing
     overdue: bool
     requests: dict[State, int]
-    at_risk: AtRisk
+    at_risk: MoneyAtRisk | None
 
     @property
     def business_date(self) -> date:
@@ -49,9 +53,9 @@ class PartnerView:
     settled: tuple[DateLine, ...]
 
     @property
-    def at_risk(self) -> AtRisk:
+    def at_risk(self) -> dict[str, dict[MoneyStanding, int]]:
         """Over all dates that are not settled."""
-        return summed(each.at_risk for each in self.not_settled)
+        return by_currency(each.at_risk for each in self.not_settled if each.at_risk)
 
 
 def view_partner(ledger: Ledger, partner: PartnerFile) -> PartnerView:
@@ -63,7 +67,7 @@ def view_partner(ledger: Ledger, partner: PartnerFile) -> PartnerView:
 
         def line(each: Standing, *, settled: bool) -> DateLine:
             day = each.business_date
-            at_risk = {} if settled else money_at_risk(tx, partner.name, day)
+            at_risk = None if settled else money_at_risk(tx, partner.name, day)
             return DateLine(
                 each, not settled and now > each.deadline, requests.get(day, {}), at_risk
             )

@@ -7,17 +7,10 @@ from datetime import datetime
 
 from rich.table import Table
 
-from settlement.amounts import display, to_base_units_text
+from settlement.amounts import displayed, to_base_units_text
 from settlement.values import Line, PositionKey
 
 SHOWN_LINES = 12
-
-
-def shown(amount: int, currency: str, decimals: Mapping[str, int]) -> str:
-    """Amount in full units; in base units, and saying so, where the decimals are not known."""
-    if currency in decimals:
-        return display(amount, decimals[currency])
-    return f"{display(amount, 0)} base units"
 
 
 def at(moment: datetime | None) -> str:
@@ -58,6 +51,6 @@ def amounts_table(title: str, lines: Iterable[Line], decimals: Mapping[str, int]
     table.add_column("currency")
     table.add_column("amount", justify="right", no_wrap=True)
     for each in lines[:SHOWN_LINES]:
-        amount = shown(each.amount, each.currency, decimals)
+        amount = displayed(each.amount, each.currency, decimals)
         table.add_row(each.connection_id, each.currency, amount)
     return table

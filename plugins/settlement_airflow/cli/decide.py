@@ -82,7 +82,7 @@ def _show(file: PartnerFile, digest: str, *, as_json: bool) -> None:
     if as_json:
         print_json(question_json(question))
         return
-    results().print(Markdown(f"# {steps.title_of(question)}"))
+    results().print(Markdown(f"# {steps.title_of(question, file.currencies)}"))
     results().print(Markdown(steps.body_of(question, file.currencies)))
     if question.choice is not None:
         say(f"answered {question.choice.value} by {question.decided_by}: {question.reason}")
@@ -102,7 +102,8 @@ def _answer(file: PartnerFile, digest: str, answer: Choice, reason: str, *, as_j
     question = decided.question
     if as_json:
         print_json(question_json(question))
-    said = f"{steps.title_of(question)} {answer.value}, by {question.decided_by}"
+    title = steps.title_of(question, file.currencies)
+    said = f"{title} {answer.value}, by {question.decided_by}"
     if decided.run_again:
         say(f"{said}. Now `settlement run {file.name} {question.business_date}`")
     else:

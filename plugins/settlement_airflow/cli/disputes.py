@@ -10,13 +10,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from settlement.amounts import to_base_units_text
+from settlement.amounts import displayed, to_base_units_text
 from settlement.ledger.database import Ledger
 from settlement.ledger.snapshots import load_positions_of
 from settlement.partner_file import PartnerFile, load_partner
 from settlement.partner_reads import PartnerReader
 from settlement.steps.disputes import DisputedRequest, disputed_requests
-from settlement_airflow.cli.amounts_shown import at, shown
+from settlement_airflow.cli.amounts_shown import at
 from settlement_airflow.cli.arguments import AsJson, PartnerName, parse_day, person
 from settlement_airflow.cli.console import print_json, results
 from settlement_airflow.cli.explain import trades_table
@@ -136,7 +136,7 @@ def _sides(file: PartnerFile, disputed: DisputedRequest) -> Table:
     for currency in sorted({name for side in sides for name in side}):
         amounts = (side.get(currency) for side in sides)
         texts = (
-            "-" if each is None else shown(each, currency, file.currencies) for each in amounts
+            "-" if each is None else displayed(each, currency, file.currencies) for each in amounts
         )
         table.add_row(currency, *texts)
     return table

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from settlement.amounts import displayed
 from settlement.errors import ConfigurationError
 from settlement.evidence import ShownTransfer
 from settlement.external_id import parse_external_id
@@ -19,7 +20,7 @@ from settlement.ledger.transfers import kind_of
 from settlement.partner_file import PartnerFile
 from settlement.values import PositionKey
 from settlement.warehouse import TradeRow
-from settlement_airflow.cli.amounts_shown import amounts_table, at, shown
+from settlement_airflow.cli.amounts_shown import amounts_table, at
 from settlement_airflow.cli.arguments import (
     AsJson,
     ExternalId,
@@ -164,7 +165,7 @@ def _transfers_table(transfers: Sequence[ShownTransfer], decimals: Mapping[str, 
     for column in ("kind", "status"):
         table.add_column(column, no_wrap=True)
     for each in transfers:
-        amount = shown(each.amount, each.currency, decimals)
+        amount = displayed(each.amount, each.currency, decimals)
         payer = each.source_connection_id or "the partner"
         kind = kind_of(each).value
         table.add_row(each.connection_id, payer, each.currency, amount, kind, each.status)
@@ -195,20 +196,20 @@ def _short(answer: str) -> str:
 def trades_table(traced: Trace, decimals: Mapping[str, int]) -> Table:
     """The trades behind a net position, for people."""
     key = traced.key
-    position = shown(traced.amount, key.currency, decimals)
+    position = displayed(traced.amount, key.currency, decimals)
     table = Table(
         title=f"trades behind {position} {key.currency} of {key.connection_id}",
         title_justify="left",
         title_style="bold",
         header_style="",
-        caption=f"sum now: {shown(traced.sum_now(), key.currency, decimals)} {key.currency}",
+        caption=f"sum now: {displayed(traced.sum_now(), key.currency, decimals)} {key.currency}",
         caption_justify="left",
     )
     for column in ("trade", "executed", "recorded", "pair", "side"):
         table.add_column(column, no_wrap=True)
     table.add_column("effect", justify="right", no_wrap=True)
     for each in traced.trades:
-        effect = shown(traced.effect(each), key.currency, decimals)
+        effect = displayed(traced.effect(each), key.currency, decimals)
         table.add_row(
             each.trade_id,
             at(each.executed_at),

@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from settlement.amounts import to_base_units_text
+from settlement.amounts import displayed, to_base_units_text
 from settlement.business_calendar import BusinessCalendar
-from settlement.ledger.at_risk import AtRisk, Risk
+from settlement.money_at_risk import Standing, by_currency
 from settlement.partner_file import PartnerFile
 from settlement.slot_state import State
 from settlement.watch.date_span import spans_of
 from settlement.watch.partner_view import DateLine, PartnerView
-from settlement_airflow.cli.amounts_shown import at, at_or_none, shown
+from settlement_airflow.cli.amounts_shown import at, at_or_none
 from settlement_airflow.cli.questions_shown import question_json, questions_table
 
 NOTHING_SENT = Text("-", "dim")
@@ -68,14 +68,16 @@ def _verdict(view: PartnerView) -> Text:
 
 def _at_risk_table(file: PartnerFile, view: PartnerView) -> Table:
     """Only the columns in which there is money."""
-    risks = [risk for risk in Risk if any(risk in each for each in view.at_risk.values())]
+    risks = [risk for risk in Standing if any(risk in each for each in view.at_risk.values())]
     table = _table("money at risk: gross, what clients receive plus what they give")
     table.add_column("currency")
     for risk in risks:
         table.add_column(risk.value, justify="right", no_wrap=True)
     for currency, amounts in sorted(view.at_risk.items()):
         listed = (amounts.get(risk) for risk in risks)
-        cells = ("-" if each is None else shown(each, currency, file.currencies) for each in listed)
+        cells = (
+            "-" if each is None else displayed(each, currency, file.currencies) for each in listed
+        )
         table.add_row(currency, *cells)
     return table
 
@@ -132,14 +134,19 @@ def _requests(requests: Mapping[State, int]) -> Text:
 
 def _in_words(line: DateLine, decimals: Mapping[str, int]) -> str:
     """What of the date's money is where; "never read" if no run ever read it."""
-    if not line.standing.touched and not line.at_risk:
+    at_risk = _at_risk_of(line)
+    if not line.standing.touched and not at_risk:
         return "no run has ever read it: its amounts are not known"
     listed = [
-        f"{shown(amount, currency, decimals)} {currency} {risk.value}"
-        for currency, amounts in sorted(line.at_risk.items())
-        for risk, amount in sorted(amounts.items(), key=lambda each: list(Risk).index(each[0]))
+        f"{displayed(amount, currency, decimals)} {currency} {risk.value}"
+        for currency, amounts in sorted(at_risk.items())
+        for risk, amount in amounts.items()
     ]
     return "; ".join(listed) or "nothing, but no run has proved that it is settled"
+
+
+def _at_risk_of(line: DateLine) -> dict[str, dict[Standing, int]]:
+    return by_currency([line.at_risk] if line.at_risk else [])
 
 
 def _date_json(line: DateLine) -> dict[str, Any]:
@@ -150,12 +157,12 @@ def _date_json(line: DateLine) -> dict[str, Any]:
         "read": line.standing.touched,
         "left": line.standing.left,
         "requests": {state.value: count for state, count in sorted(line.requests.items())},
-        "at_risk": _at_risk_json(line.at_risk),
+        "at_risk": _at_risk_json(_at_risk_of(line)),
         "last_event_at": at_or_none(line.standing.last_event_at),
     }
 
 
-def _at_risk_json(at_risk: AtRisk) -> dict[str, dict[str, str]]:
+def _at_risk_json(at_risk: dict[str, dict[Standing, int]]) -> dict[str, dict[str, str]]:
     return {
         currency: {risk.value: to_base_units_text(amount) for risk, amount in amounts.items()}
         for currency, amounts in sorted(at_risk.items())

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.text import Text
 
-from settlement.amounts import parse_base_units, parse_full_units
 from settlement.partner_file import PartnerFile, load_partner
-from settlement.settlement_request import SettlementInstruction
-from settlement.values import Line
 from settlement_airflow.cli.amounts_shown import amounts_table, at, lines_of
 from settlement_airflow.cli.arguments import AsJson, Day, PartnerName
 from settlement_airflow.cli.console import print_json, results
@@ -65,22 +62,8 @@ def _print(file: PartnerFile, planned: Preview) -> None:
     if planned.waiting:
         waiting = lines_of(planned.waiting)
         console.print(amounts_table("waits for an older request", waiting, file.currencies))
-    for request in planned.requests:
+    for request, lines in zip(planned.requests, planned.lines, strict=True):
         title = f"{request.external_id}  ({request.notes})"
-        console.print(amounts_table(title, _lines(file, request), file.currencies))
+        console.print(amounts_table(title, lines, file.currencies))
     if not planned.requests:
         console.print(Text("nothing would be sent", "green"))
-
-
-def _lines(file: PartnerFile, request: SettlementInstruction) -> list[Line]:
-    lines: list[Line] = []
-    for connection, amounts in request.settlement_amounts.items():
-        for currency, text in amounts.items():
-            assert isinstance(text, str)  # noqa: S101 - form 1: connection to currency to amount
-            amount = (
-                parse_base_units(text)
-                if file.amounts == "base_units"
-                else parse_full_units(text, file.currencies[currency])
-            )
-            lines.append(Line(connection, currency, amount))
-    return lines

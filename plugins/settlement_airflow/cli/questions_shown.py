@@ -7,6 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
+from settlement.errors import ConfigurationError
+from settlement.partner_file import load_partner
 from settlement.question import CHOICES, SHORT, Question
 from settlement.steps.question_text import title_of
 from settlement_airflow.cli.amounts_shown import at, at_or_none
@@ -20,7 +22,7 @@ def question_json(question: Question) -> dict[str, Any]:
         "subject": question.subject.value,
         "business_date": question.business_date.isoformat(),
         "external_id": question.external_id,
-        "title": title_of(question),
+        "title": _title(question),
         "choices": [each.value for each in CHOICES[question.subject]],
         "facts": dict(question.facts),
         "asked_at": question.asked_at.isoformat(),
@@ -41,9 +43,18 @@ def questions_table(questions: Iterable[Question]) -> Table:
     for each in questions:
         table.add_row(
             each.digest[:SHORT],
-            title_of(each),
+            _title(each),
             " | ".join(choice.value for choice in CHOICES[each.subject]),
             at(each.asked_at),
             each.asked_by,
         )
     return table
+
+
+def _title(question: Question) -> str:
+    """With amounts in full units, while there is a partner file to tell the decimals."""
+    try:
+        currencies = load_partner(question.partner).currencies
+    except ConfigurationError:
+        currencies = {}
+    return title_of(question, currencies)

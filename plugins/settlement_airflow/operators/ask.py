@@ -19,7 +19,7 @@ from settlement_airflow.operators.asking import DECISION_DAG, UNFINISHED, conf_o
 from settlement_airflow.operators.base import (
     SettlementOperator,
     Work,
-    airflow_errors,
+    errors_of_run,
     in_this_process,
     work_of,
 )
@@ -70,7 +70,7 @@ class RequestApprovalOperator(AskPeopleOperator):
 
     def execute(self, context: Context) -> None:
         """Ask for it."""
-        with airflow_errors():
+        with errors_of_run(self.partner, context):
             work = work_of(self.partner, context)
             with opened_ledger(work.partner.ledger_conn_id) as ledger:
                 asked = open_approval(ledger, work)
@@ -95,7 +95,7 @@ class AwaitApprovalOperator(SettlementOperator):
 
     def resume(self, context: Context, event: object = None) -> None:  # noqa: ARG002
         """Look again; return once there is an answer."""
-        with airflow_errors():
+        with errors_of_run(self.partner, context):
             self._wait_while_open(work_of(self.partner, context), context)
 
     def _wait_while_open(self, work: Work, context: Context) -> None:
@@ -141,7 +141,7 @@ def _unanswered(asked: Question) -> str:
     digest = asked.digest[:SHORT]
     return (
         f"{asked.partner} {asked.business_date}: nobody has approved the requests of this date "
-        f"(question {digest}). Somebody other than {asked.asked_by} answers it under Required "
-        f"Actions, or with `settlement decide {asked.partner} {digest} approve --reason …`; then "
-        "run the date again"
+        f"(question {digest}). Next step: somebody other than {asked.asked_by} answers it under "
+        f"Required Actions, or with `settlement decide {asked.partner} {digest} approve --reason "
+        "…`; then run the date again"
     )

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import getpass
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from sqlalchemy.exc import SQLAlchemyError
 
+from settlement.error_text import error_text
 from settlement.errors import NotSettledError, SettlementError
+from settlement.ledger.overview import money_at_risk
 from settlement.partner_file import PartnerFile, load_partner
+from settlement.question import BY_ITSELF
 from settlement.values import Actor
+from settlement_airflow.connections import opened_ledger
 from settlement_airflow.operators.asking import asking_at_once
 from settlement_airflow.run_date import NoBusinessDate, business_date_of
 
@@ -36,25 +41,59 @@ class Work:
 
 
 @contextmanager
-def airflow_errors() -> Iterator[None]:
+def airflow_errors(
+    context: Context | None = None, money: Callable[[], Sequence[str]] | None = None
+) -> Iterator[None]:
     """Terminal errors of the domain fail the task at once; retryable ones pass to the scheduler.
 
-    The text stays the same and ends in the section of the runbook. Nothing is chained to a failure:
-    its cause could show more than its text.
+    With `money` the text says what is at risk too, and what happens next. Nothing is chained to it:
+    the UI would show the text twice, and a cause could show more than its text.
     """
-    failure, nothing_to_do = "", ""
     try:
         yield
     except NoBusinessDate as reason:
-        nothing_to_do = str(reason)
+        raise AirflowSkipException(str(reason)) from None
     except SettlementError as error:
+        if context is not None and money is not None:
+            error.tell(error_text(error, money(), _next_step(error, context)))
         if error.retryable:
-            raise
-        failure = str(error)
-    if nothing_to_do:
-        raise AirflowSkipException(nothing_to_do)
-    if failure:
-        raise AirflowFailException(failure)
+            raise error from None
+        raise AirflowFailException(str(error)) from None
+
+
+def errors_of_run(partner_name: str, context: Context) -> AbstractContextManager[None]:
+    """The same around a task of a run, with what is at risk of its date."""
+    return airflow_errors(context, lambda: money_of_run(partner_name, context))
+
+
+def _next_step(error: SettlementError, context: Context) -> str:
+    task_instance = context["ti"]
+    tried, tries = task_instance.try_number, task_instance.max_tries + 1
+    if not error.retryable or tried >= tries:
+        return error.to_do
+    return (
+        f"nothing yet, Airflow tries again by itself (try {tried} of {tries} has failed). "
+        f"If all tries fail: {error.to_do}"
+    )
+
+
+def money_of_run(partner_name: str, context: Context) -> list[str]:
+    """What is at risk of the date of a run, a line each; why, where that cannot be known."""
+    try:
+        work = work_of(partner_name, context)
+    except (SettlementError, NoBusinessDate):
+        return ["not known here: this run knows no partner or no date, and sends nothing"]
+    return money_of_date(work.partner, work.business_date)
+
+
+def money_of_date(partner: PartnerFile, business_date: date) -> list[str]:
+    """What is at risk of a date, a line each; why, where that cannot be known."""
+    try:
+        with opened_ledger(partner.ledger_conn_id) as ledger, ledger.transaction() as tx:
+            at_risk = money_at_risk(tx, partner.name, business_date)
+    except (SettlementError, SQLAlchemyError):  # what the task has to say goes first
+        return ["not known here: the ledger cannot be read, and nothing is sent without it"]
+    return at_risk.lines(partner.currencies)
 
 
 def work_of(partner_name: str, context: Context) -> Work:
@@ -79,7 +118,7 @@ def actor_of(context: Context) -> Actor:
     run, task_instance = context["dag_run"], context["ti"]
     index = task_instance.map_index
     mapped = f"[{index}]" if index is not None and index >= 0 else ""
-    who = run.triggering_user_name or f"airflow ({run.run_type.value})"
+    who = run.triggering_user_name or f"{BY_ITSELF}{run.run_type.value})"
     if who == IN_PROCESS:
         who = f"{getpass.getuser()} (command line)"
     return Actor(
@@ -119,7 +158,7 @@ class SettlementOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """Do the step of this task for the business date of the run."""
-        with airflow_errors():
+        with errors_of_run(self.partner, context):
             return self._do(work_of(self.partner, context), context)
 
     def _do(self, work: Work, context: Context) -> Any:
@@ -141,12 +180,12 @@ class GatedOperator(SettlementOperator):
 
     def execute(self, context: Context) -> Any:
         """Do the step, unless the gate has been green already and will not run again."""
-        with airflow_errors():
+        with errors_of_run(self.partner, context):
             work = work_of(self.partner, context)
             if task_states(context).get(GATE) == "success":
                 raise NotSettledError(
                     f"{work.partner.name} {work.business_date}: {GATE} of this run was not cleared "
-                    "with this task, so nothing would look at what it does. Nothing was done: "
-                    "clear this task with its downstream tasks"
+                    "with this task, so nothing would look at what it does. Nothing was done. "
+                    "Next step: clear this task with its downstream tasks"
                 )
             return self._do(work, context)

@@ -7,11 +7,16 @@ from typing import Any, NoReturn
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
+from settlement.error_text import error_text
+from settlement.errors import ConfigurationError
+
+NOTHING_IS_SENT = "nothing is sent while the file is wrong; what was sent: `settlement show`"
+
 
 class BrokenPartnerFileOperator(BaseOperator):
     """Fails with what is wrong with the partner file; the other partners go on.
 
-    :param problem: the error's text
+    :param problem: what is wrong with it
     """
 
     def __init__(self, *, problem: str, **kwargs: Any) -> None:
@@ -20,4 +25,5 @@ class BrokenPartnerFileOperator(BaseOperator):
 
     def execute(self, context: Context) -> NoReturn:  # noqa: ARG002
         """Fail."""
-        raise AirflowFailException(self.problem)
+        error = ConfigurationError(self.problem)
+        raise AirflowFailException(error_text(error, [NOTHING_IS_SENT], error.to_do))

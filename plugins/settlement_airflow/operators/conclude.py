@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from airflow.sdk import Asset, BaseBranchOperator, Context
 from sqlalchemy import func, select
 
-from settlement.errors import NotSettledError, OutcomeUnknownError, SettlementError
+from settlement.business_calendar import BusinessCalendar
+from settlement.errors import NEXT_STEP, NotSettledError, OutcomeUnknownError, SettlementError
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import snapshot
 from settlement.steps.branch import NextStep, next_steps
@@ -21,7 +22,7 @@ from settlement_airflow.dag_parts import dag_id_of
 from settlement_airflow.operators.base import (
     SettlementOperator,
     Work,
-    airflow_errors,
+    errors_of_run,
     in_this_process,
     task_states,
     work_of,
@@ -29,6 +30,7 @@ from settlement_airflow.operators.base import (
 from settlement_airflow.starting import start_run
 
 NOT_DONE = ("failed", "upstream_failed")
+SHOWN = 5
 
 
 class BranchOnResponseOperator(BaseBranchOperator):
@@ -50,12 +52,12 @@ class BranchOnResponseOperator(BaseBranchOperator):
 
     def choose_branch(self, context: Context) -> list[str]:
         """Ids of the tasks to follow; none after a failure that left nothing to do."""
-        with airflow_errors():
+        with errors_of_run(self.partner, context):
             work = work_of(self.partner, context)
             slices: Sequence[Sequence[str]] = self.handed_over or []
             submitted = {external_id for each in slices for external_id in each}
             with opened_ledger(work.partner.ledger_conn_id) as ledger:
-                steps = next_steps(ledger, work.partner.name, work.business_date, submitted)
+                steps = next_steps(ledger, work.partner, work.business_date, submitted)
                 narrowing = run_to_narrow(ledger, work.partner, work.business_date, work.actor)
         if narrowing is not None and not in_this_process(context):
             self._narrow(work, narrowing)
@@ -99,16 +101,24 @@ class VerifySettledOperator(SettlementOperator):
     def step(self, work: Work, context: Context) -> dict[str, object]:
         """Prove it, or fail naming each difference and open slot."""
         partner = work.partner
+        states = task_states(context)
         with opened_ledger(partner.ledger_conn_id) as ledger:
+            # Before there is a date to settle, the gate says what the first task has said.
+            BusinessCalendar(partner).require_due(work.business_date, ledger.now())
             self._look_up_open_ones(ledger, work)
             since = _read_by_this_run(ledger, work) or ledger.now()
-            settled = verify_settled(ledger, partner, work.business_date, work.actor, since=since)
-        failed = sorted(task for task, state in task_states(context).items() if state in NOT_DONE)
+            try:
+                settled = verify_settled(
+                    ledger, partner, work.business_date, work.actor, since=since
+                )
+            except NotSettledError as error:
+                raise _with_red_tasks(error, states) from None
+        failed = sorted(task for task, state in states.items() if state in NOT_DONE)
         if failed:
             raise NotSettledError(
                 f"{partner.name} {work.business_date}: every position is settled, but tasks of "
-                f"this run failed: {', '.join(failed)}. Look at them, then clear them with their "
-                "downstream tasks"
+                f"this run failed: {', '.join(failed)}. Next step: look at them, then clear them "
+                "with their downstream tasks"
             )
         return self._announce(work, settled, context)
 
@@ -139,6 +149,18 @@ class VerifySettledOperator(SettlementOperator):
         context["outlet_events"][self.asset].extra = summary
         self.log.info("%s %s is settled", work.partner.name, work.business_date)
         return summary
+
+
+def _with_red_tasks(error: NotSettledError, states: Mapping[str, str]) -> NotSettledError:
+    """The same, with the tasks that were red first: their own texts say why and what to do."""
+    red = sorted(task for task, state in states.items() if state == "failed")
+    if not red:
+        return error
+    listed = ", ".join(red[:SHOWN]) + (f" and {len(red) - SHOWN} more" if red[SHOWN:] else "")
+    return NotSettledError(
+        f"{error.what}\n- red in this run: {listed}; the text of each says why. {NEXT_STEP}do what "
+        f"the text of {red[0] if len(red) == 1 else 'each of them'} says"
+    )
 
 
 def _read_by_this_run(ledger: Ledger, work: Work) -> datetime | None:

@@ -11,20 +11,34 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import BaseOperator, Context, Param
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
-from settlement.errors import ConfigurationError, DecisionError, SettlementError
+from settlement.errors import NEXT_STEP, ConfigurationError, DecisionError, SettlementError
 from settlement.ledger.database import Ledger
 from settlement.ledger.questions import load_question, open_questions
 from settlement.partner_file import PartnerFile, load_partner
-from settlement.question import CHOICES, SHORT, Choice, Question, takes_a_run
+from settlement.question import (
+    CHOICES,
+    SHORT,
+    Choice,
+    Question,
+    require_another_person,
+    takes_a_run,
+)
 from settlement.steps.decide import body_of, decide, title_of
 from settlement_airflow.connections import open_partner_api, opened_ledger
-from settlement_airflow.operators.base import actor_of, airflow_errors, in_this_process
+from settlement_airflow.operators.base import (
+    actor_of,
+    airflow_errors,
+    in_this_process,
+    money_of_date,
+)
 
 LOOK_AGAIN = timedelta(minutes=5)
 """How often a parked question is compared with the ledger."""
 REASON = Param("", type="string", minLength=1, title="Reason", description="Kept with the answer.")
 
-ASK_AGAIN = ". Clear ask_a_person with its downstream tasks: what is still open is asked again"
+ASK_AGAIN = (
+    f". {NEXT_STEP}clear ask_a_person with its downstream tasks: what is still open is asked again"
+)
 
 
 class AskAPersonOperator(HITLOperator):
@@ -32,6 +46,7 @@ class AskAPersonOperator(HITLOperator):
 
     No worker is occupied meanwhile. Every five minutes it looks whether the question is still open:
     one that was answered on the command line ends by itself, one that is out of date is skipped.
+    An answer by somebody who may not give it does not count: the question stays open.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -54,7 +69,7 @@ class AskAPersonOperator(HITLOperator):
         if found is None:
             return
         partner, asked = found
-        self.subject = title_of(asked)
+        self.subject = title_of(asked, partner.currencies)
         self.body = body_of(asked, partner.currencies)
         self.options = [each.value for each in CHOICES[asked.subject]]
         super().execute(context)
@@ -66,11 +81,25 @@ class AskAPersonOperator(HITLOperator):
             return None
         answer = super().execute_complete(context, event)
         user = answer["responded_by_user"]
+        who = user["name"] or user["id"]  # what a run names as the user who triggered it
+        self._require_another_person(context, who)
         return {
             "choice": answer["chosen_options"][0],
             "reason": str(answer["params_input"].get("reason") or ""),
-            "who": user["name"] or user["id"],  # what a run names as the user who triggered it
+            "who": who,
         }
+
+    def _require_another_person(self, context: Context, who: str) -> None:
+        """Ask again, of somebody else, if this person may not answer: the question stays listed."""
+        try:
+            partner, digest = _named_in(context)
+            with opened_ledger(partner.ledger_conn_id) as ledger, ledger.transaction() as tx:
+                require_another_person(load_question(tx, partner.name, digest), who)
+        except DecisionError as error:
+            self.log.warning("This answer does not count, the question stays open: %s", error.what)
+            super().execute(context)  # takes the answer away and parks
+        except SettlementError as error:  # apply_decision looks again, and says it
+            self.log.warning("%s", error)
 
     def _look_again(self, context: Context) -> None:
         """Park again as it was; an answer that came in between is taken at once."""
@@ -99,7 +128,7 @@ class ApplyDecisionOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, object]:
         """Do so; what is returned is for run_settlement_again."""
-        with airflow_errors():
+        with airflow_errors(context, lambda: _money_of_question(context)):
             partner, digest = _named_in(context)
             with opened_ledger(partner.ledger_conn_id) as ledger:
                 answered = self._carry_out(ledger, partner, digest, context)
@@ -126,7 +155,7 @@ class ApplyDecisionOperator(BaseOperator):
         try:
             decided = decide(ledger, api, partner, asked.digest, choice, given["reason"], actor)
         except DecisionError as error:
-            raise DecisionError(f"{error.message}{ASK_AGAIN}") from None
+            raise DecisionError(f"{error.what}{ASK_AGAIN}") from None
         return decided.question
 
 
@@ -152,8 +181,9 @@ class RunSettlementAgainOperator(TriggerDagRunOperator):
         """Start the run."""
         if not self.applied["run_again"] or in_this_process(context):
             raise AirflowSkipException("no run is started for this decision")
-        self.trigger_run_id = f"decided-{self.applied['question']}"
-        self.conf = {"business_date": self.applied["business_date"]}
+        day = self.applied["business_date"]
+        self.trigger_run_id = f"decided-{day}-{self.applied['question']}"
+        self.conf = {"business_date": day}
         super().execute(context)
 
 
@@ -162,7 +192,7 @@ def _waiting_for_a_person(context: Context) -> tuple[PartnerFile, Question] | No
 
     :raises AirflowSkipException: if it is out of date, so that nobody is shown old amounts
     """
-    with airflow_errors():
+    with airflow_errors(context, lambda: _money_of_question(context)):
         partner, digest = _named_in(context)
         with opened_ledger(partner.ledger_conn_id) as ledger, ledger.transaction() as tx:
             asked = load_question(tx, partner.name, digest)
@@ -172,6 +202,17 @@ def _waiting_for_a_person(context: Context) -> tuple[PartnerFile, Question] | No
     if asked.digest not in {each.digest for each in still_open}:
         raise AirflowSkipException("the question is out of date: the facts have changed since")
     return partner, asked
+
+
+def _money_of_question(context: Context) -> list[str]:
+    """What is at risk of the date that the question of this run is about."""
+    try:
+        partner, digest = _named_in(context)
+        with opened_ledger(partner.ledger_conn_id) as ledger, ledger.transaction() as tx:
+            asked = load_question(tx, partner.name, digest)
+    except SettlementError:
+        return ["not known here: the question cannot be read; nothing is sent for it"]
+    return money_of_date(partner, asked.business_date)
 
 
 def _named_in(context: Context) -> tuple[PartnerFile, str]:

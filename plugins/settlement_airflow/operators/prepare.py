@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import Context
 
+from settlement.amounts import displayed
 from settlement.errors import SupersededError
+from settlement.ledger.database import Ledger
+from settlement.ledger.slots import load_slots
+from settlement.question import totals_text
 from settlement.steps.build import build_requests
 from settlement.steps.sign import sign_requests
+from settlement.values import as_lines
 from settlement_airflow.connections import open_partner_api, open_warehouse, opened_ledger
 from settlement_airflow.operators.base import GatedOperator, Work
 from settlement_airflow.slices import slices_of
@@ -71,6 +76,7 @@ class BuildRequestsOperator(GatedOperator):
                 _generation(self.computed),
                 work.actor,
             )
+            self._log_what_is_to_be_sent(ledger, work, built.external_ids)
         if built.superseded:
             self.log.warning(
                 "Nothing is built here: a newer run has taken %s, or a settlement of another date "
@@ -89,7 +95,10 @@ class BuildRequestsOperator(GatedOperator):
             self.log.warning("%s Only the requests before it are sent", built.refused)
         for key, amount in built.waiting.items():
             self.log.warning(
-                "%s %s %d waits for an older request", key.connection_id, key.currency, amount
+                "%s %s %s waits for an older request",
+                key.connection_id,
+                displayed(amount, key.currency, partner.currencies),
+                key.currency,
             )
         return {
             "external_ids": built.external_ids,
@@ -98,6 +107,28 @@ class BuildRequestsOperator(GatedOperator):
             "waiting": len(built.waiting),
             "shortfalls": short,
         }
+
+    def _log_what_is_to_be_sent(
+        self, ledger: Ledger, work: Work, external_ids: Sequence[str]
+    ) -> None:
+        """Requests, and gross and net amounts per currency in full units."""
+        with ledger.transaction() as tx:
+            slots = load_slots(tx, work.partner.name, work.business_date)
+        wanted = set(external_ids)
+        bodies = [each.current for each in slots if each.external_id in wanted and each.current]
+        lines = [line for body in bodies for line in as_lines(body.positions)]
+        self.log.info(
+            "%d request(s), %d amounts: %s", len(bodies), len(lines), _first_to_last(external_ids)
+        )
+        for text in totals_text(lines, work.partner.currencies):
+            self.log.info("%s", text)
+
+
+def _first_to_last(external_ids: Sequence[str]) -> str:
+    """The ends of a list that may be long."""
+    if not external_ids:
+        return "nothing is to be sent"
+    return " to ".join(dict.fromkeys([external_ids[0], external_ids[-1]]))
 
 
 class SignRequestsOperator(GatedOperator):
@@ -125,7 +156,8 @@ class SignRequestsOperator(GatedOperator):
 def _generation(computed: object) -> int:
     if not isinstance(computed, Mapping) or not isinstance(computed.get("generation"), int):
         raise SupersededError(
-            "compute_net_positions left no result in this run: clear it with its downstream tasks"
+            "compute_net_positions left no result in this run. Next step: clear it with its "
+            "downstream tasks"
         )
     generation: int = computed["generation"]
     return generation

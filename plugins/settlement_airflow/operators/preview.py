@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
 
+from settlement.amounts import displayed
 from settlement.errors import ConfigurationError
 from settlement.partner_file import PartnerFile, load_partner
+from settlement.question import SHOWN_LINES, totals_text
+from settlement.values import Line
 from settlement_airflow.connections import open_warehouse, opened_ledger
 from settlement_airflow.operators.base import airflow_errors
 from settlement_airflow.run_date import parse_date
 
 if TYPE_CHECKING:
     from settlement.steps.preview import Preview
+
+MOVES_NOTHING = "nothing, by this task: a preview sends nothing"
 
 
 class PreviewOperator(BaseOperator):
@@ -26,7 +32,7 @@ class PreviewOperator(BaseOperator):
         """Log and return them; amounts are strings in base units."""
         from settlement.steps.preview import preview_requests  # noqa: PLC0415 - only here: numpy
 
-        with airflow_errors():
+        with airflow_errors(context, lambda: [MOVES_NOTHING]):
             params = context["params"]
             if not params.get("partner") or not params.get("business_date"):
                 raise ConfigurationError("the preview needs a partner and a business_date")
@@ -42,26 +48,41 @@ class PreviewOperator(BaseOperator):
 
 
 def as_table(partner: PartnerFile, preview: Preview) -> str:
-    """The requests as text: connection, currency, amount in base units; no secrets are in them."""
+    """The requests as text, amounts in full units: totals, the first rows, how many more."""
+    decimals = partner.currencies
+    lines = [(each, line) for each, part in _by_request(preview) for line in part]
     rows = [
-        f"{partner.name} {preview.business_date}: {preview.trade_count} trades in {preview.window}",
+        f"{partner.name} {preview.business_date}: {preview.trade_count:,} trades",
+        f"window {preview.window}",
+        f"would be sent: {len(preview.requests):,} request(s), {len(lines):,} amounts",
+        *totals_text([line for _, line in lines], decimals),
     ]
-    for request in preview.requests:
-        rows.append(f"{request.external_id}  ({request.notes})")
-        rows += [
-            f"  {connection:<38} {currency:<10} {amount:>42}"
-            for connection, currencies in request.settlement_amounts.items()
-            for currency, amount in currencies.items()
-        ]
-    if not preview.requests:
-        rows.append("nothing would be sent")
     rows += [f"in flight, sent again with the same bytes: {each}" for each in preview.in_flight]
     rows += [f"on hold: {each.connection_id} ({each.reason})" for each in preview.held]
     rows += [
-        f"waits for an older request: {key.connection_id} {key.currency} {amount}"
-        for key, amount in preview.waiting.items()
+        f"waits for an older request: {key.connection_id} "
+        f"{displayed(amount, key.currency, decimals)} {key.currency}"
+        for key, amount in list(preview.waiting.items())[:SHOWN_LINES]
     ]
+    if len(preview.waiting) > SHOWN_LINES:
+        rows.append(f"and {len(preview.waiting) - SHOWN_LINES:,} more that wait")
+    rows += [
+        f"  {external_id}  {line.connection_id}  "
+        f"{displayed(line.amount, line.currency, decimals):>24} {line.currency}"
+        for external_id, line in lines[:SHOWN_LINES]
+    ]
+    if len(lines) > SHOWN_LINES:
+        rows.append(
+            f"and {len(lines) - SHOWN_LINES:,} more amounts; XCom `requests` holds them all"
+        )
+    if not preview.requests:
+        rows.append("nothing would be sent")
     return "\n".join(rows)
+
+
+def _by_request(preview: Preview) -> Iterator[tuple[str, tuple[Line, ...]]]:
+    for request, lines in zip(preview.requests, preview.lines, strict=True):
+        yield request.external_id, lines
 
 
 def as_xcom(preview: Preview) -> dict[str, object]:

@@ -54,7 +54,6 @@ class SubmitRequestsOperator(GatedOperator):
                 try:
                     done = submit_request(ledger, api, partner, external_id, work.actor)
                 except SHOWN_ALL_THE_SAME as error:
-                    self.log.warning("%s", error)
                     errors.append(error)
                 except SettlementError as error:
                     errors.append(error)
@@ -63,7 +62,11 @@ class SubmitRequestsOperator(GatedOperator):
                     states[external_id] = "conflict" if done.conflict else done.state.value
                     self.log.info("%s is %s", external_id, states[external_id])
         if errors:
-            raise error_to_raise(errors)
+            raised = error_to_raise(errors)
+            for each in errors:
+                if each is not raised:  # whose text is the task's own
+                    self.log.warning("%s", each)
+            raise raised
         return states
 
 

@@ -77,8 +77,8 @@ class WaitForTradesOperator(SettlementOperator):
         raise WarehouseNotLoadedError(
             f"{partner.name} {work.business_date}: the warehouse is loaded until "
             f"{loaded.isoformat() if loaded else 'nothing'}, not past the cut-off "
-            f"{cut_off.isoformat()}, and watermark_wait is over: check the load, then clear this "
-            "task with its downstream tasks"
+            f"{cut_off.isoformat()}, and watermark_wait is over. Next step: check the load, "
+            "then clear this task with its downstream tasks"
         )
 
     def _wait_until(self, moment: datetime) -> NoReturn:
@@ -105,8 +105,8 @@ class AwaitSettlementOperator(SettlementOperator):
         if now >= waiting.gives_up:
             raise NotSettledError(
                 f"{', '.join(waiting.external_ids)}: still pending at the partner, which should "
-                f"have been done by {waiting.until.isoformat()}: ask the partner, then clear this "
-                "task (runbook section pending)"
+                f"have been done by {waiting.until.isoformat()}. Next step: ask the partner, then "
+                "clear this task (runbook section pending)"
             )
         told = {"until": waiting.until.isoformat(), "why": waiting.why}
         context["ti"].xcom_push(key=WAITS, value=told)
