@@ -29,6 +29,9 @@ from settlement.strict_json import from_json
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
+LARGEST_READ = 4 * 1024 * 1024
+"""Bytes of an answer that are parsed at most: as objects they take forty times as much memory. A
+full page, or a signing payload for thousands of connections, has less than one MiB."""
 
 
 class UnreadableAnswer(ValueError):  # noqa: N818 (a finding about an answer, not a failure)
@@ -180,19 +183,27 @@ def parse_signing_payload(body: bytes) -> str:
     return _text(object_in(body), "payload")
 
 
-def parse_error(body: bytes) -> str:
-    """Read the partner's own words of an error.
+def partners_word(body: bytes) -> dict[str, Any] | None:
+    """What the partner itself says, or None: a page of something in between proves nothing.
 
-    :raises UnreadableAnswer: if the body is not an error object
+    For every kind of answer, whatever its status: the partner says one JSON object, in UTF-8,
+    without a key twice, NaN or half a character (partner API, section 8).
     """
-    return _text(object_in(body), "error")
+    try:
+        return object_in(body)
+    except UnreadableAnswer:
+        return None
 
 
 def object_in(body: bytes) -> dict[str, Any]:
     """The JSON object of an answer.
 
-    :raises UnreadableAnswer: if it is none
+    :raises UnreadableAnswer: if it is none, or too large to be read
     """
+    if len(body) > LARGEST_READ:
+        raise UnreadableAnswer(
+            f"the answer has {len(body):,} bytes, more than the {LARGEST_READ:,} that are read"
+        )
     try:
         answer = from_json(body)
     except ValueError as error:

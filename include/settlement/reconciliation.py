@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from settlement.evidence import Absent, Shown, ShownTransfer, one_line
+from settlement.evidence import Absent, Shown, ShownTransfer, Verdict, one_line
 from settlement.ledger.database import Ledger
 from settlement.ledger.folding import apply_evidence
 from settlement.partner_answers import Connection, Settlement, Transfer
 from settlement.partner_reads import PartnerReader
-from settlement.slot_state import Slot
+from settlement.slot_state import ABSENCES_TO_REFUSE, Slot, State
 from settlement.values import Actor, Line, PositionKey, as_positions
 
 UNKNOWN_ACCOUNT = "account:"
 DONE = frozenset({"completed"})
+CONCLUDED_BY_LOOK_UP = {
+    Verdict.REFUSAL,
+    Verdict.UNAUTHORISED,
+    Verdict.COMPLETED_UNCONFIRMED,
+}
 
 
 def look_up(ledger: Ledger, reader: PartnerReader, external_id: str, actor: Actor) -> Slot:
@@ -33,6 +38,21 @@ def look_up(ledger: Ledger, reader: PartnerReader, external_id: str, actor: Acto
         for each in shown:
             slot = apply_evidence(tx, external_id, each, actor, answer_digest=_digest_of(each))
         return slot
+
+
+def conclude_by_look_up(
+    ledger: Ledger, reader: PartnerReader, slot: Slot, verdict: Verdict, actor: Actor
+) -> Slot:
+    """The slot after the look-ups that some answers need, to a submit or for a payload.
+
+    :raises OutcomeUnknownError, CredentialsError: as `look_up` does
+    """
+    if verdict not in CONCLUDED_BY_LOOK_UP:
+        return slot
+    for _ in range(ABSENCES_TO_REFUSE.get(verdict, 1)):
+        if slot.state in {State.PREPARED, State.UNKNOWN}:
+            slot = look_up(ledger, reader, slot.external_id, actor)
+    return slot
 
 
 def shown_by(

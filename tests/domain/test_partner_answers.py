@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from settlement.partner_answers import (
     UnreadableAnswer,
     parse_connections,
-    parse_error,
     parse_settlement,
     parse_settlement_detail,
     parse_settlements,
@@ -172,7 +171,7 @@ def test_anything_else_is_unreadable(answer):
 @given(st.binary(max_size=200))
 def test_no_bytes_crash_a_reader(answer):
     """Random bytes end in the one error that callers expect."""
-    for parse in (parse_settlement, parse_connections, parse_signing_payload, parse_error):
+    for parse in (parse_settlement, parse_connections, parse_signing_payload):
         with pytest.raises(UnreadableAnswer):
             parse(answer)
 
@@ -186,14 +185,9 @@ def test_connections_give_the_network_account():
         parse_connections(body({"connections": [CONNECTION, {**CONNECTION, "active": "true"}]}))
 
 
-def test_payload_and_error_are_texts():
+def test_a_payload_is_a_text():
     """The payload comes back untouched; an empty or missing one is unreadable."""
     assert parse_signing_payload(body({"payload": ' {"a":"\u00e9"} '})) == ' {"a":"\u00e9"} '
-    assert parse_error(body({"error": "no such enterprise", "requestId": "r1"})) == (
-        "no such enterprise"
-    )
     for answer in ({"payload": ""}, {"payload": {"a": 1}}, {"error": None}, {}):
         with pytest.raises(UnreadableAnswer):
             parse_signing_payload(body(answer))
-        with pytest.raises(UnreadableAnswer):
-            parse_error(body(answer))

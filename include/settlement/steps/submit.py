@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from settlement.errors import OutcomeUnknownError, RefusedError, SettlementError
-from settlement.evidence import Answered, Verdict, classify
+from settlement.errors import (
+    OutcomeUnknownError,
+    RefusedError,
+    SettlementError,
+    UntrustedHostError,
+)
+from settlement.evidence import Answered, classify
 from settlement.ledger.attempts import finish_attempt
 from settlement.ledger.database import Ledger
 from settlement.ledger.folding import apply_to
@@ -14,20 +19,16 @@ from settlement.ledger.slots import require_slot
 from settlement.partner_api import Answer, PartnerApi, TransportError
 from settlement.partner_file import PartnerFile
 from settlement.partner_reads import PartnerReader, settlements_path
-from settlement.reconciliation import look_up
-from settlement.slot_state import ABSENCES_TO_REFUSE, FREE, Slot, State
+from settlement.reconciliation import conclude_by_look_up, look_up
+from settlement.slot_state import FREE, Slot, State
 from settlement.steps.funding import what_is_missing
 from settlement.steps.outcome import raise_unless_done
 from settlement.steps.payload import digest_of
 from settlement.steps.sending import SENDABLE, begin_attempt, older_than_age_lock, slots_before
+from settlement.steps.taking_back import take_back_attempt
 from settlement.values import Actor, as_lines
 
 NOT_SHOWN = FREE | {State.UNKNOWN}
-CONCLUDED_BY_LOOK_UP = {
-    Verdict.REFUSAL,
-    Verdict.UNAUTHORISED,
-    Verdict.COMPLETED_UNCONFIRMED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def submit_request(
         if slot.never_sent:
             _require_slots_before(ledger, api, partner, external_id, actor)
         slot, evidence = _send(ledger, api, partner, slot, actor)
-        slot = _looked_up(ledger, reader, slot, evidence, actor)
+        slot = conclude_by_look_up(ledger, reader, slot, evidence.verdict, actor)
         raise_unless_done(slot, evidence, _missing(reader, partner, slot))
     else:
         raise_unless_done(slot, None)
@@ -119,6 +120,8 @@ def _looked_up_or_sent(
     why = ""
     try:
         submit_request(ledger, api, partner, slot.external_id, actor)
+    except UntrustedHostError:
+        raise  # it is not about the lower request: there is nobody to send anything to
     except SettlementError as error:
         why = f" ({error.message})"
     with ledger.transaction() as tx:
@@ -136,6 +139,9 @@ def _send(
         outcome = api.exchange("POST", settlements_path(partner), body=attempt.request)
     except TransportError as error:
         outcome = error
+    except UntrustedHostError as error:
+        take_back_attempt(ledger, slot.external_id, attempt, error, actor)
+        raise
     with ledger.transaction() as tx:
         now = finish_attempt(tx, attempt.id, outcome)
         before = require_slot(tx, slot.external_id, lock=True)
@@ -148,14 +154,3 @@ def _send(
         )
         after = apply_to(tx, before, evidence, actor, answer_digest=digest_of(outcome))
     return after, evidence
-
-
-def _looked_up(
-    ledger: Ledger, reader: PartnerReader, slot: Slot, evidence: Answered, actor: Actor
-) -> Slot:
-    """The slot after the look-ups that some answers need."""
-    if evidence.verdict in CONCLUDED_BY_LOOK_UP:
-        for _ in range(ABSENCES_TO_REFUSE.get(evidence.verdict, 1)):
-            if slot.state is State.UNKNOWN:
-                slot = look_up(ledger, reader, slot.external_id, actor)
-    return slot

@@ -34,6 +34,7 @@ SECTION = {
     State.PENDING: "pending",
     State.FAILED: "failed",
     State.DIVERGED: "diverged",
+    State.REJECTED: "rejected",
 }
 
 
@@ -110,6 +111,7 @@ def prove_settled(
     owed = difference(net, slots)
     left = without_connections(owed, held)
     problems = [*_describe_slots(slots), *_describe_difference(left, partner.currencies)]
+    problems[:0] = _describe_rejected(slots, left)
     if not _listed_since(tx, partner.name, snapshot):
         problems.append(NOT_LISTED)
     if problems:
@@ -130,11 +132,22 @@ def _listed_since(tx: Connection, partner: str, snapshot: Snapshot) -> bool:
 
 
 def _describe_slots(slots: Sequence[Slot]) -> list[str]:
+    return [_describe_slot(each) for each in slots if each.state in NEEDS_A_PERSON]
+
+
+def _describe_slot(each: Slot) -> str:
+    why = f" ({each.reason})" if each.reason else ""
+    return f"{each.external_id} is {each.state.value}{why} [runbook: {SECTION[each.state]}]"
+
+
+def _describe_rejected(slots: Sequence[Slot], left: Positions) -> list[str]:
+    """Rejections that leave something owed, whichever task or run has found them."""
     return [
-        f"{each.external_id} is {each.state.value}"
-        f"{f' ({each.reason})' if each.reason else ''} [runbook: {SECTION[each.state]}]"
+        _describe_slot(each)
         for each in slots
-        if each.state in NEEDS_A_PERSON
+        if each.state is State.REJECTED
+        and each.current is not None
+        and not left.keys().isdisjoint(each.current.positions)
     ]
 
 
