@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
 
-from settlement.partner_answers import canonical_uuid, partners_word
+from settlement.partner_answers import canonical_uuid, partners_word, status_not_known
 from settlement.partner_api import Answer, TransportError
 from settlement.values import Positions
 
@@ -38,7 +38,7 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-SETTLEMENT_STATUSES = {
+VERDICTS = {
     "completed": Verdict.COMPLETED,
     "pending": Verdict.PENDING,
     "failed": Verdict.FAILED,
@@ -192,14 +192,13 @@ def _classify_settlement(
         detail = f"HTTP {status}: the answer shows id {shown_id}, known is {settlement_id}"
         return Answered(body, Verdict.UNKNOWN, detail=detail)
     shown_status = settlement.get("status")
-    verdict = (
-        SETTLEMENT_STATUSES.get(shown_status, Verdict.UNKNOWN)
-        if isinstance(shown_status, str)
-        else Verdict.UNKNOWN
-    )
-    if verdict is Verdict.UNKNOWN:
-        detail = f"HTTP {status}: settlement in an unknown status"
+    if not isinstance(shown_status, str) or not shown_status:
+        detail = f"HTTP {status}: the status of the settlement is not a text"
         return Answered(body, Verdict.UNKNOWN, detail=detail)
+    if shown_status not in VERDICTS:
+        detail = f"HTTP {status}: {status_not_known('settlement', shown_status)}"
+        return Answered(body, Verdict.PENDING, settlement_id=shown_id, detail=detail)
+    verdict = VERDICTS[shown_status]
     if verdict is Verdict.COMPLETED and status != HTTPStatus.OK:
         verdict = Verdict.COMPLETED_UNCONFIRMED
     reason = settlement.get("reason")

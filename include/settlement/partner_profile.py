@@ -38,6 +38,7 @@ class PartnerProfile(AnswerModel):
     name: str
     active: bool
     enterprise_id: str | None = Field(default=None, alias="enterpriseId")
+    licensed: object = Field(default=None, alias="isLicensedForPartner")
     dispute_window_minutes: Minutes | None = Field(default=None, alias="clientDisputeWindowMinutes")
     top_up_window_minutes: Minutes | None = Field(default=None, alias="topUpWindowMinutes")
 

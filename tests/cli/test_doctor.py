@@ -33,6 +33,7 @@ Doctor = Callable[[], Health]
 SOUND = {
     "ledger",
     "access token",
+    "published API",
     "asking for signing payloads",
     "partner",
     "disputes",

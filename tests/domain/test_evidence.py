@@ -82,6 +82,11 @@ EXAMPLES: dict[str, list[Answer | TransportError]] = {
     "any status with our settlement, `rejected`": [
         shows(status, "rejected") for status in (200, 401, 500)
     ],
+    "any status with our settlement, in a `status` that is none of these": [
+        shows(status, named)
+        for status in (200, 401, 409, 500)
+        for named in ("done", "Completed", "x" * 500, "a\nb")
+    ],
     "409": [says(409), page(409), Answer(409, b""), Answer(409, b"[]")],
     "401 in the partner's own word": [says(401), Answer(401, b"{}")],
     "400, 403, 404 or 422 in the partner's own word": [
@@ -113,7 +118,7 @@ EXAMPLES: dict[str, list[Answer | TransportError]] = {
             b'{"error":"' + b"x" * LARGEST_READ + b'"}',
         )
     ],
-    "any status with a settlement that is not ours, or whose status is none of the four": [
+    "any status with a settlement that is not ours, or without a status": [
         answer
         for status in (200, 401, 409, 500)
         for answer in (
@@ -121,7 +126,8 @@ EXAMPLES: dict[str, list[Answer | TransportError]] = {
             shows(status, "completed", externalId=None),
             shows(status, "completed", id="1"),
             shows(status, "completed", id=None),
-            shows(status, "done"),
+            shows(status, ""),
+            shows(status, None),
             shows(status, ["completed"]),
             Answer(status, b'{"settlement":null}'),
             Answer(status, b'{"settlement":"completed"}'),
@@ -209,6 +215,15 @@ def test_a_known_settlement_must_be_the_one_shown() -> None:
     for status in STATUSES:
         assert classified(shows(200, status), ID).settlement_id == ID
         assert classified(shows(200, status), OTHER_ID).verdict is Verdict.UNKNOWN
+
+
+def test_a_status_that_is_not_known_is_said_by_name_and_short() -> None:
+    """What on-call reads, without line breaks."""
+    detail = classified(shows(200, "net\nted")).detail
+    assert detail == (
+        "HTTP 200: the partner shows the settlement in status 'net\\nted', which is not known here"
+    )
+    assert len(classified(shows(200, "x" * 500)).detail) < 200
 
 
 def test_the_reason_of_a_rejection_reaches_the_reader() -> None:
@@ -336,7 +351,8 @@ def test_a_settlement_speaks_only_in_its_own_words(
     body = json.dumps({"settlement": settlement}).encode()
     verdict = classified(Answer(status, body), known_id).verdict
     if verdict is not Verdict.UNKNOWN:
-        assert verdict.value.removesuffix("_unconfirmed") == settlement["status"]
+        known = settlement["status"] if settlement["status"] in STATUSES else "pending"
+        assert verdict.value.removesuffix("_unconfirmed") == known
         assert settlement["externalId"] == OURS
 
 

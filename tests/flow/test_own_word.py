@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -29,68 +29,13 @@ from settlement.partner_answers import LARGEST_READ
 from settlement.partner_api import Answer
 from settlement.partner_profile import windows_of
 from settlement.partner_reads import PartnerReader
+from support.between import Between, Change, asks_payload, lists, reads_one, sends
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, World, demo_partner
 from support.in_process import SandboxApi, net_of
 
 SLOT = "demo-2026-03-03-1"
 HTML = b"<html><body>Sign in to the network</body></html>"
 OTHER = "6a6f2c1e-0000-4000-8000-0000000000bb"
-Change = Callable[[Answer], Answer]
-
-
-class Between:
-    """Something between us and the partner: changes answers to the requests that it is told to."""
-
-    def __init__(self, api: SandboxApi) -> None:
-        self.api = api
-        self.seen: list[tuple[str, str]] = []
-        self.gone()
-
-    @property
-    def base_url(self) -> str:
-        """That of the partner."""
-        return self.api.base_url
-
-    def exchange(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Sequence[tuple[str, str]] = (),
-        body: bytes | None = None,
-    ) -> Answer:
-        """Pass it on; change the answer."""
-        self.seen.append((method, path))
-        answer = self.api.exchange(method, path, query=query, body=body)
-        return self.change(answer) if self.about(method, path) else answer
-
-    def put(self, about: Callable[[str, str], bool], change: Change) -> None:
-        """From now on."""
-        self.about, self.change = about, change
-
-    def gone(self) -> None:
-        """From now on the partner is reached directly."""
-        self.put(lambda _method, _path: False, lambda answer: answer)
-
-
-def asks_payload(_method: str, path: str) -> bool:
-    """A request for a signing payload."""
-    return path.endswith("/settlements-signing")
-
-
-def sends(method: str, path: str) -> bool:
-    """A submit."""
-    return method == "POST" and path.endswith("/partners/settlements")
-
-
-def lists(method: str, path: str) -> bool:
-    """The list of settlements, as look-ups by externalId ask for it."""
-    return method == "GET" and path.endswith("/partners/settlements")
-
-
-def reads_one(method: str, path: str) -> bool:
-    """One settlement with its transfers."""
-    return method == "GET" and "/partners/settlements/" in path
 
 
 def says(status: int, content: object) -> Change:

@@ -134,8 +134,12 @@ def _of_profile(
         )
         return
     profile = ours[0]
-    if profile.active:
-        yield ok("partner", f"{profile.name} is active")
+    if profile.licensed is False:
+        yield wrong("partner", f"{profile.name}: the enterprise is not licensed for it; ask BitGo")
+    elif profile.active:
+        yield ok(
+            "partner", f"{profile.name} is active{' and licensed' * (profile.licensed is True)}"
+        )
     else:
         yield wrong("partner", f"{profile.name} is not active: have BitGo activate it")
     yield _of_disputes(partner, profile)

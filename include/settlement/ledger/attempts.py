@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, bindparam, func, s
 
 from settlement.errors import UntrustedHostError
 from settlement.ledger.database import NOW, Ledger
+from settlement.ledger.partner_changes import record_partner_changes
 from settlement.ledger.schema import attempt
 from settlement.partner_api import Answer, TransportError
 from settlement.values import Actor
@@ -145,6 +146,7 @@ def recorded_exchange(
         raise
     with ledger.transaction() as tx:
         finish_attempt(tx, attempt_id, answer)
+    record_partner_changes(ledger, partner, kind, answer, actor)
     return answer
 
 

@@ -12,6 +12,7 @@ from settlement.ledger.bodies import StoredBody, load_current_body
 from settlement.ledger.database import Ledger
 from settlement.ledger.filling import store_payload
 from settlement.ledger.folding import apply_evidence
+from settlement.ledger.partner_changes import record_partner_changes
 from settlement.ledger.people import require_go
 from settlement.partner_answers import UnreadableAnswer, parse_signing_payload
 from settlement.partner_api import Answer, PartnerApi, TransportError
@@ -87,6 +88,7 @@ def fetch_payload(
             )
             answer_digest = digest_of(outcome)
             slot = apply_evidence(tx, external_id, evidence, actor, answer_digest=answer_digest)
+    record_partner_changes(ledger, partner.name, "payload", outcome, actor)
     if payload is None:
         reader = PartnerReader(ledger, api, partner, actor)
         slot = conclude_by_look_up(ledger, reader, slot, evidence.verdict, actor)

@@ -14,6 +14,7 @@ from settlement.evidence import Answered, classify
 from settlement.ledger.attempts import finish_attempt
 from settlement.ledger.database import Ledger
 from settlement.ledger.folding import apply_to
+from settlement.ledger.partner_changes import record_partner_changes
 from settlement.ledger.people import require_binding
 from settlement.ledger.slots import require_slot
 from settlement.partner_api import Answer, PartnerApi, TransportError
@@ -153,4 +154,5 @@ def _send(
             now=now,
         )
         after = apply_to(tx, before, evidence, actor, answer_digest=digest_of(outcome))
+    record_partner_changes(ledger, partner.name, "submit", outcome, actor)
     return after, evidence
