@@ -23,6 +23,13 @@ from settlement.partner_reads import PartnerReader, enterprise_path
 CLOCK_TOLERANCE = timedelta(seconds=30)
 SHOWN = 5
 TOKEN = "access token"  # noqa: S105 - what the line is about
+CALLED = "calls to the platform"
+FINALIZE = (
+    "at the end of the dispute window BitGo calls an endpoint (finalize) that the platform must "
+    "host; so must it those for connections and allocations. This project hosts none of them and "
+    "needs none as evidence. What happens if nobody answers is BitGo's to say: ask it (see "
+    "docs/disputes.md)"
+)
 ASKING = "asking for signing payloads"
 
 
@@ -143,6 +150,8 @@ def _of_profile(
     else:
         yield wrong("partner", f"{profile.name} is not active: have BitGo activate it")
     yield _of_disputes(partner, profile)
+    if profile.dispute_window_minutes is not None:
+        yield note(CALLED, FINALIZE)
     yield from _of_currencies(partner, supported_currencies(api, partner, profile.id))
 
 
