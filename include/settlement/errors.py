@@ -4,6 +4,7 @@
     ├── ConfigurationError            the partner file, an argument or a connection is wrong
     │   ├── BindingConflictError      the account, or decimals of a currency, are bound otherwise
     │   ├── LedgerVersionError        the ledger's schema is older or newer than this code
+    │   ├── UntrustedHostError        the certificate of a host is not trusted, or of another host
     │   └── SigningKeyError           the signing key is missing, malformed or of another network
     ├── SignerUnavailableError        the remote signer does not answer (retryable)
     ├── DateNotDueError               the business date cannot be settled now
@@ -113,6 +114,12 @@ class LedgerVersionError(ConfigurationError):
 
     runbook = "ledger-version"
     next_step = "run `settlement ledger upgrade` with the owner's login, then clear this task"
+
+
+class UntrustedHostError(ConfigurationError):
+    """The TLS certificate of a host is not trusted, or of another host: nothing was sent to it."""
+
+    runbook = "untrusted-host"
 
 
 class SigningKeyError(ConfigurationError):

@@ -7,16 +7,15 @@ The body is looked at first, then the status: on v1 an incomplete settlement tra
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
 
-from settlement.partner_answers import canonical_uuid
+from settlement.partner_answers import canonical_uuid, partners_word, status_not_known
 from settlement.partner_api import Answer, TransportError
 from settlement.values import Positions
 
@@ -39,7 +38,7 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-SETTLEMENT_STATUSES = {
+VERDICTS = {
     "completed": Verdict.COMPLETED,
     "pending": Verdict.PENDING,
     "failed": Verdict.FAILED,
@@ -86,7 +85,8 @@ class ShownTransfer:
 class Answered:
     """An answer, or its absence, to a submit or payload request for body `body`.
 
-    `retry_after` is in seconds; `detail` is the partner's own words, shortened.
+    `retry_after` is in seconds; `detail` is the partner's own words, shortened. `to_payload`: it
+    answers the mere request for a signing payload, so nothing of the body was sent.
     """
 
     body: int
@@ -94,6 +94,7 @@ class Answered:
     settlement_id: str | None = None
     detail: str = ""
     retry_after: int | None = None
+    to_payload: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,19 @@ class Absent:
     """A look-up worked and found nothing under our externalId."""
 
 
-Evidence = Sent | Answered | Shown | Absent
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """The attempt for body `body` ended before its first byte could leave, in words `detail`.
+
+    `only_attempt`: no other attempt of this body may have left.
+    """
+
+    body: int
+    only_attempt: bool
+    detail: str
+
+
+Evidence = Sent | NotSent | Answered | Shown | Absent
 
 
 def classify(
@@ -140,7 +153,7 @@ def classify(
     if isinstance(outcome, TransportError):
         return Answered(body, Verdict.UNKNOWN, detail=one_line(str(outcome)))
     retry_after = retry_after_s(outcome.headers, now)
-    content = _object_in(outcome.body)
+    content = partners_word(outcome.body)
     if content is not None and "settlement" in content:
         return _classify_settlement(
             outcome.status, content["settlement"], external_id, body, settlement_id
@@ -148,8 +161,22 @@ def classify(
     verdict = ERROR_STATUSES.get(outcome.status, Verdict.UNKNOWN)
     if content is None and outcome.status not in MEANT_WHOEVER_SAYS_SO:
         verdict = Verdict.UNKNOWN  # a proxy's page, not the partner's word
-    detail = f"HTTP {outcome.status}: {_error_text(content, outcome.body)}"
+    detail = f"HTTP {outcome.status}: {words_of(outcome)}"
     return Answered(body, verdict, detail=detail, retry_after=retry_after)
+
+
+def classify_payload_answer(
+    outcome: Answer | TransportError, *, external_id: str, body: int, now: datetime
+) -> Answered:
+    """What an answer without a signing payload proves. Never raises.
+
+    A settlement under the externalId of a body that was never sent cannot be that body's: like a
+    409 it has to be looked up and compared.
+    """
+    answered = classify(outcome, external_id=external_id, body=body, settlement_id=None, now=now)
+    shows_one = answered.settlement_id is not None
+    verdict = Verdict.CONFLICT if shows_one else answered.verdict
+    return replace(answered, verdict=verdict, settlement_id=None, to_payload=True)
 
 
 def _classify_settlement(
@@ -165,14 +192,13 @@ def _classify_settlement(
         detail = f"HTTP {status}: the answer shows id {shown_id}, known is {settlement_id}"
         return Answered(body, Verdict.UNKNOWN, detail=detail)
     shown_status = settlement.get("status")
-    verdict = (
-        SETTLEMENT_STATUSES.get(shown_status, Verdict.UNKNOWN)
-        if isinstance(shown_status, str)
-        else Verdict.UNKNOWN
-    )
-    if verdict is Verdict.UNKNOWN:
-        detail = f"HTTP {status}: settlement in an unknown status"
+    if not isinstance(shown_status, str) or not shown_status:
+        detail = f"HTTP {status}: the status of the settlement is not a text"
         return Answered(body, Verdict.UNKNOWN, detail=detail)
+    if shown_status not in VERDICTS:
+        detail = f"HTTP {status}: {status_not_known('settlement', shown_status)}"
+        return Answered(body, Verdict.PENDING, settlement_id=shown_id, detail=detail)
+    verdict = VERDICTS[shown_status]
     if verdict is Verdict.COMPLETED and status != HTTPStatus.OK:
         verdict = Verdict.COMPLETED_UNCONFIRMED
     reason = settlement.get("reason")
@@ -189,18 +215,20 @@ def _id_of(settlement: dict[str, object]) -> str | None:
         return None
 
 
-def _object_in(body: bytes) -> dict[str, object] | None:
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None
+def refuses_to_show(answer: Answer) -> bool:
+    """Whether the partner itself refuses the token or its rights; a proxy's page does not."""
+    refused = answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+    return refused and partners_word(answer.body) is not None
 
 
-def _error_text(content: dict[str, object] | None, body: bytes) -> str:
+def words_of(answer: Answer) -> str:
+    """What the partner says, in one short line; of a page of something in between, that it is."""
+    content = partners_word(answer.body)
     if content is not None and isinstance(content.get("error"), str):
         return one_line(str(content["error"]))
-    return one_line(body.decode("utf-8", errors="replace")) or "empty body"
+    beginning = answer.body[: 4 * ERROR_TEXT_LIMIT].decode("utf-8", errors="replace")
+    said = one_line(beginning) or "empty body"
+    return said if content is not None else f"not the partner's own word, perhaps a proxy's: {said}"
 
 
 def one_line(text: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -29,6 +29,10 @@ from settlement.strict_json import from_json
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
+LONGEST_STATUS = 60
+LARGEST_READ = 4 * 1024 * 1024
+"""Bytes of an answer that are parsed at most: as objects they take forty times as much memory. A
+full page, or a signing payload for thousands of connections, has less than one MiB."""
 
 
 class UnreadableAnswer(ValueError):  # noqa: N818 (a finding about an answer, not a failure)
@@ -55,18 +59,22 @@ def _instant(value: object) -> object:
 Uuid = Annotated[str, AfterValidator(canonical_uuid)]
 NonEmpty = Annotated[str, Field(min_length=1)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
-SettlementStatus = Literal["pending", "failed", "completed", "rejected"]
-TransferStatus = Literal[
-    "pending",
-    "pending_onchain",
-    "onchain_initiated",
-    "onchain_failed",
-    "completed",
-    "failed",
-    "rejected",
-    "disputed",
-    "pending_settlement_assignment",
-]
+SETTLEMENT_STATUSES = frozenset({"pending", "failed", "completed", "rejected"})
+TRANSFER_STATUSES = frozenset(
+    {
+        "pending",
+        "pending_onchain",
+        "onchain_initiated",
+        "onchain_failed",
+        "completed",
+        "failed",
+        "rejected",
+        "disputed",
+        "pending_settlement_assignment",
+    }
+)
+"""Statuses whose meaning we know. Others are never guessed at: see `Settlement.status`."""
+PENDING = "pending"
 
 
 class AnswerModel(BaseModel):
@@ -80,12 +88,28 @@ class Settlement(AnswerModel):
 
     id: Uuid
     external_id: NonEmpty = Field(alias="externalId")
-    status: SettlementStatus
+    raw_status: NonEmpty = Field(alias="status")
     reason: str | None = None
     notes: str | None = None
     cutoff_at: Instant | None = Field(default=None, alias="cutoffAt")
     created_at: Instant = Field(alias="createdAt")
-    updated_at: Instant = Field(alias="updatedAt")
+
+    @property
+    def status(self) -> str:
+        """One of the four that we know. Any other is pending: looked up until it is one of them."""
+        return self.raw_status if self.raw_status in SETTLEMENT_STATUSES else PENDING
+
+    @property
+    def stated(self) -> str:
+        """The status as the partner states it, for people: short and printable."""
+        return self.raw_status if self.raw_status in SETTLEMENT_STATUSES else named(self.raw_status)
+
+    @property
+    def unknown_status(self) -> str | None:
+        """The status by name, in words for people, if we do not know what it means."""
+        if self.raw_status in SETTLEMENT_STATUSES:
+            return None
+        return status_not_known("settlement", self.raw_status)
 
 
 class Transfer(AnswerModel):
@@ -98,7 +122,7 @@ class Transfer(AnswerModel):
     settlement_id: Uuid = Field(alias="settlementId")
     currency: NonEmpty
     quantity: int
-    status: TransferStatus
+    status: NonEmpty
     destination_network_account_id: Uuid = Field(alias="destinationNetworkAccountId")
     source_network_account_id: Uuid | None = Field(default=None, alias="sourceNetworkAccountId")
     dispute_closure_id: Uuid | None = Field(default=None, alias="disputeClosureId")
@@ -131,6 +155,16 @@ class SettlementDetail(NamedTuple):
 
     settlement: Settlement
     transfers: tuple[Transfer, ...]
+
+
+def status_not_known(of_what: str, status: str) -> str:
+    """What people read of a status that the published API does not have."""
+    return f"the partner shows the {of_what} in status {named(status)}, which is not known here"
+
+
+def named(status: str) -> str:
+    """A status that we do not know, quoted, short and printable."""
+    return ascii(status if len(status) <= LONGEST_STATUS else status[:LONGEST_STATUS])
 
 
 def parse_settlement(body: bytes) -> Settlement:
@@ -180,19 +214,27 @@ def parse_signing_payload(body: bytes) -> str:
     return _text(object_in(body), "payload")
 
 
-def parse_error(body: bytes) -> str:
-    """Read the partner's own words of an error.
+def partners_word(body: bytes) -> dict[str, Any] | None:
+    """What the partner itself says, or None: a page of something in between proves nothing.
 
-    :raises UnreadableAnswer: if the body is not an error object
+    For every kind of answer, whatever its status: the partner says one JSON object, in UTF-8,
+    without a key twice, NaN or half a character (partner API, section 8).
     """
-    return _text(object_in(body), "error")
+    try:
+        return object_in(body)
+    except UnreadableAnswer:
+        return None
 
 
 def object_in(body: bytes) -> dict[str, Any]:
     """The JSON object of an answer.
 
-    :raises UnreadableAnswer: if it is none
+    :raises UnreadableAnswer: if it is none, or too large to be read
     """
+    if len(body) > LARGEST_READ:
+        raise UnreadableAnswer(
+            f"the answer has {len(body):,} bytes, more than the {LARGEST_READ:,} that are read"
+        )
     try:
         answer = from_json(body)
     except ValueError as error:

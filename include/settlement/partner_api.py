@@ -42,5 +42,6 @@ class PartnerApi(Protocol):
         """Send exactly `body` to `path` and return the answer, whatever its status.
 
         :raises TransportError: if no complete answer arrived
+        :raises UntrustedHostError: if TLS ended before a byte of the request could leave
         """
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
@@ -30,7 +30,7 @@ class DisputeClosure(AnswerModel):
     """How a dispute was closed; `adjusted`, in base units, is moved with a later settlement."""
 
     id: Uuid
-    status: Literal["pending_review", "approved", "rejected"]
+    status: NonEmpty
     closed_by: NonEmpty = Field(alias="closedBy")
     notes: str
     adjusted: Amounts = Field(alias="adjustedTransfers")
@@ -51,7 +51,7 @@ class Dispute(AnswerModel):
 
     @property
     def status(self) -> str:
-        """Where it stands, in one word that the partner uses."""
+        """Where it stands, in words that the partner uses; of a closure, known here or not."""
         if self.retracted:
             return "retracted"
         return "open" if self.closure is None else f"closed, {self.closure.status}"

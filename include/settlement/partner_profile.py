@@ -4,31 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Annotated, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
-from settlement.errors import OutcomeUnknownError
+from settlement.errors import CredentialsError, OutcomeUnknownError
+from settlement.evidence import refuses_to_show, words_of
+from settlement.partner_answers import AnswerModel, UnreadableAnswer, model_in, object_in
 from settlement.partner_api import Answer, PartnerApi, TransportError
 from settlement.partner_file import PartnerFile
 from settlement.partner_reads import enterprise_path
 
-_Model = TypeVar("_Model", bound=BaseModel)
+_Model = TypeVar("_Model", bound=AnswerModel)
+MANY = 10_000_000
+"""Minutes that no window has: nineteen years."""
 
 
-class PartnerProfile(BaseModel):
+def _whole(value: object) -> object:
+    """A whole number that is written with a fraction of zero, as 5.0, is that number."""
+    if isinstance(value, Decimal) and value == value.to_integral_value() and abs(value) < MANY:
+        return int(value)
+    return value
+
+
+Minutes = Annotated[int, BeforeValidator(_whole), Field(ge=0, lt=MANY)]
+
+
+class PartnerProfile(AnswerModel):
     """The partner as the API shows it. With a dispute window, only version 2 settles for it."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
     id: str
     name: str
     active: bool
-    enterprise_id: Annotated[str | None, Field(alias="enterpriseId")] = None
-    dispute_window_minutes: Annotated[
-        int | None, Field(alias="clientDisputeWindowMinutes", ge=0)
-    ] = None
-    top_up_window_minutes: Annotated[int | None, Field(alias="topUpWindowMinutes", ge=0)] = None
+    enterprise_id: str | None = Field(default=None, alias="enterpriseId")
+    licensed: object = Field(default=None, alias="isLicensedForPartner")
+    dispute_window_minutes: Minutes | None = Field(default=None, alias="clientDisputeWindowMinutes")
+    top_up_window_minutes: Minutes | None = Field(default=None, alias="topUpWindowMinutes")
 
 
 class Windows(NamedTuple):
@@ -38,16 +50,16 @@ class Windows(NamedTuple):
     top_up: timedelta = timedelta(0)
 
 
-class _Partners(BaseModel):
+class _Partners(AnswerModel):
     partners: list[PartnerProfile]
 
 
-class _Currency(BaseModel):
-    names: Annotated[list[str], Field(alias="partnerNames")]
+class _Currency(AnswerModel):
+    names: list[str] = Field(alias="partnerNames")
 
 
-class _Currencies(BaseModel):
-    supported: Annotated[dict[str, list[_Currency]], Field(alias="supportedCurrencies")]
+class _Currencies(AnswerModel):
+    supported: dict[str, list[_Currency]] = Field(alias="supportedCurrencies")
 
 
 def profiles_in(answer: Answer) -> list[PartnerProfile]:
@@ -67,6 +79,7 @@ def windows_of(api: PartnerApi, partner: PartnerFile) -> Windows:
     """The partner's windows for disputes and for topping up (partner API, section 7).
 
     :raises OutcomeUnknownError: if the partner does not say, or gives no answer
+    :raises CredentialsError: if it refuses to show anything
     """
     if partner.api_version == "v1":
         return Windows()
@@ -74,6 +87,11 @@ def windows_of(api: PartnerApi, partner: PartnerFile) -> Windows:
         answer = api.exchange("GET", f"{enterprise_path(partner)}/partners")
     except TransportError as error:
         raise OutcomeUnknownError(f"{partner.name}: no answer to GET partners ({error})") from error
+    if refuses_to_show(answer):
+        raise CredentialsError(
+            f"{partner.name}: GET partners answers HTTP {answer.status}: {words_of(answer)}. Check "
+            f"the access token of Airflow connection {partner.api_conn_id} and its scopes"
+        )
     ours = profiles_of(partner, profiles_in(answer))
     if len(ours) != 1:
         raise OutcomeUnknownError(
@@ -100,9 +118,8 @@ def supported_currencies(api: PartnerApi, partner: PartnerFile, partner_id: str)
 
 def _read(model: type[_Model], answer: Answer) -> _Model:
     try:
-        return model.model_validate_json(answer.body)
-    except ValidationError as error:
+        return model_in(model, object_in(answer.body), "the answer")
+    except UnreadableAnswer as error:
         raise OutcomeUnknownError(
-            f"HTTP {answer.status}: the answer is not what the API documents "
-            f"({error.errors(include_url=False)[0]['msg']}): try again"
+            f"HTTP {answer.status}: the answer is not what the API documents ({error}): try again"
         ) from None

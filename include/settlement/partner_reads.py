@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -9,17 +10,17 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from settlement.errors import CredentialsError, OutcomeUnknownError
-from settlement.evidence import retry_after_s
+from settlement.evidence import one_line, refuses_to_show, retry_after_s, words_of
 from settlement.ledger.attempts import recorded_exchange
 from settlement.ledger.bound_currencies import require_bound_decimals
 from settlement.ledger.database import Ledger
 from settlement.partner_answers import (
     Connection,
     Settlement,
+    SettlementDetail,
     Transfer,
     UnreadableAnswer,
     parse_connections,
-    parse_error,
     parse_settlement_detail,
     parse_settlements,
 )
@@ -30,6 +31,10 @@ from settlement.partner_file import PartnerFile
 from settlement.values import Actor
 
 PAGE_SIZE = 100
+MOST_PAGES = 1000
+LONGEST_READING_S = 900
+"""Bounds of one reading. Pages of 100 have room for 100,000 entries; the pace of requests lets a
+thousand pages take six minutes."""
 Item = TypeVar("Item", Settlement, Transfer, Connection, Dispute, AccountBalance)
 Query = Sequence[tuple[str, str]]
 
@@ -91,12 +96,14 @@ class PartnerReader:
         """The settlement as it is now, and all its transfers (partner API, section 9.2).
 
         It may complete while its pages are read. The first page's status is the one that holds
-        for all of them: what comes later can only be further on.
+        for all of them: what comes later can only be further on. A page about another settlement
+        proves nothing about this one: it is unreadable, and asked again.
         """
         seen: list[Settlement] = []
 
         def parse(body: bytes) -> tuple[Transfer, ...]:
             detail = parse_settlement_detail(body, self._decimals())
+            _require_about(settlement, detail)
             seen.append(detail.settlement)
             return detail.transfers
 
@@ -162,7 +169,9 @@ class PartnerReader:
         """
         found: dict[str, Item] = {}
         size, number = PAGE_SIZE, 0
+        started = time.monotonic()
         while True:
+            self._require_an_end(path, number, len(found), time.monotonic() - started)
             paging: Query = [("pageNumber", str(number)), ("pageSize", str(size))]
             answer = self._read(kind, path, [*query, *paging], external_id)
             try:
@@ -184,6 +193,16 @@ class PartnerReader:
                 size = len(page)
             number += 1
 
+    def _require_an_end(self, path: str, pages: int, items: int, took_s: float) -> None:
+        """No partner has so many: a server that ignores the page number would never end."""
+        if pages >= MOST_PAGES or took_s > LONGEST_READING_S:
+            raise OutcomeUnknownError(
+                f"{self._partner.name}: GET {path} has not ended after {pages} pages with {items} "
+                f"different entries in {took_s:.0f} s (bounds: {MOST_PAGES} pages, "
+                f"{LONGEST_READING_S} s), so nothing of it is used: ask the partner about its "
+                "paging. It is asked again"
+            )
+
     def _read(self, kind: str, path: str, query: Query, external_id: str | None) -> Answer:
         try:
             answer = self._exchange(kind, path, query, external_id)
@@ -193,8 +212,8 @@ class PartnerReader:
             ) from error
         if answer.status == HTTPStatus.OK:
             return answer
-        said = f"GET {path} answers HTTP {answer.status}: {_words(answer)}"
-        if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        said = f"GET {path} answers HTTP {answer.status}: {words_of(answer)}"
+        if refuses_to_show(answer):
             raise CredentialsError(
                 f"{self._partner.name}: {said}. Next step: check the access token of Airflow "
                 f"connection {self._partner.api_conn_id}, its scopes and address range, and the "
@@ -216,8 +235,20 @@ class PartnerReader:
         )
 
 
-def _words(answer: Answer) -> str:
-    try:
-        return parse_error(answer.body)
-    except UnreadableAnswer:
-        return "no readable error"
+def _require_about(settlement: Settlement, detail: SettlementDetail) -> None:
+    """See that a page is about the settlement that was asked for, and all its transfers too.
+
+    :raises UnreadableAnswer: naming what it is about instead
+    """
+    shown = detail.settlement
+    if (shown.id, shown.external_id) != (settlement.id, settlement.external_id):
+        raise UnreadableAnswer(
+            f"it shows settlement {shown.id} under {one_line(shown.external_id)}, asked for was "
+            f"{settlement.id} under {settlement.external_id}"
+        )
+    for each in detail.transfers:
+        if each.settlement_id != settlement.id:
+            raise UnreadableAnswer(
+                f"its transfer {each.id} is of settlement {each.settlement_id}, asked for was "
+                f"{settlement.id}"
+            )

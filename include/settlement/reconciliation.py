@@ -5,16 +5,28 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from settlement.evidence import Absent, Shown, ShownTransfer, one_line
+from settlement.evidence import Absent, Shown, ShownTransfer, Verdict, one_line
 from settlement.ledger.database import Ledger
 from settlement.ledger.folding import apply_evidence
-from settlement.partner_answers import Connection, Settlement, Transfer
+from settlement.partner_answers import (
+    PENDING,
+    TRANSFER_STATUSES,
+    Connection,
+    Settlement,
+    Transfer,
+    status_not_known,
+)
 from settlement.partner_reads import PartnerReader
-from settlement.slot_state import Slot
+from settlement.slot_state import ABSENCES_TO_REFUSE, Slot, State
 from settlement.values import Actor, Line, PositionKey, as_positions
 
 UNKNOWN_ACCOUNT = "account:"
 DONE = frozenset({"completed"})
+CONCLUDED_BY_LOOK_UP = {
+    Verdict.REFUSAL,
+    Verdict.UNAUTHORISED,
+    Verdict.COMPLETED_UNCONFIRMED,
+}
 
 
 def look_up(ledger: Ledger, reader: PartnerReader, external_id: str, actor: Actor) -> Slot:
@@ -35,6 +47,21 @@ def look_up(ledger: Ledger, reader: PartnerReader, external_id: str, actor: Acto
         return slot
 
 
+def conclude_by_look_up(
+    ledger: Ledger, reader: PartnerReader, slot: Slot, verdict: Verdict, actor: Actor
+) -> Slot:
+    """The slot after the look-ups that some answers need, to a submit or for a payload.
+
+    :raises OutcomeUnknownError, CredentialsError: as `look_up` does
+    """
+    if verdict not in CONCLUDED_BY_LOOK_UP:
+        return slot
+    for _ in range(ABSENCES_TO_REFUSE.get(verdict, 1)):
+        if slot.state in {State.PREPARED, State.UNKNOWN}:
+            slot = look_up(ledger, reader, slot.external_id, actor)
+    return slot
+
+
 def shown_by(
     reader: PartnerReader, settlement: Settlement, connections: Mapping[str, str]
 ) -> Shown:
@@ -46,15 +73,31 @@ def shown_by(
     newest, transfers = reader.transfers_of(settlement)
     own = [each for each in transfers if each.dispute_closure_id is None]
     ended = DONE | {"disputed"} if reader.with_disputes else DONE
+    not_known = _not_known(newest, own)
+    reason = not_known or newest.reason
     return Shown(
         settlement_id=newest.id,
-        status=newest.status,
+        status=PENDING if not_known else newest.status,
         positions=positions_of(own, connections),
         transfers_completed=all(each.status in ended for each in own),
-        reason=one_line(newest.reason) if newest.reason else None,
+        reason=one_line(reason) if reason else None,
         notes=newest.notes,
         cutoff_at=newest.cutoff_at if reader.with_disputes else None,
         transfers=_as_shown(transfers, connections) if reader.with_disputes else (),
+    )
+
+
+def _not_known(settlement: Settlement, own: Iterable[Transfer]) -> str | None:
+    """A status, by name, for which the settlement can only count as pending.
+
+    One that is completed may hold a transfer of which nobody here knows whether it has run.
+    """
+    if settlement.unknown_status is not None or settlement.status not in DONE:
+        return settlement.unknown_status
+    unknown = (each.status for each in own if each.status not in TRANSFER_STATUSES)
+    first = next(unknown, None)
+    return (
+        None if first is None else status_not_known("settlement completed, but a transfer", first)
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from settlement.evidence import Absent, Answered, Evidence, Sent, Shown, Verdict
+from settlement.evidence import Absent, Answered, Evidence, NotSent, Sent, Shown, Verdict
 from settlement.notes import proof_in_notes
 from settlement.values import Positions, Window, as_lines
 
@@ -104,6 +104,10 @@ def fold(slot: Slot, evidence: Evidence) -> Slot:
     match evidence:
         case Sent():
             return _sent(slot, evidence)
+        case NotSent():
+            return _not_sent(slot, evidence)
+        case Answered() if evidence.to_payload:
+            return _no_payload(slot, evidence)
         case Answered():
             return _answered(slot, evidence)
         case Shown():
@@ -118,6 +122,36 @@ def _sent(slot: Slot, evidence: Sent) -> Slot:
     )
     state = State.UNKNOWN if slot.state in FREE else slot.state
     return replace(slot, bodies=bodies, state=state, last_verdict=None, absences=0)
+
+
+def _not_sent(slot: Slot, evidence: NotSent) -> Slot:
+    """Undo `Sent` where no byte of the body can be on its way, from this attempt or another.
+
+    What was proved meanwhile stays; so does what is open because of an older body.
+    """
+    if not evidence.only_attempt:
+        return slot
+    bodies = tuple(
+        replace(body, sent=False) if body.number == evidence.body else body for body in slot.bodies
+    )
+    nothing_since = slot.state is State.UNKNOWN and slot.last_verdict is None
+    if not nothing_since or evidence.body != slot.current_body:
+        return replace(slot, bodies=bodies)
+    return replace(slot, bodies=bodies, state=State.PREPARED, reason=evidence.detail)
+
+
+def _no_payload(slot: Slot, evidence: Answered) -> Slot:
+    """The partner gives no signing payload: kept as the last answer, for the look-up that follows.
+
+    It says nothing about a body that somebody else has sent meanwhile.
+    """
+    waits = slot.state in {State.PREPARED, State.UNKNOWN} and slot.never_sent
+    if not waits or evidence.body != slot.current_body or evidence.verdict is Verdict.UNKNOWN:
+        return slot
+    state = State.UNKNOWN if evidence.verdict is Verdict.CONFLICT else slot.state
+    return replace(
+        slot, state=state, reason=evidence.detail, last_verdict=evidence.verdict, absences=0
+    )
 
 
 def _answered(slot: Slot, evidence: Answered) -> Slot:
@@ -266,7 +300,8 @@ def _diverged(slot: Slot, evidence: Shown, why: str) -> Slot:
 
 
 def _absent(slot: Slot) -> Slot:
-    if slot.state is not State.UNKNOWN:
+    asked_in_vain = slot.state is State.PREPARED and slot.last_verdict in ABSENCES_TO_REFUSE
+    if slot.state is not State.UNKNOWN and not asked_in_vain:
         return slot
     absences = slot.absences + 1
     needed = ABSENCES_TO_REFUSE.get(slot.last_verdict) if slot.last_verdict else None

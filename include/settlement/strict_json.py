@@ -7,8 +7,11 @@ and writes everything raw but control characters, quotes, backslashes and lone s
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any, NoReturn
+
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def to_json(value: object) -> bytes:
@@ -21,18 +24,21 @@ def from_json(text: str | bytes) -> Any:
     """Value of one JSON text; numbers with a fraction or an exponent come back as Decimal.
 
     :raises ValueError: if the text is not exactly one JSON value in UTF-8, names a key twice,
-        holds NaN or Infinity, or is nested too deeply
+        holds NaN, Infinity or half a character, or is nested too deeply
     """
     try:
         decoded = text.decode("utf-8") if isinstance(text, bytes) else text
-        return json.loads(
+        value = json.loads(
             decoded,
             object_pairs_hook=_without_duplicates,
             parse_constant=_refuse_constant,
             parse_float=Decimal,
         )
+        if _ESCAPED_SURROGATE.search(decoded):
+            _refuse_half_characters(value)
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
+    return value
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -46,3 +52,17 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def _refuse_half_characters(value: Any) -> None:
+    """A lone surrogate is no character: readers replace it, each in its own way."""
+    if isinstance(value, str):
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise ValueError("a text holds half a character (a lone surrogate)")
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            _refuse_half_characters(key)
+            _refuse_half_characters(member)
+    elif isinstance(value, list):
+        for item in value:
+            _refuse_half_characters(item)

@@ -116,6 +116,14 @@ FOR_A_PERSON = [
         booked=False,
     ),
     Row(
+        {"fault": "bad_request", "route": "payload"},
+        state="failed",
+        slot="refused",
+        ran=set(),
+        failed={"build_requests", "verify_settled"},
+        booked=False,
+    ),
+    Row(
         {"fault": "wrong_payload", "route": "payload"},
         state="failed",
         slot="prepared",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -19,14 +20,25 @@ from sqlalchemy import select
 
 from partner_sandbox.demo_world import DEMO_TOKEN, DEMO_XPRV
 from settlement.amounts import display
+from settlement.errors import NotSettledError
 from settlement.ledger.people import put_on_hold, raise_stop
 from settlement.ledger.schema import attempt
+from settlement.partner_file import load_partner
+from settlement.steps import pending
+from settlement.steps.build import build_requests
+from settlement.steps.compute import compute_net_positions
+from settlement.steps.sign import sign_requests
+from settlement.steps.submit import submit_request
 from settlement.values import Actor
+from settlement_airflow.connections import open_partner_api, open_warehouse
 from settlement_airflow.operators import preview, wait
+from settlement_airflow.operators.base import Work
 from settlement_airflow.operators.wait import WaitForTradesOperator
+from settlement_airflow.signers import open_signer
 from settlement_airflow.slices import slices_of
 from support.airflow_day import AirflowDay, ended
-from support.day import ALICE, DAY
+from support.between import Between, reads_one, sends
+from support.day import ACTOR, ALICE, DAY
 
 SATURDAY = date(2026, 3, 7)
 PERSON = Actor("a person")
@@ -270,3 +282,37 @@ def test_slices(count: int, slices: int, largest: int) -> None:
     assert [each for piece in cut for each in piece] == ids
     assert max((len(piece) for piece in cut), default=0) == largest
     assert all(piece for piece in cut)
+
+
+def test_a_status_that_is_not_known_is_named_while_it_is_waited_for(
+    day: AirflowDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In what the page says, and in the error when the time is over."""
+    partner = load_partner("demo")
+    api, warehouse = Between(open_partner_api("partner_api")), open_warehouse("warehouse")
+    api.put(
+        lambda method, path: sends(method, path) or reads_one(method, path),
+        lambda answer: replace(answer, body=answer.body.replace(b'"completed"', b'"netted"', 1)),
+    )
+    computed = compute_net_positions(day.ledger, api, warehouse, partner, DAY, ACTOR)
+    build_requests(day.ledger, api, partner, DAY, computed.generation, ACTOR)
+    signer = open_signer(partner.signing_conn_id)
+    for external_id in sign_requests(day.ledger, signer, partner, DAY, ACTOR):
+        submit_request(day.ledger, api, partner, external_id, ACTOR)
+    assert set(day.states().values()) == {"pending"}
+
+    told: dict[str, dict[str, str]] = {}
+    task_instance = SimpleNamespace(
+        task_id="await_settlement", xcom_push=lambda key, value: told.update({key: value})
+    )
+    monkeypatch.setattr(wait, "open_partner_api", lambda _: api)
+    operator = wait.AwaitSettlementOperator(task_id="await_settlement", partner="demo")
+    work, context = Work(partner, DAY, ACTOR), {"ti": task_instance}
+    with pytest.raises(TaskDeferred):
+        operator.step(work, context)
+    assert "in status 'netted', which is not known here" in told[wait.WAITS]["why"]
+    monkeypatch.setattr(pending, "GRACE", timedelta(hours=-1))
+    with pytest.raises(
+        NotSettledError, match=r"still pending.*in status 'netted'.*ask the partner"
+    ):
+        operator.step(work, context)

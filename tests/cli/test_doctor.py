@@ -33,6 +33,7 @@ Doctor = Callable[[], Health]
 SOUND = {
     "ledger",
     "access token",
+    "published API",
     "asking for signing payloads",
     "partner",
     "disputes",
@@ -175,6 +176,19 @@ def test_a_date_may_take_as_long_as_the_windows(
     day.write_partner(f'api_version = "v2"\n{more}')
     found, said = doctor()["disputes"]
     assert (found, says in said) == (health, True)
+
+
+def test_what_the_platform_must_host_is_said_where_clients_may_dispute(
+    doctor: Doctor, day: AirflowDay
+) -> None:
+    """A note: nothing here can see whether somebody answers, and no date waits for it."""
+    assert "calls to the platform" not in doctor()
+    of_partner(day, client_dispute_window_minutes=60)
+    day.write_partner('api_version = "v2"')
+    health, said = doctor()["calls to the platform"]
+    assert health == "note"
+    for part in ("finalize", "platform must host", "connections and allocations", "BitGo's to say"):
+        assert part in said
 
 
 def test_a_connection_that_is_not_active_is_named(doctor: Doctor, day: AirflowDay) -> None:

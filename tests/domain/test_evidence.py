@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from settlement.evidence import Answered, Verdict, classify, one_line, retry_after_s
+from settlement.evidence import (
+    Answered,
+    Verdict,
+    classify,
+    classify_payload_answer,
+    one_line,
+    refuses_to_show,
+    retry_after_s,
+)
+from settlement.partner_answers import LARGEST_READ
 from settlement.partner_api import Answer, TransportError
 
 PAGE = Path(__file__).parents[2] / "docs" / "answers.md"
@@ -40,6 +49,22 @@ def page(status: int) -> Answer:
     return Answer(status, HTML)
 
 
+def twice(name: str, first: bytes) -> Callable[[bytes], bytes]:
+    """The same answer, in which a key has a value before the one that is there."""
+    return lambda body: body.replace(f'"{name}":'.encode(), f'"{name}": '.encode() + first, 1)
+
+
+DOUBTFUL: list[Callable[[bytes], bytes]] = [
+    twice("status", b'"failed", "status":'),
+    twice("settlement", b'{"status": "failed"}, "settlement":'),
+    lambda body: body.replace(b'"id"', b'"score": NaN, "id"'),
+    lambda body: body.replace(b'"id"', b'"score": -Infinity, "id"'),
+    lambda body: body.replace(b'"id"', b'"reason": "\\ud83d", "id"'),
+    lambda body: body.decode().encode("utf-16"),
+    lambda body: b"\xef\xbb\xbf" + body,
+    lambda body: body + b" " * LARGEST_READ,
+]
+"""What one reader takes for a completed settlement, and another one not."""
 EXAMPLES: dict[str, list[Answer | TransportError]] = {
     "200 with our settlement, `completed`": [
         shows(200, "completed"),
@@ -57,9 +82,16 @@ EXAMPLES: dict[str, list[Answer | TransportError]] = {
     "any status with our settlement, `rejected`": [
         shows(status, "rejected") for status in (200, 401, 500)
     ],
+    "any status with our settlement, in a `status` that is none of these": [
+        shows(status, named)
+        for status in (200, 401, 409, 500)
+        for named in ("done", "Completed", "x" * 500, "a\nb")
+    ],
     "409": [says(409), page(409), Answer(409, b""), Answer(409, b"[]")],
-    "401 with an error object": [says(401), Answer(401, b"{}")],
-    "400, 403, 404 or 422 with an error object": [says(status) for status in (400, 403, 404, 422)],
+    "401 in the partner's own word": [says(401), Answer(401, b"{}")],
+    "400, 403, 404 or 422 in the partner's own word": [
+        says(status) for status in (400, 403, 404, 422)
+    ],
     "413": [says(413), page(413), Answer(413, b"")],
     "408, 425, 429, 500, 502, 503 or 504 without a settlement": [
         make(status) for status in (408, 425, 429, 500, 502, 503, 504) for make in (says, page)
@@ -67,7 +99,7 @@ EXAMPLES: dict[str, list[Answer | TransportError]] = {
     "any other status without a settlement: 200 and other 2xx, a redirect": [
         make(status) for status in (200, 201, 202, 204, 302, 307, 418, 0) for make in (says, page)
     ],
-    "400, 401, 403, 404 or 422 whose body is not an object": [
+    "400, 401, 403, 404 or 422 that is not the partner's own word": [
         Answer(status, body)
         for status in (400, 401, 403, 404, 422)
         for body in (
@@ -79,9 +111,14 @@ EXAMPLES: dict[str, list[Answer | TransportError]] = {
             b"\xff\xfe",
             b"9" * 5000,
             b"[" * 99_999,
+            b'{"error":"no","error":"yes"}',
+            b'{"error":"no","code":NaN}',
+            b'{"error":"\\ud800"}',
+            '{"error":"no"}'.encode("utf-16"),
+            b'{"error":"' + b"x" * LARGEST_READ + b'"}',
         )
     ],
-    "any status with a settlement that is not ours, or whose status is none of the four": [
+    "any status with a settlement that is not ours, or without a status": [
         answer
         for status in (200, 401, 409, 500)
         for answer in (
@@ -89,12 +126,14 @@ EXAMPLES: dict[str, list[Answer | TransportError]] = {
             shows(status, "completed", externalId=None),
             shows(status, "completed", id="1"),
             shows(status, "completed", id=None),
-            shows(status, "done"),
+            shows(status, ""),
+            shows(status, None),
             shows(status, ["completed"]),
             Answer(status, b'{"settlement":null}'),
             Answer(status, b'{"settlement":"completed"}'),
         )
-    ],
+    ]
+    + [Answer(200, doubtful(shows(200, "completed").body)) for doubtful in DOUBTFUL],
     "no complete answer: refused, reset, timed out, cut short": [
         TransportError("read timed out after 60 s"),
         TransportError(""),
@@ -107,9 +146,9 @@ def classified(outcome: Answer | TransportError, known_id: str | None = None) ->
     return classify(outcome, external_id=OURS, body=3, settlement_id=known_id, now=NOW)
 
 
-def documented() -> dict[str, str]:
-    """Evidence per answer, as the page's first table says."""
-    table = PAGE.read_text().split("| answer |", 1)[1].split("\n\n", 1)[0]
+def documented(first_column: str = "answer") -> dict[str, str]:
+    """Evidence per answer, as one of the page's tables says."""
+    table = PAGE.read_text().split(f"| {first_column} |", 1)[1].split("\n\n", 1)[0]
     rows = [re.split(r" *\| *", line.strip("| ")) for line in table.splitlines()[2:]]
     return {answer: evidence.strip("`") for answer, evidence, _ in rows}
 
@@ -133,11 +172,58 @@ def test_the_code_classifies_as_the_page_says(row: str) -> None:
         assert answered.body == 3
 
 
+FOR_PAYLOADS: dict[str, list[Answer | TransportError]] = {
+    "any status with our settlement": [
+        shows(http, status) for http in (200, 401, 409, 500) for status in STATUSES
+    ],
+    "401 in the partner's own word": EXAMPLES["401 in the partner's own word"],
+    "400, 403, 404 or 422 in the partner's own word, or 413": [
+        *EXAMPLES["400, 403, 404 or 422 in the partner's own word"],
+        *EXAMPLES["413"],
+    ],
+    "409": EXAMPLES["409"],
+    "any other answer, or none": [
+        each
+        for row, examples in EXAMPLES.items()
+        if documented()[row] == "unknown"
+        for each in examples
+    ],
+}
+
+
+def test_answers_to_a_request_for_a_payload_are_documented() -> None:
+    """Every row of the second table, and no other."""
+    rows = documented("answer to a request for a payload")
+    assert list(rows) == list(FOR_PAYLOADS)
+    for row, examples in FOR_PAYLOADS.items():
+        for outcome in examples:
+            answered = classify_payload_answer(outcome, external_id=OURS, body=3, now=NOW)
+            assert (answered.verdict, answered.to_payload) == (rows[row], True), outcome
+            assert answered.settlement_id is None
+
+
+def test_only_the_partner_itself_refuses_to_show() -> None:
+    """A proxy's page says nothing about our token, whatever its status."""
+    assert [refuses_to_show(says(status)) for status in (401, 403, 404, 500)] == [
+        True, True, False, False
+    ]  # fmt: skip
+    assert not any(refuses_to_show(page(status)) for status in (401, 403))
+
+
 def test_a_known_settlement_must_be_the_one_shown() -> None:
     """Once the partner has given an id, another one under our externalId proves nothing."""
     for status in STATUSES:
         assert classified(shows(200, status), ID).settlement_id == ID
         assert classified(shows(200, status), OTHER_ID).verdict is Verdict.UNKNOWN
+
+
+def test_a_status_that_is_not_known_is_said_by_name_and_short() -> None:
+    """What on-call reads, without line breaks."""
+    detail = classified(shows(200, "net\nted")).detail
+    assert detail == (
+        "HTTP 200: the partner shows the settlement in status 'net\\nted', which is not known here"
+    )
+    assert len(classified(shows(200, "x" * 500)).detail) < 200
 
 
 def test_the_reason_of_a_rejection_reaches_the_reader() -> None:
@@ -149,8 +235,9 @@ def test_the_reason_of_a_rejection_reaches_the_reader() -> None:
 def test_an_error_s_words_reach_the_reader_shortened() -> None:
     """The partner's own words, in one line of bounded length."""
     assert classified(says(403)).detail == "HTTP 403: no"
-    assert classified(page(502)).detail == f"HTTP 502: {HTML.decode()}"
-    assert classified(Answer(502, b"")).detail == "HTTP 502: empty body"
+    not_theirs = "HTTP 502: not the partner's own word, perhaps a proxy's: "
+    assert classified(page(502)).detail == f"{not_theirs}{HTML.decode()}"
+    assert classified(Answer(502, b"")).detail == f"{not_theirs}empty body"
     long = classified(Answer(400, json.dumps({"error": "x" * 10_000}).encode())).detail
     assert len(long) < 600
 
@@ -264,7 +351,8 @@ def test_a_settlement_speaks_only_in_its_own_words(
     body = json.dumps({"settlement": settlement}).encode()
     verdict = classified(Answer(status, body), known_id).verdict
     if verdict is not Verdict.UNKNOWN:
-        assert verdict.value.removesuffix("_unconfirmed") == settlement["status"]
+        known = settlement["status"] if settlement["status"] in STATUSES else "pending"
+        assert verdict.value.removesuffix("_unconfirmed") == known
         assert settlement["externalId"] == OURS
 
 

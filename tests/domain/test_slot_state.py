@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settlement.evidence import Absent, Answered, Evidence, Sent, Shown, Verdict
+from settlement.evidence import Absent, Answered, Evidence, NotSent, Sent, Shown, Verdict
 from settlement.notes import notes_of
 from settlement.settlement_request import nonce_of
 from settlement.slot_state import FREE, OPEN, Body, Slot, State, fold
@@ -442,3 +442,58 @@ def test_a_slot_whose_payload_met_a_409_is_free_once_a_look_up_finds_nothing() -
     slot = fold(slot, Absent())
     assert (slot.state, slot.free) == (State.UNKNOWN, True)
     assert not folded(slot, Sent(2), Absent()).free
+
+
+def never_sent_slot() -> Slot:
+    """Prepared for the second time: the first body was sent and refused, this one was not sent."""
+    return replace(slot_in(State.PREPARED), bodies=(BODIES[0], Body(2, SECOND)))
+
+
+def no_payload(verdict: Verdict) -> Answered:
+    """An answer to the request for the second body's payload."""
+    return Answered(2, verdict, detail="HTTP 4xx: no", to_payload=True)
+
+
+@pytest.mark.parametrize(("verdict", "look_ups"), [(Verdict.REFUSAL, 1), (Verdict.UNAUTHORISED, 2)])
+def test_a_refused_payload_frees_the_slot_once_look_ups_find_nothing(
+    verdict: Verdict, look_ups: int
+) -> None:
+    """Never unknown: nothing of the body was sent."""
+    slot = fold(never_sent_slot(), no_payload(verdict))
+    assert (slot.state, slot.reason) == (State.PREPARED, "HTTP 4xx: no")
+    for _ in range(look_ups):
+        assert slot.state is State.PREPARED
+        slot = fold(slot, Absent())
+    assert slot.state is State.REFUSED
+    assert fold(never_sent_slot(), no_payload(Verdict.UNKNOWN)) == never_sent_slot()
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_no_payload_says_nothing_about_a_body_that_was_sent(verdict: Verdict) -> None:
+    """Another worker has sent it while this one still asked."""
+    sent = fold(never_sent_slot(), Sent(2))
+    assert fold(sent, no_payload(verdict)) == sent
+    assert folded(sent, no_payload(verdict), Absent()).state is State.UNKNOWN
+
+
+def test_an_attempt_of_which_nothing_left_leaves_the_slot_as_it_was() -> None:
+    """Prepared again, and as free as before; the next try starts anew."""
+    slot = folded(never_sent_slot(), Sent(2), NotSent(2, only_attempt=True, detail="not trusted"))
+    assert (slot.state, slot.never_sent, slot.free) == (State.PREPARED, True, True)
+    assert slot.reason == "not trusted"
+    assert folded(slot, Sent(2), answered(Verdict.COMPLETED)).state is State.COMPLETED
+
+
+def test_an_attempt_beside_another_one_proves_nothing() -> None:
+    """What the other worker has sent may be booked."""
+    sent = fold(never_sent_slot(), Sent(2))
+    assert fold(sent, NotSent(2, only_attempt=False, detail="not trusted")) == sent
+
+
+@pytest.mark.parametrize("name", [each for each in EVIDENCE if each != "look-up: nothing"])
+def test_what_was_proved_meanwhile_stays(name: str) -> None:
+    """Only a slot about which nothing was said since is prepared again."""
+    said = folded(never_sent_slot(), Sent(2), EVIDENCE[name])
+    after = fold(said, NotSent(2, only_attempt=True, detail="not trusted"))
+    expected = State.PREPARED if said == fold(never_sent_slot(), Sent(2)) else said.state
+    assert after.state is expected

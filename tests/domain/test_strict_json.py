@@ -29,6 +29,11 @@ def test_what_is_written_is_read_back(value):
     assert json.loads(to_json(value)) == value
 
 
+def test_a_character_of_two_halves_is_one():
+    """Escaped as JavaScript may, or not; a backslash before a u is no escape."""
+    assert from_json('["\\ud83e\\ude99", "\\\\ud83d"]') == ["\U0001fa99", "\\ud83d"]
+
+
 def test_numbers_are_never_floats():
     """A fraction or an exponent is kept as it was written."""
     assert from_json("[0.1, 1e400, 7]") == [Decimal("0.1"), Decimal("1e400"), 7]
@@ -44,6 +49,8 @@ def test_numbers_are_never_floats():
         ("1 2", "Extra data"),
         (b"\xff", "utf-8"),
         ('{"a":' * 100_000, "nested too deeply"),
+        ('{"a":["\\ud83d"]}', "half a character"),
+        ('{"\\uDE00":1}', "half a character"),
     ],
 )
 def test_doubtful_json_is_refused(text, why):

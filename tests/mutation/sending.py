@@ -20,6 +20,9 @@ SENDING = (
         outcome = api.exchange("POST", settlements_path(partner), body=attempt.request)
     except TransportError as error:
         outcome = error
+    except UntrustedHostError as error:
+        take_back_attempt(ledger, slot.external_id, attempt, error, actor)
+        raise
 """,
         """\
         attempt = begin_attempt(tx, partner, slot.external_id, actor)
@@ -28,6 +31,9 @@ SENDING = (
             outcome = api.exchange("POST", settlements_path(partner), body=attempt.request)
         except TransportError as error:
             outcome = error
+        except UntrustedHostError as error:
+            take_back_attempt(ledger, slot.external_id, attempt, error, actor)
+            raise
 """,
     ),
     Break(

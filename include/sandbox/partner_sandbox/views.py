@@ -155,6 +155,7 @@ def partner_view(partner: Partner) -> dict[str, Any]:
         "stablePartner": False,
         "publicKey": partner.public_key,
         "enterpriseId": partner.enterprise_id,
+        "isLicensedForPartner": partner.licensed,
     }
     if partner.client_dispute_window_minutes is not None:
         view["clientDisputeWindowMinutes"] = partner.client_dispute_window_minutes

@@ -8,8 +8,8 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from settlement.doctor.diagnosis import Diagnosis, note, ok, wrong
-from settlement.evidence import one_line
-from settlement.partner_answers import UnreadableAnswer, parse_error
+from settlement.evidence import refuses_to_show, words_of
+from settlement.partner_answers import partners_word
 from settlement.partner_api import Answer, PartnerApi, TransportError
 from settlement.partner_file import PartnerFile
 from settlement.partner_profile import (
@@ -23,6 +23,13 @@ from settlement.partner_reads import PartnerReader, enterprise_path
 CLOCK_TOLERANCE = timedelta(seconds=30)
 SHOWN = 5
 TOKEN = "access token"  # noqa: S105 - what the line is about
+CALLED = "calls to the platform"
+FINALIZE = (
+    "at the end of the dispute window BitGo calls an endpoint (finalize) that the platform must "
+    "host; so must it those for connections and allocations. This project hosts none of them and "
+    "needs none as evidence. What happens if nobody answers is BitGo's to say: ask it (see "
+    "docs/disputes.md)"
+)
 ASKING = "asking for signing payloads"
 
 
@@ -52,16 +59,16 @@ def look_at_write_scope(api: PartnerApi, partner: PartnerFile) -> Iterator[Diagn
     except TransportError as error:
         yield wrong(ASKING, f"no answer ({error}): try again")
         return
-    if answer.status == HTTPStatus.BAD_REQUEST:
+    if answer.status == HTTPStatus.BAD_REQUEST and partners_word(answer.body) is not None:
         yield ok(ASKING, "allowed: the token has the write scope")
-    elif answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+    elif refuses_to_show(answer):
         yield wrong(
             ASKING,
-            f"refused ({_words(answer)}): give the token the scopes settlement_network_read and "
+            f"refused ({words_of(answer)}): give the token the scopes settlement_network_read and "
             "settlement_network_write",
         )
     else:
-        yield note(ASKING, f"HTTP {answer.status} ({_words(answer)}): cannot tell, try again")
+        yield note(ASKING, f"HTTP {answer.status} ({words_of(answer)}): cannot tell, try again")
 
 
 def look_at_connections(reader: PartnerReader, traded: Collection[str]) -> Iterator[Diagnosis]:
@@ -89,20 +96,24 @@ def look_at_connections(reader: PartnerReader, traded: Collection[str]) -> Itera
 def _of_token(partner: PartnerFile, answer: Answer) -> Diagnosis:
     if answer.status == HTTPStatus.OK:
         return ok(TOKEN, f"accepted for enterprise {partner.enterprise_id}, read scope included")
-    said = _words(answer)
+    said = words_of(answer)
+    if not refuses_to_show(answer):
+        return wrong(
+            TOKEN,
+            f"HTTP {answer.status} ({said}): cannot tell; check what is between us and "
+            "the partner (proxy, address of the API), then try again",
+        )
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return wrong(
             TOKEN,
             f"refused ({said}): check that it is of this environment, not expired, used from an "
             "allowed address, and of a member of the enterprise",
         )
-    if answer.status == HTTPStatus.FORBIDDEN:
-        return wrong(
-            TOKEN,
-            f"accepted, but not allowed to read ({said}): check the scope "
-            "settlement_network_read, the OES licence, and that the partner is active",
-        )
-    return wrong(TOKEN, f"HTTP {answer.status} ({said}): try again")
+    return wrong(
+        TOKEN,
+        f"accepted, but not allowed to read ({said}): check the scope "
+        "settlement_network_read, the OES licence, and that the partner is active",
+    )
 
 
 def _of_clock(answer: Answer, now: datetime) -> Iterator[Diagnosis]:
@@ -130,11 +141,17 @@ def _of_profile(
         )
         return
     profile = ours[0]
-    if profile.active:
-        yield ok("partner", f"{profile.name} is active")
+    if profile.licensed is False:
+        yield wrong("partner", f"{profile.name}: the enterprise is not licensed for it; ask BitGo")
+    elif profile.active:
+        yield ok(
+            "partner", f"{profile.name} is active{' and licensed' * (profile.licensed is True)}"
+        )
     else:
         yield wrong("partner", f"{profile.name} is not active: have BitGo activate it")
     yield _of_disputes(partner, profile)
+    if profile.dispute_window_minutes is not None:
+        yield note(CALLED, FINALIZE)
     yield from _of_currencies(partner, supported_currencies(api, partner, profile.id))
 
 
@@ -168,13 +185,6 @@ def _of_currencies(partner: PartnerFile, supported: set[str]) -> Iterator[Diagno
         )
     else:
         yield ok(subject, f"all {len(partner.currencies)} of the partner file are supported")
-
-
-def _words(answer: Answer) -> str:
-    try:
-        return one_line(parse_error(answer.body))
-    except UnreadableAnswer:
-        return f"HTTP {answer.status} without a reason"
 
 
 def _some(names: list[str]) -> str:

@@ -7,13 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import ColumnElement, Connection, FromClause, bindparam, func, select
 
+from settlement.errors import UntrustedHostError
 from settlement.ledger.database import NOW, Ledger
+from settlement.ledger.partner_changes import record_partner_changes
 from settlement.ledger.schema import attempt
 from settlement.partner_api import Answer, TransportError
 from settlement.values import Actor
 
+NOT_SENT = "not sent: "
+"""How the error of an attempt begins of which no byte can have left."""
+KEPT_WHOLE = 1024 * 1024
+KEPT_OF_MORE = 64 * 1024
+"""Bytes of an answer that are stored: all, or of a longer one its beginning."""
 _START = attempt.insert().values(started_at=NOW).returning(attempt.c.id)
 _FINISH = (
     attempt.update()
@@ -79,15 +86,47 @@ def start_attempt(
     return inserted
 
 
-def finish_attempt(tx: Connection, attempt_id: int, outcome: Answer | TransportError) -> datetime:
+def finish_attempt(
+    tx: Connection, attempt_id: int, outcome: Answer | TransportError | UntrustedHostError
+) -> datetime:
     """Complete the attempt's row with the answer, or with why there is none; the time of that."""
     values: dict[str, object] = {"attempt_id": attempt_id}
     if isinstance(outcome, Answer):
-        values |= {"status": outcome.status, "answer": outcome.body, "error": None}
+        values |= {"status": outcome.status, **_kept(outcome.body)}
+    elif isinstance(outcome, UntrustedHostError):
+        values |= {"status": None, "answer": None, "error": NOT_SENT + outcome.message}
     else:
         values |= {"status": None, "answer": None, "error": str(outcome)}
     finished_at: datetime = tx.execute(_FINISH, values).scalar_one()
     return finished_at
+
+
+def _kept(answer: bytes) -> dict[str, object]:
+    """An answer as it is stored; of a huge one the first part, with the digest of all of it."""
+    if len(answer) <= KEPT_WHOLE:
+        return {"answer": answer, "error": None}
+    digest = hashlib.sha256(answer).hexdigest()
+    said = f"the answer has {len(answer)} bytes, sha256 {digest}; kept are the first {KEPT_OF_MORE}"
+    return {"answer": answer[:KEPT_OF_MORE], "error": said}
+
+
+def other_attempt_may_have_left(tx: Connection, attempt_id: int) -> bool:
+    """Whether another attempt to send the same body may have reached the partner."""
+    this, other = attempt.alias("this"), attempt.alias("other")
+    may_have_left = (
+        select(other.c.id)
+        .join(this, (this.c.external_id == other.c.external_id) & (this.c.body == other.c.body))
+        .where(this.c.id == attempt_id, other.c.id != attempt_id, may_have_reached(other))
+        .limit(1)
+    )
+    return tx.execute(may_have_left).one_or_none() is not None
+
+
+def may_have_reached(attempts: FromClause) -> ColumnElement[bool]:
+    """Condition: the attempt is to send a body, and nothing proves that no byte has left."""
+    columns = attempts.c
+    not_sent = func.coalesce(columns.error, "").startswith(NOT_SENT, autoescape=True)
+    return (columns.kind == "submit") & ~not_sent
 
 
 def recorded_exchange(
@@ -101,18 +140,19 @@ def recorded_exchange(
 ) -> Answer:
     """One read of the partner API with its attempt row written before and completed after.
 
-    :raises TransportError: as `send` does, once it is recorded
+    :raises TransportError, UntrustedHostError: as `send` does, once it is recorded
     """
     with ledger.transaction() as tx:
         attempt_id = start_attempt(tx, partner, kind, actor, external_id=external_id)
     try:
         answer = send()
-    except TransportError as error:
+    except (TransportError, UntrustedHostError) as error:
         with ledger.transaction() as tx:
             finish_attempt(tx, attempt_id, error)
         raise
     with ledger.transaction() as tx:
         finish_attempt(tx, attempt_id, answer)
+    record_partner_changes(ledger, partner, kind, answer, actor)
     return answer
 
 
@@ -128,7 +168,9 @@ def newest_silence(tx: Connection, partner: str, within: timedelta) -> Silence |
     """The partner's newest exchange that ended, if it ended without an answer not long ago."""
     named = {"of_partner": partner}
     newest = tx.execute(_NEWEST_ENDED, named).one_or_none()
-    if newest is None or newest.status is not None or newest.now - newest.finished_at >= within:
+    if newest is None or newest.status is not None or newest.error.startswith(NOT_SENT):
+        return None
+    if newest.now - newest.finished_at >= within:
         return None
     return Silence(newest.finished_at, newest.error)
 

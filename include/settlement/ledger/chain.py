@@ -116,16 +116,21 @@ def read_events(
     if business_date is not None:
         query = query.where(event.c.business_date == business_date)
     for row in tx.execute(query):
-        yield Event(
-            row.partner,
-            row.seq,
-            row.at,
-            row.kind,
-            row.business_date,
-            row.external_id,
-            json.loads(row.details),
-            row.hash,
-        )
+        yield as_event(row)
+
+
+def as_event(row: Row[Any]) -> Event:
+    """The event of a row of the table."""
+    return Event(
+        row.partner,
+        row.seq,
+        row.at,
+        row.kind,
+        row.business_date,
+        row.external_id,
+        json.loads(row.details),
+        row.hash,
+    )
 
 
 def require_unbroken(tx: Connection, partner: str) -> int:

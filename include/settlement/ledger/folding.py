@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, select
 
 from settlement.errors import ConfigurationError
-from settlement.evidence import Absent, Answered, Evidence, Sent, Shown
+from settlement.evidence import Absent, Answered, Evidence, NotSent, Sent, Shown
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import NOW
 from settlement.ledger.divergence import Divergence, ask_about
@@ -31,6 +31,19 @@ _MARK_SENT = (
     .where(body.c.external_id == bindparam("of_slot"), body.c.number == bindparam("of_number"))
     .where(body.c.sent_at.is_(None))
     .values(sent_at=NOW)
+)
+_UNMARK_SENT = (
+    body.update()
+    .where(body.c.external_id == bindparam("of_slot"), body.c.number == bindparam("of_number"))
+    .values(sent_at=None)
+)
+_FIRST_OF_THE_OTHERS = select(func.min(body.c.sent_at)).where(
+    body.c.external_id == bindparam("of_slot")
+)
+_SENT_FIRST_THEN = (
+    slot.update()
+    .where(slot.c.external_id == bindparam("of_slot"))
+    .values(first_sent_at=_FIRST_OF_THE_OTHERS.scalar_subquery())
 )
 
 
@@ -69,6 +82,9 @@ def apply_to(
         )
     if isinstance(evidence, Sent):
         _mark_sent(tx, external_id, evidence.body)
+    if isinstance(evidence, NotSent) and evidence.only_attempt:
+        tx.execute(_UNMARK_SENT, {"of_slot": external_id, "of_number": evidence.body})
+        tx.execute(_SENT_FIRST_THEN, {"of_slot": external_id})
     booked = _transfers_digest(tx, after, evidence) if isinstance(evidence, Shown) else {}
     append_event(
         tx,
@@ -135,6 +151,8 @@ def _event_kind(evidence: Evidence) -> str:
     match evidence:
         case Sent():
             return "sent"
+        case NotSent():
+            return "not sent"
         case Answered():
             return f"answered: {evidence.verdict.value}"
         case Shown():
@@ -145,7 +163,7 @@ def _event_kind(evidence: Evidence) -> str:
 
 def _why(evidence: Evidence) -> str | None:
     match evidence:
-        case Answered():
+        case Answered() | NotSent():
             return evidence.detail
         case Shown():
             return evidence.reason

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from settlement.errors import ChainBrokenError, PayloadMismatchError
+from settlement.ledger.attempts import may_have_reached
 from settlement.ledger.bodies import StoredBody, load_bodies
 from settlement.ledger.bound_currencies import UnitsInForce
 from settlement.ledger.chain import Event, read_events
@@ -238,9 +239,9 @@ def _digests_in_events(
 
 
 def _submitted(tx: Connection, external_id: str) -> dict[int, set[str]]:
-    """Digests of the bytes that were sent, by number of the body."""
+    """Digests of the bytes that were sent, or may have been, by number of the body."""
     query = select(attempt.c.body, attempt.c.request_digest).where(
-        attempt.c.external_id == external_id, attempt.c.kind == "submit"
+        attempt.c.external_id == external_id, may_have_reached(attempt)
     )
     sent: dict[int, set[str]] = {}
     for row in tx.execute(query):

@@ -179,7 +179,7 @@ def _ask_again(ledger: Ledger, reader: PartnerReader, partner: PartnerFile, acto
 
 def _foreign_error(partner: PartnerFile, foreign: list[Settlement]) -> ForeignSettlementError:
     listed = "; ".join(
-        f"{each.external_id} ({each.id}, {each.status}, created {each.created_at.isoformat()})"
+        f"{each.external_id} ({each.id}, {each.stated}, created {each.created_at.isoformat()})"
         for each in foreign[:SHOWN]
     )
     more = f" and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""

@@ -55,8 +55,13 @@ def raise_unless_done(slot: Slot, evidence: Answered | None, missing: str = "") 
             _raise_for_open(slot, evidence, said)
 
 
+def disputes_hint(said: str) -> str:
+    """What a 403 may mean, besides the licence that the partner names."""
+    return DISPUTES_HINT if "HTTP 403" in said else ""
+
+
 def _refused(slot: Slot, said: str) -> str:
-    hint = DISPUTES_HINT if "HTTP 403" in said else ""
+    hint = disputes_hint(said)
     return (
         f"{slot.external_id}: the partner refuses it and holds nothing under it ({said}). {hint}"
         "Next step: correct what it names, then clear compute_net_positions with its downstream "

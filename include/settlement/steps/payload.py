@@ -5,20 +5,29 @@ from __future__ import annotations
 import hashlib
 from http import HTTPStatus
 
-from settlement.errors import CredentialsError, OutcomeUnknownError, RefusedError
-from settlement.evidence import Answered, Verdict, classify
+from settlement.errors import OutcomeUnknownError, RefusedError, UntrustedHostError
+from settlement.evidence import Answered, Verdict, classify_payload_answer
 from settlement.ledger.attempts import finish_attempt, start_attempt
 from settlement.ledger.bodies import StoredBody, load_current_body
 from settlement.ledger.database import Ledger
 from settlement.ledger.filling import store_payload
 from settlement.ledger.folding import apply_evidence
+from settlement.ledger.partner_changes import record_partner_changes
 from settlement.ledger.people import require_go
 from settlement.partner_answers import UnreadableAnswer, parse_signing_payload
 from settlement.partner_api import Answer, PartnerApi, TransportError
 from settlement.partner_file import PartnerFile
-from settlement.partner_reads import enterprise_path
+from settlement.partner_reads import PartnerReader, enterprise_path
+from settlement.reconciliation import conclude_by_look_up
 from settlement.settlement_request import SettlementInstruction, check_payload
+from settlement.slot_state import Slot, State
+from settlement.steps.outcome import disputes_hint, raise_unless_done
 from settlement.values import Actor
+
+WRITE_SCOPE_HINT = (
+    "Look-ups work, so the token is accepted for reading: check its scope "
+    "settlement_network_write and its membership of the enterprise. "
+)
 
 
 def instruction_of(partner: PartnerFile, body: StoredBody) -> SettlementInstruction:
@@ -39,10 +48,12 @@ def fetch_payload(
 ) -> None:
     """Ask for the signing payload of a slot's current body (partner API, section 5).
 
-    A 409 here is evidence like any other: the slot goes to reconciliation.
+    Any other answer is evidence like the answer to a submit, and looked up where that would be: a
+    409 goes to reconciliation, a no frees the slot once nothing is found under it.
 
     :raises PayloadMismatchError: if the payload is not exactly what was asked for
-    :raises CredentialsError, RefusedError, OutcomeUnknownError: for any other answer
+    :raises PartnerAnswerError, DivergedSlotError: for any other answer, by the slot's state then
+    :raises UntrustedHostError: if the partner's certificate is not trusted; nothing was asked
     """
     with ledger.transaction() as tx:
         body = load_current_body(tx, external_id)
@@ -64,16 +75,24 @@ def fetch_payload(
         outcome = api.exchange("POST", path, body=request)
     except TransportError as error:
         outcome = error
+    except UntrustedHostError as error:
+        with ledger.transaction() as tx:
+            finish_attempt(tx, attempt_id, error)
+        raise
     payload = _payload_in(outcome)
     with ledger.transaction() as tx:
         now = finish_attempt(tx, attempt_id, outcome)
         if payload is None:
-            evidence = classify(
-                outcome, external_id=external_id, body=body.number, settlement_id=None, now=now
+            evidence = classify_payload_answer(
+                outcome, external_id=external_id, body=body.number, now=now
             )
-            apply_evidence(tx, external_id, evidence, actor, answer_digest=digest_of(outcome))
+            answer_digest = digest_of(outcome)
+            slot = apply_evidence(tx, external_id, evidence, actor, answer_digest=answer_digest)
+    record_partner_changes(ledger, partner.name, "payload", outcome, actor)
     if payload is None:
-        _raise_for(partner, external_id, evidence)
+        reader = PartnerReader(ledger, api, partner, actor)
+        slot = conclude_by_look_up(ledger, reader, slot, evidence.verdict, actor)
+        _raise_for(slot, evidence)
         return
     check_payload(instruction, payload)
     with ledger.transaction() as tx:
@@ -94,22 +113,20 @@ def _payload_in(outcome: Answer | TransportError) -> str | None:
         return None
 
 
-def _raise_for(partner: PartnerFile, external_id: str, evidence: Answered) -> None:
-    said = f"{external_id}: the partner gives no signing payload: {evidence.detail}"
-    match evidence.verdict:
-        case Verdict.CONFLICT:
-            return
-        case Verdict.UNAUTHORISED:
-            raise CredentialsError(
-                f"{said}. Nothing was sent. Check the access token of Airflow connection "
-                f"{partner.api_conn_id} and its read and write scopes"
-            )
-        case Verdict.REFUSAL:
-            raise RefusedError(
-                f"{said}. Nothing was sent. Correct what it names, then clear "
-                "compute_net_positions with its downstream tasks"
-            )
-        case _:
-            raise OutcomeUnknownError(
-                f"{said}. Nothing was sent; it is asked again", evidence.retry_after
-            )
+def _raise_for(slot: Slot, evidence: Answered) -> None:
+    """Say why there is no payload; a conflict, and what a look-up has found, go their own ways."""
+    if slot.state not in {State.PREPARED, State.UNKNOWN, State.REFUSED}:
+        raise_unless_done(slot, evidence)
+        return
+    said = f"{slot.external_id}: the partner gives no signing payload: {evidence.detail}"
+    if slot.state is State.REFUSED:
+        unauthorised = evidence.verdict is Verdict.UNAUTHORISED
+        hint = WRITE_SCOPE_HINT if unauthorised else disputes_hint(evidence.detail)
+        raise RefusedError(
+            f"{said}. It holds nothing under this id and nothing was sent. {hint}Correct what it "
+            "names, then clear compute_net_positions with its downstream tasks"
+        )
+    if not slot.in_conflict:
+        raise OutcomeUnknownError(
+            f"{said}. Nothing was sent; it is asked again", evidence.retry_after
+        )

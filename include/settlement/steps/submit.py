@@ -11,33 +11,31 @@ from settlement.errors import (
     SettlementError,
     SettlementFailedError,
     SupersededError,
+    UntrustedHostError,
 )
-from settlement.evidence import Answered, Verdict, classify
+from settlement.evidence import Answered, classify
 from settlement.ledger.attempts import finish_attempt, newest_silence
 from settlement.ledger.database import Ledger
 from settlement.ledger.folding import apply_to
+from settlement.ledger.partner_changes import record_partner_changes
 from settlement.ledger.people import require_binding
 from settlement.ledger.slots import require_slot
 from settlement.partner_api import Answer, PartnerApi, TransportError
 from settlement.partner_file import PartnerFile
 from settlement.partner_reads import PartnerReader, settlements_path
-from settlement.reconciliation import look_up
-from settlement.slot_state import ABSENCES_TO_REFUSE, FREE, Slot, State
+from settlement.reconciliation import conclude_by_look_up, look_up
+from settlement.slot_state import FREE, Slot, State
 from settlement.steps.funding import what_is_missing
 from settlement.steps.outcome import raise_unless_done
 from settlement.steps.payload import digest_of
 from settlement.steps.sending import SENDABLE, begin_attempt, older_than_age_lock, slots_before
+from settlement.steps.taking_back import take_back_attempt
 from settlement.values import Actor, as_lines
 
 NOT_SHOWN = FREE | {State.UNKNOWN}
 SHOWN_ALL_THE_SAME = (SettlementFailedError, RejectedError)
 """Errors of a request under which the partner shows a settlement: nothing waits for it."""
 SILENCE = timedelta(minutes=1)
-CONCLUDED_BY_LOOK_UP = {
-    Verdict.REFUSAL,
-    Verdict.UNAUTHORISED,
-    Verdict.COMPLETED_UNCONFIRMED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ def submit_request(
         if slot.never_sent:
             _require_slots_before(ledger, api, partner, external_id, actor)
         slot, evidence = _send(ledger, api, partner, slot, actor)
-        slot = _looked_up(ledger, reader, slot, evidence, actor)
+        slot = conclude_by_look_up(ledger, reader, slot, evidence.verdict, actor)
         raise_unless_done(slot, evidence, _missing(reader, partner, slot))
     else:
         raise_unless_done(slot, None)
@@ -169,6 +167,9 @@ def _send(
         outcome = api.exchange("POST", settlements_path(partner), body=attempt.request)
     except TransportError as error:
         outcome = error
+    except UntrustedHostError as error:
+        take_back_attempt(ledger, slot.external_id, attempt, error, actor)
+        raise
     with ledger.transaction() as tx:
         now = finish_attempt(tx, attempt.id, outcome)
         before = require_slot(tx, slot.external_id, lock=True)
@@ -180,15 +181,5 @@ def _send(
             now=now,
         )
         after = apply_to(tx, before, evidence, actor, answer_digest=digest_of(outcome))
+    record_partner_changes(ledger, partner.name, "submit", outcome, actor)
     return after, evidence
-
-
-def _looked_up(
-    ledger: Ledger, reader: PartnerReader, slot: Slot, evidence: Answered, actor: Actor
-) -> Slot:
-    """The slot after the look-ups that some answers need."""
-    if evidence.verdict in CONCLUDED_BY_LOOK_UP:
-        for _ in range(ABSENCES_TO_REFUSE.get(evidence.verdict, 1)):
-            if slot.state is State.UNKNOWN:
-                slot = look_up(ledger, reader, slot.external_id, actor)
-    return slot

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     STATE_CHANGED = "state-changed"
     UNKNOWN_SETTLEMENT = "unknown-settlement"
     FOREIGN_SETTLEMENT = "foreign-settlement"
+    PARTNER_CHANGED = "partner-changed"
     MARKED_BY_HAND = "marked-by-hand"
     UNANSWERED = "unanswered"
     STOPPED = "stopped"

@@ -24,6 +24,7 @@ from settlement.watch.eyes import Eyes
 from settlement.watch.finding import Finding, Kind
 from settlement.watch.marked_by_hand import marked_by_hand, read_unproved_successes
 from settlement.watch.order import worst_first
+from settlement.watch.partner_changes import partner_changes, read_partner_changes
 from settlement.watch.partner_list import differences, read_partner_list
 from settlement.watch.pool import no_pool, read_pool
 from settlement.watch.slots import open_too_long, read_open_slots
@@ -51,6 +52,7 @@ LOOKS: tuple[Look[Any], ...] = (
     Look("settled dates in the warehouse", read_changes, changes),
     Look("trades that no date covers", read_strays, strays),
     Look("the partner's list", read_partner_list, differences),
+    Look("what the partner sends", read_partner_changes, partner_changes),
     Look("Airflow's runs", read_unproved_successes, marked_by_hand),
     Look("questions", read_questions, unanswered),
     Look("the stop flag", read_stop, stopped),

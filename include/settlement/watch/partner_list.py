@@ -125,13 +125,13 @@ def _change(eyes: Eyes, compared: Comparison, known: KnownSlot) -> str | None:
         if (shown.id, shown.status) == (known.settlement_id, known.state.value):
             return None
         return (
-            f"{held} as {known.settlement_id}, and the partner shows {shown.status} {shown.id}: "
+            f"{held} as {known.settlement_id}, and the partner shows {shown.stated} {shown.id}: "
             "stop the partner and ask it; no run changes what was proved once, `settlement record` "
             "takes what is shown"
         )
     if known.state in FREE:
         return (
-            f"{held}, and the partner shows it {shown.status} as {shown.id}: stop the partner and "
+            f"{held}, and the partner shows it {shown.stated} as {shown.id}: stop the partner and "
             "ask it; then run the date, which takes in what is shown"
         )
     return None
@@ -143,7 +143,7 @@ def unknown_at_partner(eyes: Eyes, compared: Comparison) -> Iterator[Finding]:
         if each.external_id in compared.slots or each.id in compared.ignored:
             continue
         identity = parse_external_id(each.external_id)
-        said = f"the partner shows it {each.status}, created {each.created_at.isoformat()}, and "
+        said = f"the partner shows it {each.stated}, created {each.created_at.isoformat()}, and "
         if identity is not None and identity.partner == eyes.partner.name:
             yield Finding(
                 Kind.UNKNOWN_SETTLEMENT,

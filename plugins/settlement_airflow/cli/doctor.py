@@ -31,11 +31,11 @@ def add_to(app: typer.Typer, panel: str) -> None:
 def doctor(partner: PartnerName, *, as_json: AsJson = False) -> None:
     """Check everything that a run needs: each line is ok, or says what is wrong and the next step.
 
-    Token and its scopes, licence, dispute settings, connections, currencies and their decimals,
-    signing key, clocks, warehouse query, pool, DAG, ledger and binding. It only reads, signs a
-    worthless text, and sends nothing; use it before the first run, after every change of set-up,
-    and when in doubt. It ends with 1 if anything is wrong; notes are worth knowing and stop
-    nothing.
+    Token and its scopes, licence, dispute settings, answers beside the published API, connections,
+    currencies and their decimals, signing key, clocks, warehouse query, pool, DAG, ledger and
+    binding. It only reads, signs a worthless text, and sends nothing; use it before the first run,
+    after every change of set-up, and when in doubt. It ends with 1 if anything is wrong; notes are
+    worth knowing and stop nothing.
 
     **Example**
 
@@ -60,7 +60,12 @@ def doctor(partner: PartnerName, *, as_json: AsJson = False) -> None:
 
 def _looks(file: PartnerFile, ledger: Ledger, metadata_url: str | None) -> Iterator[Look]:
     """All looks, in the order in which things have to be put right."""
-    from settlement.doctor import inside, partner, strays  # noqa: PLC0415 - not for --help
+    from settlement.doctor import (  # noqa: PLC0415 - not for --help
+        contract,
+        inside,
+        partner,
+        strays,
+    )
     from settlement.doctor.decimals import look_at_decimals  # noqa: PLC0415
     from settlement.values import Actor  # noqa: PLC0415
     from settlement.watch.partner_list import WatchingReader  # noqa: PLC0415
@@ -76,6 +81,7 @@ def _looks(file: PartnerFile, ledger: Ledger, metadata_url: str | None) -> Itera
     yield "ledger", lambda: inside.look_at_ledger(ledger, file, api_of(file).base_url)
     yield "decimals", lambda: look_at_decimals(file)
     yield "access token", lambda: partner.look_at_partner(api_of(file), file, _now(ledger))
+    yield contract.SUBJECT, lambda: contract.look_at_contract(api_of(file), file)
     yield partner.ASKING, lambda: partner.look_at_write_scope(api_of(file), file)
     yield (
         "warehouse",

@@ -18,11 +18,15 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 
 class Deadline:
-    """Shuts the watched sockets down after `seconds`; `expired` says that it has."""
+    """Shuts the watched sockets down after `seconds`; `expired` says that it has.
+
+    `connected`: a connection was opened to its end, TLS included; nothing is sent before that.
+    """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.expired = False
+        self.connected = False
         self._watched: list[socket.socket] = []
         self._timer = threading.Timer(seconds, self._cut)
         self._timer.daemon = True
@@ -79,6 +83,10 @@ def _watched(connection_class: Any, deadline: Deadline) -> Any:
     """That class of urllib3, the sockets of its connections watched."""
 
     class Watched(connection_class):  # type: ignore[misc]
+        def connect(self) -> None:
+            super().connect()
+            deadline.connected = True
+
         def _new_conn(self) -> Any:
             opened = super()._new_conn()
             deadline.watch(opened)

@@ -16,6 +16,8 @@ from urllib.parse import quote
 import requests
 
 from settlement.errors import ConfigurationError
+from settlement.evidence import words_of
+from settlement.partner_answers import partners_word
 from settlement.partner_api import Answer, TransportError
 from settlement_airflow.hooks.one_exchange import OneExchangeHook
 from settlement_airflow.hooks.pacer import pacer_for
@@ -98,14 +100,17 @@ class PartnerApiHook(OneExchangeHook):
             return False, error.message
         except TransportError as error:
             return False, f"{self.base_url} gives no answer: {error}"
-        return _verdict(answer.status, enterprise)
+        return _verdict(answer, enterprise)
 
     @cached_property
     def _target(self) -> Target:
         return target_of(self.partner_api_conn_id)
 
 
-def _verdict(status: int, enterprise: str) -> tuple[bool, str]:
+def _verdict(answer: Answer, enterprise: str) -> tuple[bool, str]:
+    status = answer.status
+    if partners_word(answer.body) is None:
+        return False, f"HTTP {status} from something else than the partner: {words_of(answer)}"
     if status == requests.codes.unauthorized:
         return False, "the partner refuses the access token: expired, or of another environment"
     if enterprise == "-":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -38,6 +39,7 @@ class Target(NamedTuple):
     auth: BearerToken | None
     proxies: dict[str, str]
     verify: bool | str
+    conn_id: str
 
 
 def target_of(conn_id: str, *, token_needed: bool = True) -> Target:
@@ -73,7 +75,7 @@ def target_of(conn_id: str, *, token_needed: bool = True) -> Target:
     base_url = f"{url.scheme}://{name}" + (f":{port}" if port else "")
     proxies, verify = _network_settings(conn_id, connection.extra_dejson)
     auth = BearerToken(token) if token else None
-    return Target(base_url, loopback, auth, proxies, verify)
+    return Target(base_url, loopback, auth, proxies, verify, conn_id)
 
 
 def is_loopback(host: str) -> bool:
@@ -94,5 +96,9 @@ def _network_settings(conn_id: str, extra: dict[str, Any]) -> tuple[dict[str, st
     if given is not None and not isinstance(given, str):
         raise wrong_connection(
             conn_id, 'extra "verify" must be the path of a CA bundle; it cannot be off'
+        )
+    if given and not Path(given).exists():
+        raise wrong_connection(
+            conn_id, f'extra "verify" names {given}, which does not exist on this machine'
         )
     return proxies, given or True

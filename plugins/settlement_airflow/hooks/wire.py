@@ -7,6 +7,7 @@ for each exchange, so that none meets one that the other side has just closed. N
 from __future__ import annotations
 
 import logging
+import ssl
 import time
 from collections.abc import Iterator, Sequence
 from http.client import RemoteDisconnected
@@ -14,6 +15,7 @@ from http.client import RemoteDisconnected
 import requests
 import urllib3
 
+from settlement.errors import UntrustedHostError
 from settlement.partner_api import Answer, TransportError
 from settlement_airflow.hooks.deadline import Deadline, DeadlineAdapter
 from settlement_airflow.hooks.target import Target
@@ -38,17 +40,22 @@ def send(
 
     :param deadline_s: most seconds that it may take, from opening to the last byte
     :raises TransportError: if no complete answer arrived before the deadline
+    :raises UntrustedHostError: if the host's certificate is not trusted; nothing was sent then
     """
     started = time.monotonic()
-    failure, answer = "", None
+    failure, untrusted, answer = "", "", None
     with Deadline(deadline_s) as deadline:
         try:
             answer = _answer(target, deadline, method, path, query, body)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             failure = _in_short(error)
+            untrusted = "" if deadline.connected else _why_untrusted(error)
         except _TooLargeError:
             failure = f"the answer exceeds {LARGEST_ANSWER} bytes"
     took_ms = int((time.monotonic() - started) * 1000)
+    if untrusted:
+        log.warning("%s %s: %s is not trusted: %s", method, path, target.base_url, untrusted)
+        raise UntrustedHostError(_untrusted(target, untrusted))
     if deadline.expired:  # even if an answer came: it may be cut short
         answer, failure = None, f"no complete answer within {deadline.seconds:g} s"
     if answer is None:
@@ -69,12 +76,11 @@ def _answer(
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
     if body is not None:
         headers["Content-Type"] = "application/json"
+    verify = None if target.verify is True else target.verify  # None: as the environment says
     with requests.Session() as session:
         session.trust_env = not target.loopback
         session.mount("https://", DeadlineAdapter(deadline))
         session.mount("http://", DeadlineAdapter(deadline))
-        if target.verify is not True:
-            session.verify = target.verify
         with session.request(
             method,
             target.base_url + path,
@@ -83,6 +89,7 @@ def _answer(
             headers=headers,
             auth=target.auth,
             proxies=target.proxies,
+            verify=verify,
             timeout=(CONNECT_TIMEOUT_S, deadline.seconds),
             allow_redirects=False,
             stream=True,
@@ -118,6 +125,28 @@ def _in_short(error: BaseException) -> str:
         if text:
             return f"{type(each).__name__}: {text}"
     return f"the connection broke ({type(error).__name__})"
+
+
+def _why_untrusted(error: BaseException) -> str:
+    """Why the certificate was not accepted, in OpenSSL's words; empty if that is not why."""
+    for each in _behind(error):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return each.verify_message or "it cannot be verified"
+    return ""
+
+
+def _untrusted(target: Target, why: str) -> str:
+    trusted = f"those of {target.verify}"
+    if target.verify is True:
+        trusted = "those of REQUESTS_CA_BUNDLE, else certifi's"
+    return (
+        f"the certificate of {target.base_url} is not trusted: {why}. Nothing was sent: TLS ended "
+        f"before the request. Authorities that are trusted: {trusted}. If the host of Airflow "
+        f"connection {target.conn_id} is right, and whoever runs it (or a proxy on the way) has an "
+        'authority of its own, name its CA bundle in the extra "verify"; checking cannot be off. '
+        "If the certificate is another host's or has expired, somebody else may be listening: "
+        "ask whoever runs it first"
+    )
 
 
 def _behind(error: object) -> Iterator[BaseException]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
@@ -23,7 +24,7 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.schema import body
 from settlement.ledger.slots import load_slots
 from settlement.partner_profile import windows_of
-from settlement.slot_state import State
+from settlement.slot_state import Slot, State
 from settlement.steps.compute import CLOCKS_DIFFER
 from settlement.steps.pending import Waiting, waiting_for
 from settlement.steps.reconcile import look_up_pending
@@ -105,8 +106,8 @@ class AwaitSettlementOperator(SettlementOperator):
         if now >= waiting.gives_up:
             raise NotSettledError(
                 f"{', '.join(waiting.external_ids)}: still pending at the partner, which should "
-                f"have been done by {waiting.until.isoformat()}. Next step: ask the partner, then "
-                "clear this task (runbook section pending)"
+                f"have been done by {waiting.until.isoformat()} ({waiting.why}). Next step: "
+                "ask the partner, then clear this task (runbook section pending)"
             )
         told = {"until": waiting.until.isoformat(), "why": waiting.why}
         context["ti"].xcom_push(key=WAITS, value=told)
@@ -138,17 +139,20 @@ class AwaitSettlementOperator(SettlementOperator):
                 return None, now
             sent_at = _sent_first(ledger, pending) or now
             windows = windows_of(api, partner)
-            return waiting_for(pending, sent_at, windows, now, FIRST_DELAY), now
+            waiting = waiting_for(pending, sent_at, windows, now, FIRST_DELAY)
+            reasons = [f"{each.external_id}: {each.reason}" for each in _pending(ledger, work)
+                       if each.reason]  # fmt: skip
+            return replace(waiting, why="; ".join([waiting.why, *reasons])), now
 
     def resume(self, context: Context, event: object = None) -> Any:  # noqa: ARG002
         """Look again."""
         return self.execute(context)
 
 
-def _pending(ledger: Ledger, work: Work) -> bool:
+def _pending(ledger: Ledger, work: Work) -> list[Slot]:
     with ledger.transaction() as tx:
         slots = load_slots(tx, work.partner.name, work.business_date)
-    return any(slot.state is State.PENDING for slot in slots)
+    return [slot for slot in slots if slot.state is State.PENDING]
 
 
 def _sent_first(ledger: Ledger, external_ids: Sequence[str]) -> datetime | None:

@@ -1,0 +1,1 @@
+"""What is published of the partner API, as far as we use it, and where answers differ from it."""

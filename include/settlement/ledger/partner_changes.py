@@ -1,0 +1,94 @@
+"""What the partner sends otherwise than it is published: an event in the chain, once per kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+
+from sqlalchemy import Connection, select
+
+from settlement.contract.comparing import PartnerChange, What, changes_in
+from settlement.ledger.chain import append_event, as_event, lock_chain
+from settlement.ledger.database import Ledger
+from settlement.ledger.schema import event
+from settlement.partner_answers import partners_word
+from settlement.partner_api import Answer, TransportError
+from settlement.values import Actor
+
+PARTNER_CHANGED = "partner changed"
+MOST_RECORDED = 200
+"""Kinds that are recorded of a partner: were ids the names of fields, there would be no end."""
+_ANSWER_OF = {
+    "payload": "payload_answer",
+    "submit": "submit_answer",
+    "listing": "settlements_answer",
+    "connections": "connections_answer",
+    "balances": "balances_answer",
+    "disputes": "disputes_answer",
+}
+_told: dict[tuple[str, str], set[tuple[str, str, str]]] = {}
+"""Kinds that this process has seen recorded, by ledger and partner: the ledger is asked once."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedChange:
+    """A difference, and when it was first seen."""
+
+    at: datetime
+    change: PartnerChange
+
+
+def record_partner_changes(
+    ledger: Ledger, partner: str, kind: str, outcome: Answer | TransportError, actor: Actor
+) -> None:
+    """Record what is new in an answer of the partner to an attempt of that kind.
+
+    In a transaction of its own, after the answer has been evidence: it can hold nothing up.
+    """
+    changes = changes_of(kind, outcome) if isinstance(outcome, Answer) else []
+    told = _told.setdefault((str(ledger.engine.url), partner), set())
+    news = [each for each in changes if each.kind not in told]
+    if not news:
+        return
+    with ledger.transaction() as tx:
+        lock_chain(tx, partner)
+        known = {each.change.kind for each in recorded_changes(tx, partner)}
+        for each in news:
+            if each.kind not in known and len(known) < MOST_RECORDED:
+                known.add(each.kind)
+                append_event(
+                    tx,
+                    partner,
+                    PARTNER_CHANGED,
+                    actor,
+                    place=each.place,
+                    what=each.what.value,
+                    value=each.value,
+                )
+    told.update(each.kind for each in news)
+
+
+def changes_of(kind: str, answer: Answer) -> list[PartnerChange]:
+    """Differences in the answer to an attempt of that kind; none in errors, which are not fixed."""
+    content = partners_word(answer.body)
+    if content is None or (answer.status != HTTPStatus.OK and "settlement" not in content):
+        return []
+    if kind == "look-up":
+        of_one = not content.keys().isdisjoint({"settlement", "settlementTransfers"})
+        return changes_in("settlement_answer" if of_one else "settlements_answer", content)
+    return changes_in(_ANSWER_OF[kind], content)
+
+
+def recorded_changes(tx: Connection, partner: str) -> Sequence[RecordedChange]:
+    """All differences that are recorded of the partner, oldest first."""
+    query = select(event).where(event.c.partner == partner, event.c.kind == PARTNER_CHANGED)
+    found = [as_event(row) for row in tx.execute(query.order_by(event.c.seq))]
+    return [
+        RecordedChange(
+            each.at,
+            PartnerChange(each.details["place"], What(each.details["what"]), each.details["value"]),
+        )
+        for each in found
+    ]
