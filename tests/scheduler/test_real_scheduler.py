@@ -302,14 +302,25 @@ def test_a_manual_run_tells_its_business_date_in_the_list(airflow, browser) -> N
 
 def test_a_logical_date_that_is_no_cut_off_is_refused_by_name(airflow, browser) -> None:
     """Midnight is meant for one date or the other: the run is red and says how to start it."""
-    midnight = f"{airflow.lost}T00:00:00Z"
-    content = {"logical_date": midnight, "conf": {}}
-    run_id = airflow.rest.call("POST", f"dags/{DAG}/dagRuns", content)["dag_run_id"]
-    assert airflow.rest.run_ended(run_id)["state"] == "failed"
+    run_id = started_at(airflow, f"{airflow.lost}T00:00:00Z")
     browser.open_log(DAG, run_id, "wait_for_trades")
     said = " ".join(browser.error_text().split())
     assert "is no cut-off of demo" in said
     assert "Next: trigger it again with business_date" in said
+
+
+def test_a_run_before_the_first_date_is_not_green(airflow) -> None:
+    """Airflow would give it no task, and call that a success."""
+    run_id = started_at(airflow, f"{airflow.completed - timedelta(days=10)}T00:00:00Z")
+    assert airflow.rest.task_states(run_id)["wait_for_trades"] == "failed"
+
+
+def started_at(airflow, logical_date: str) -> str:
+    """Id of a run that was started with a logical date and nothing in its form, and ended red."""
+    content = {"logical_date": logical_date, "conf": {}}
+    run_id = str(airflow.rest.call("POST", f"dags/{DAG}/dagRuns", content)["dag_run_id"])
+    assert airflow.rest.run_ended(run_id)["state"] == "failed"
+    return run_id
 
 
 @pytest.mark.usefixtures("airflow")
