@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from settlement_airflow.named_runs import NamedRuns
+from settlement_airflow.manual_runs import ManualRuns
 from settlement_airflow.portless import PortlessTests
 
 
@@ -14,5 +14,5 @@ class SettlementPlugin(AirflowPlugin):
     name = "settlement"
     fastapi_root_middlewares = [  # noqa: RUF012 - an instance variable of the base class
         {"name": "Test connection without a port", "middleware": PortlessTests},
-        {"name": "Manual runs are named after their date", "middleware": NamedRuns},
+        {"name": "Manual runs tell their date, and have their tasks", "middleware": ManualRuns},
     ]

@@ -174,12 +174,18 @@ def late_trade_above_the_limits(airflow) -> Iterator[None]:
 
 @pytest.mark.usefixtures("late_trade_above_the_limits")
 def test_a_date_above_the_limits_parks_until_another_person_approves(airflow) -> None:
-    """Parked without a worker, shown under Required Actions, settled once it is answered."""
+    """Parked without a worker, shown under Required Actions, settled once it is answered.
+
+    What whoever started the run answers does not count, and leaves the question where it was.
+    """
     run_id = airflow.rest.start_run(airflow.completed)
     action = airflow.rest.required_action()
     assert action["subject"].startswith(f"demo {airflow.completed}")
     once(lambda: airflow.rest.task_states(run_id)["await_approval"], "deferred".__eq__)
     assert slot_states(airflow, airflow.completed) == ["completed", "prepared"]
+    airflow.rest.answer(action, "approve", "it is my own run")
+    still = airflow.rest.required_action()
+    assert still["task_instance"]["id"] == action["task_instance"]["id"]
     airflow.rest.another(APPROVER).answer(action, "approve", "a late trade, explained")
     decision = action["task_instance"]["dag_run_id"]
     assert airflow.rest.run_ended(decision, "settlement_decision")["state"] == "success"
@@ -296,14 +302,25 @@ def test_a_manual_run_tells_its_business_date_in_the_list(airflow, browser) -> N
 
 def test_a_logical_date_that_is_no_cut_off_is_refused_by_name(airflow, browser) -> None:
     """Midnight is meant for one date or the other: the run is red and says how to start it."""
-    midnight = f"{airflow.completed - timedelta(days=10)}T00:00:00Z"
-    content = {"logical_date": midnight, "conf": {}}
-    run_id = airflow.rest.call("POST", f"dags/{DAG}/dagRuns", content)["dag_run_id"]
-    assert airflow.rest.run_ended(run_id)["state"] == "failed"
+    run_id = started_at(airflow, f"{airflow.lost}T00:00:00Z")
     browser.open_log(DAG, run_id, "wait_for_trades")
     said = " ".join(browser.error_text().split())
     assert "is no cut-off of demo" in said
     assert "Next: trigger it again with business_date" in said
+
+
+def test_a_run_before_the_first_date_is_not_green(airflow) -> None:
+    """Airflow would give it no task, and call that a success."""
+    run_id = started_at(airflow, f"{airflow.completed - timedelta(days=10)}T00:00:00Z")
+    assert airflow.rest.task_states(run_id)["wait_for_trades"] == "failed"
+
+
+def started_at(airflow, logical_date: str) -> str:
+    """Id of a run that was started with a logical date and nothing in its form, and ended red."""
+    content = {"logical_date": logical_date, "conf": {}}
+    run_id = str(airflow.rest.call("POST", f"dags/{DAG}/dagRuns", content)["dag_run_id"])
+    assert airflow.rest.run_ended(run_id)["state"] == "failed"
+    return run_id
 
 
 @pytest.mark.usefixtures("airflow")

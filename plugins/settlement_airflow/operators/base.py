@@ -46,8 +46,9 @@ def airflow_errors(
 ) -> Iterator[None]:
     """Terminal errors of the domain fail the task at once; retryable ones pass to the scheduler.
 
-    With `money` the text says what is at risk too, and what happens next. Nothing is chained to it:
-    the UI would show the text twice, and a cause could show more than its text.
+    With `money` the text says what is at risk too, and what happens next. Nothing is chained to it
+    and its traceback begins here: the UI would show the text twice, or scroll it out of sight, and
+    a cause could show more than its text.
     """
     try:
         yield
@@ -57,7 +58,7 @@ def airflow_errors(
         if context is not None and money is not None:
             error.tell(error_text(error, money(), _next_step(error, context)))
         if error.retryable:
-            raise error from None
+            raise error.with_traceback(None) from None
         raise AirflowFailException(str(error)) from None
 
 

@@ -1,4 +1,4 @@
-"""The middleware that names manual runs after their business date, around a small application."""
+"""What the api-server makes of the start of a manual run, around a small application."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from settlement_airflow.named_runs import NamedRuns
+from settlement_airflow.manual_runs import ManualRuns
 from support.airflow_day import PARTNER_FILE
 
 RUNS = "/api/v2/dags/settle_demo/dagRuns"
@@ -33,7 +33,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
         assert len(body) == int(request.headers["content-length"])
         return body.decode()
 
-    app.add_middleware(NamedRuns)
+    app.add_middleware(ManualRuns)
     return TestClient(app)
 
 
@@ -80,6 +80,16 @@ def test_what_has_a_name_or_no_date_is_left_as_it_is(
 ) -> None:
     """The run itself says what is wrong with its date."""
     assert arrives(client, content) == content
+
+
+def test_a_logical_date_before_the_first_cut_off_is_left_out(client: TestClient) -> None:
+    """Airflow would make no task for it, and the run would be green: its form names a date."""
+    content = {"logical_date": "2020-01-01T00:00:00Z", "conf": {"business_date": "2026-03-03"}}
+    arrived = arrives(client, content)
+    assert arrived.pop("dag_run_id").startswith("manual__2026-03-03__")
+    assert arrived == content | {"logical_date": None}
+    bare = {"logical_date": "2026-03-02T21:59:00Z", "dag_run_id": "mine"}
+    assert arrives(client, bare) == bare | {"logical_date": None}
 
 
 @pytest.mark.parametrize(
