@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markdown import Markdown
 
 from settlement.errors import ConfigurationError
 from settlement.ledger.database import Ledger
@@ -82,6 +81,8 @@ def _show(file: PartnerFile, digest: str, *, as_json: bool) -> None:
     if as_json:
         print_json(question_json(question))
         return
+    from rich.markdown import Markdown  # noqa: PLC0415 - for every command, a tenth of a second
+
     results().print(Markdown(f"# {steps.title_of(question)}"))
     results().print(Markdown(steps.body_of(question, file.currencies)))
     if question.choice is not None:

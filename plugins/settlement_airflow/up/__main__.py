@@ -10,7 +10,7 @@ from time import sleep
 
 from rich.console import Console
 
-from partner_sandbox.server import DEFAULT_PORT
+from partner_sandbox.defaults import DEFAULT_PORT
 from settlement.ledger.embedded import home
 from settlement_airflow.up.place import Place, free_port, prepare
 from settlement_airflow.up.stack import (
