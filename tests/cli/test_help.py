@@ -9,7 +9,7 @@ import sys
 import pytest
 from typer.main import get_command
 
-from partner_sandbox.server import DEFAULT_HOST, DEFAULT_PORT
+from partner_sandbox.defaults import DEFAULT_HOST, DEFAULT_PORT
 from settlement_airflow.cli.app import app
 
 from .conftest import Command

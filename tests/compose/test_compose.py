@@ -16,8 +16,8 @@ from airflow.cli.cli_parser import get_parser
 from airflow.configuration import conf
 from airflow.dag_processing.dagbag import DagBag
 
+from partner_sandbox.defaults import DEFAULT_PORT
 from partner_sandbox.demo_world import DEMO_TOKEN, DEMO_XPRV
-from partner_sandbox.server import DEFAULT_PORT
 from settlement_airflow.cli.app import app
 from settlement_airflow.operators.prepare import SIGNER_QUEUE
 from settlement_airflow.up.stack import POOL, POOL_SLOTS

@@ -27,15 +27,12 @@ from partner_sandbox.connection_dropping import (
 )
 from partner_sandbox.control import control_routes
 from partner_sandbox.core import Sandbox
+from partner_sandbox.defaults import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_WORLD
 from partner_sandbox.messages import ConnectionDropped, Request, Response
 from partner_sandbox.settings import Settings
 from partner_sandbox.store import Store
 from partner_sandbox.world import World
 from partner_sandbox.worlds import WORLDS, world_called
-
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 8480
-DEFAULT_WORLD = "demo"
 
 _log = logging.getLogger("partner_sandbox")
 

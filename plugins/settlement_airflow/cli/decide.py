@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markdown import Markdown
 
 from settlement.errors import ConfigurationError
 from settlement.ledger.database import Ledger
@@ -82,7 +81,13 @@ def _show(file: PartnerFile, digest: str, *, as_json: bool) -> None:
     if as_json:
         print_json(question_json(question))
         return
+<<<<<<< HEAD
     results().print(Markdown(f"# {steps.title_of(question, file.currencies)}"))
+=======
+    from rich.markdown import Markdown  # noqa: PLC0415 - for every command, a tenth of a second
+
+    results().print(Markdown(f"# {steps.title_of(question)}"))
+>>>>>>> watchcli
     results().print(Markdown(steps.body_of(question, file.currencies)))
     if question.choice is not None:
         say(f"answered {question.choice.value} by {question.decided_by}: {question.reason}")

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from partner_sandbox.defaults import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_WORLD
 from partner_sandbox.world import World
 from partner_sandbox.worlds import WORLDS, world_called
 from settlement.errors import ConfigurationError
@@ -61,12 +62,7 @@ def sandbox(
         settlement sandbox --port 9000 --store /tmp/sandbox.sqlite
         settlement sandbox --world disputes
     """
-    from partner_sandbox.server import (  # noqa: PLC0415 - not for --help
-        DEFAULT_HOST,
-        DEFAULT_PORT,
-        DEFAULT_WORLD,
-        serve,
-    )
+    from partner_sandbox.server import serve  # noqa: PLC0415 - not for --help
 
     host, port = host or DEFAULT_HOST, port or DEFAULT_PORT
     file = store or home() / "sandbox.sqlite"

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from partner_sandbox.defaults import DEFAULT_HOST, DEFAULT_PORT
 from partner_sandbox.demo_world import DEMO_ENTERPRISE, DEMO_PARTNER, DEMO_TOKEN, DEMO_XPRV
 from settlement.ledger.database import Ledger
 from settlement.ledger.embedded import EmbeddedServer, home
@@ -87,8 +88,6 @@ def is_given(conn_id: str) -> bool:
 
 
 def _demo(partner: PartnerFile) -> list[tuple[str, str, dict[str, object]]]:
-    from partner_sandbox.server import DEFAULT_HOST, DEFAULT_PORT  # noqa: PLC0415 - not for --help
-
     sandbox = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"
     return [
         (

@@ -31,6 +31,7 @@ from settlement_airflow.starting import start_run
 
 NOT_DONE = ("failed", "upstream_failed")
 SHOWN = 5
+WHY_NARROWED = "Finds out which client a refused request is about; everybody else settles"
 
 
 class BranchOnResponseOperator(BaseBranchOperator):
@@ -58,19 +59,10 @@ class BranchOnResponseOperator(BaseBranchOperator):
             submitted = {external_id for each in slices for external_id in each}
             with opened_ledger(work.partner.ledger_conn_id) as ledger:
                 steps = next_steps(ledger, work.partner, work.business_date, submitted)
-                narrowing = run_to_narrow(ledger, work.partner, work.business_date, work.actor)
-        if narrowing is not None and not in_this_process(context):
-            self._narrow(work, narrowing)
+                _narrow(ledger, work, context)
         if task_states(context).get(self.sign_task_id) != "success":
             steps -= {NextStep.SETTLED, NextStep.NOTHING_TO_SETTLE}
         return sorted(step.value for step in steps)
-
-    def _narrow(self, work: Work, run_id: str) -> None:
-        """Another run settles everybody but the client whom the partner refuses."""
-        date = {"business_date": work.business_date.isoformat()}
-        why = "Finds out which client a refused request is about; everybody else settles"
-        if start_run(dag_id_of(work.partner.name), run_id, date, note=why):
-            self.log.warning("A request is refused: run %s narrows it down", run_id)
 
 
 class ReconcileConflictsOperator(SettlementOperator):
@@ -112,6 +104,9 @@ class VerifySettledOperator(SettlementOperator):
                     ledger, partner, work.business_date, work.actor, since=since
                 )
             except NotSettledError as error:
+                narrowing = _narrow(ledger, work, context)
+                if narrowing is not None:
+                    raise _while_narrowing(error, narrowing) from None
                 raise _with_red_tasks(error, states) from None
         failed = sorted(task for task, state in states.items() if state in NOT_DONE)
         if failed:
@@ -149,6 +144,24 @@ class VerifySettledOperator(SettlementOperator):
         context["outlet_events"][self.asset].extra = summary
         self.log.info("%s %s is settled", work.partner.name, work.business_date)
         return summary
+
+
+def _narrow(ledger: Ledger, work: Work, context: Context) -> str | None:
+    """Start the run that narrows a refusal down, if there is one to narrow; its id."""
+    run_id = run_to_narrow(ledger, work.partner, work.business_date, work.actor)
+    if run_id is not None and not in_this_process(context):
+        conf = {"business_date": work.business_date.isoformat()}
+        start_run(dag_id_of(work.partner.name), run_id, conf, note=WHY_NARROWED)
+    return run_id
+
+
+def _while_narrowing(error: NotSettledError, run_id: str) -> NotSettledError:
+    """The same, with what goes on by itself."""
+    return NotSettledError(
+        f"{error.what}\n- run {run_id} finds out which client a refusal is about, and settles "
+        f"everybody else. {NEXT_STEP}wait for that run and those that follow it: the last one "
+        "names the client"
+    )
 
 
 def _with_red_tasks(error: NotSettledError, states: Mapping[str, str]) -> NotSettledError:
