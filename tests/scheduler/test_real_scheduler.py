@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
 import duckdb
@@ -49,6 +49,18 @@ ORDER BY trade_id LIMIT 1
 """
 
 
+MORE_TRADES = """
+INSERT INTO trades
+SELECT * REPLACE (concat(?, '-', trade_id) AS trade_id, now() AS recorded_at) FROM trades
+WHERE date_trunc('hour', executed_at AT TIME ZONE 'UTC') = CAST(? AS DATE) + INTERVAL 12 HOUR
+    AND partner = 'demo' AND trade_id NOT LIKE '%-late-%' AND trade_id NOT LIKE 'late-%'
+ORDER BY trade_id LIMIT ?
+"""
+CLIENTS_OF_MORE_TRADES = """
+SELECT DISTINCT unnest([buyer_connection_id, seller_connection_id]) AS client FROM trades
+WHERE trade_id LIKE 'refused-%' AND client <> 'house'
+"""
+ONE_CLIENT = "max_connections_per_request = 1"
 NAMES_OF_TRIES = """
 SELECT rendered_map_index FROM task_instance_history
 WHERE task_id = 'submit_requests' AND run_id LIKE :run
@@ -321,6 +333,98 @@ def started_at(airflow, logical_date: str) -> str:
     run_id = str(airflow.rest.call("POST", f"dags/{DAG}/dagRuns", content)["dag_run_id"])
     assert airflow.rest.run_ended(run_id)["state"] == "failed"
     return run_id
+
+
+@pytest.fixture
+def a_request_for_each_position(airflow) -> Iterator[None]:
+    """A trade of a settled date arrives, and no request holds more than one client."""
+    for day in airflow.days:
+        airflow.rest.finished_run(day)
+    with closing(duckdb.connect(str(airflow.warehouse))) as database:
+        database.execute(MORE_TRADES, ["asked", airflow.completed, 2])
+    path = airflow.home / "partners" / "demo.toml"
+    before = path.read_text()
+    path.write_text(before.replace("max_connections_per_request = 100", ONE_CLIENT))
+    yield
+    path.write_text(before)
+
+
+@pytest.mark.usefixtures("a_request_for_each_position")
+def test_a_question_is_asked_within_a_minute_of_the_answer(airflow) -> None:
+    """What waits for the diverged request fails with it, once; none of it is tried again."""
+    airflow.sandbox.faults.script(
+        FaultRule.model_validate({"fault": FaultKind.FOREIGN, "route": Route.SUBMIT})
+    )
+    run_id = airflow.rest.start_run(airflow.completed)
+    action = airflow.rest.required_action()
+    decision = action["task_instance"]["dag_run_id"]
+    with airflow.ledger.transaction() as tx:
+        asked = load_question(tx, "demo", decision.rsplit("-", 1)[1])
+    queued = airflow.rest.run("settlement_decision", decision)["queued_at"]
+    assert datetime.fromisoformat(queued) - asked.asked_at < timedelta(minutes=1)
+    assert airflow.rest.run_ended(run_id)["state"] == "failed"
+    instances = airflow.rest.instances(run_id, "submit_requests")
+    assert len(instances) > 2
+    first, *waiting = sorted(instances, key=lambda each: int(each["map_index"]))
+    assert first["state"] == "success"  # a conflict, left to the reconciliation
+    assert {(each["state"], each["try_number"]) for each in waiting} == {("failed", 1)}
+    airflow.rest.another(APPROVER).answer(action, "adopt", "BitGo has explained it")
+    assert airflow.rest.run_ended(decision, "settlement_decision")["state"] == "success"
+    again = airflow.rest.start_run(airflow.completed)
+    assert airflow.rest.run_ended(again)["state"] == "success"
+    assert booked(airflow, airflow.completed) == net_positions(airflow, airflow.completed)
+
+
+@pytest.fixture
+def refused_client(airflow) -> Iterator[str]:
+    """Trades of a settled date arrive, and the partner refuses one of their clients, unnamed."""
+    for day in airflow.days:
+        airflow.rest.finished_run(day)
+    with closing(duckdb.connect(str(airflow.warehouse))) as database:
+        database.execute(MORE_TRADES, ["refused", airflow.lost, 6])
+        found = database.execute(CLIENTS_OF_MORE_TRADES).fetchall()
+    (client, *_) = sorted(str(each) for (each,) in found)
+    before = airflow.sandbox.world
+    airflow.sandbox.world = before.changed(
+        partners=tuple(
+            each.changed(
+                connections=tuple(
+                    one.changed(refused_with="cannot be processed" if one.id == client else None)
+                    for one in each.connections
+                )
+            )
+            for each in before.partners
+        )
+    )
+    yield client
+    airflow.sandbox.world = before
+
+
+def test_a_refusal_is_narrowed_down_by_runs_that_start_by_themselves(
+    airflow, refused_client
+) -> None:
+    """Nobody touches anything; in the end all but the one client are settled, and it is named."""
+    run_id = airflow.rest.start_run(airflow.lost)
+    assert airflow.rest.run_ended(run_id)["state"] == "failed"
+
+    def owed() -> set[str]:
+        there, here = booked(airflow, airflow.lost), net_positions(airflow, airflow.lost)
+        return {key.connection_id for key in here if here[key] != there.get(key, 0)}
+
+    once(owed, {refused_client}.__eq__)
+    narrowing = airflow.rest.runs_named("narrowing-")
+    assert all(airflow.rest.run_ended(each)["state"] == "failed" for each in narrowing)
+    airflow.sandbox.world = airflow.sandbox.world.changed(
+        partners=tuple(
+            each.changed(
+                connections=tuple(one.changed(refused_with=None) for one in each.connections)
+            )
+            for each in airflow.sandbox.world.partners
+        )
+    )
+    again = airflow.rest.start_run(airflow.lost)
+    assert airflow.rest.run_ended(again)["state"] == "success"
+    assert owed() == set()
 
 
 @pytest.mark.usefixtures("airflow")

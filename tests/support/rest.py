@@ -99,6 +99,22 @@ class AirflowRest:
         content = {"chosen_options": [choice], "params_input": {"reason": reason}}
         self.call("PATCH", path, content)
 
+    def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        """A run of any DAG as it is now."""
+        found: dict[str, Any] = self.call("GET", f"dags/{dag_id}/dagRuns/{quote(run_id)}")
+        return found
+
+    def runs_named(self, beginning: str, dag_id: str = DAG) -> list[str]:
+        """Ids of the runs that begin so."""
+        runs = self.call("GET", f"dags/{dag_id}/dagRuns?limit=100")["dag_runs"]
+        return [each["dag_run_id"] for each in runs if each["dag_run_id"].startswith(beginning)]
+
+    def instances(self, run_id: str, task_id: str, dag_id: str = DAG) -> list[dict[str, Any]]:
+        """The instances of a mapped task of a run."""
+        path = f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances"
+        instances = self.call("GET", path)["task_instances"]
+        return [each for each in instances if each["task_id"] == task_id]
+
     def task_states(self, run_id: str, dag_id: str = DAG) -> dict[str, str]:
         """State per task; mapped ones are `task[index]`."""
         path = f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances"

@@ -81,13 +81,9 @@ def _show(file: PartnerFile, digest: str, *, as_json: bool) -> None:
     if as_json:
         print_json(question_json(question))
         return
-<<<<<<< HEAD
-    results().print(Markdown(f"# {steps.title_of(question, file.currencies)}"))
-=======
     from rich.markdown import Markdown  # noqa: PLC0415 - for every command, a tenth of a second
 
-    results().print(Markdown(f"# {steps.title_of(question)}"))
->>>>>>> watchcli
+    results().print(Markdown(f"# {steps.title_of(question, file.currencies)}"))
     results().print(Markdown(steps.body_of(question, file.currencies)))
     if question.choice is not None:
         say(f"answered {question.choice.value} by {question.decided_by}: {question.reason}")

@@ -13,12 +13,8 @@ from typing import NoReturn
 from rich.console import Console
 from rich.markup import escape
 
-<<<<<<< HEAD
 from settlement.business_calendar import BusinessCalendar
 from settlement.errors import SettlementError
-=======
-from partner_sandbox.defaults import DEFAULT_PORT
->>>>>>> watchcli
 from settlement.ledger.embedded import home
 from settlement.partner_file import load_partner
 from settlement_airflow.up.first_look import FirstLook
