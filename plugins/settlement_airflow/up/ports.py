@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from partner_sandbox.defaults import DEFAULT_PORT
 from partner_sandbox.demo_world import DEMO_PARTNER
-from partner_sandbox.server import DEFAULT_PORT
 from settlement.errors import ConfigurationError
 from settlement.ledger.database import Ledger
 from settlement.ledger.embedded import EmbeddedServer
