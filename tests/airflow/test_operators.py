@@ -234,7 +234,7 @@ def test_a_status_that_is_not_known_is_named_while_it_is_waited_for(
         operator.step(work, context)
     assert "in status 'netted', which is not known here" in told[wait.WAITS]["why"]
     monkeypatch.setattr(pending, "GRACE", timedelta(hours=-1))
-    with pytest.raises(NotSettledError, match=r"still pending.*in status 'netted'.*ask the"):
+    with pytest.raises(
         NotSettledError, match=r"still pending.*in status 'netted'.*ask the partner"
     ):
         operator.step(work, context)
