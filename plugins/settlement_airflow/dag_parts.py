@@ -137,7 +137,9 @@ def action_form(partner_names: list[str]) -> dict[str, Param]:
             description="stop, go: the whole partner. hold, release: one connection. record: a "
             "settlement counts for a date. ignore: a settlement is put aside.",
         ),
-        "reason": Param("", type="string", title="Reason", description="Kept for good."),
+        "reason": Param(
+            "", type="string", minLength=1, title="Reason", description="Kept for good."
+        ),
         "connection_id": Param(
             None, type=optional, title="Connection", description="hold, release: its id, a UUID."
         ),
