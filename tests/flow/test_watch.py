@@ -184,8 +184,8 @@ def test_a_date_that_is_not_settled_is_found(world: World) -> None:
     with pytest.raises(RefusedError):
         world.run(DAY)
     finding = found(look(world, later=HOUR), Kind.OVERDUE)
-    assert f"ago: 8 position(s) still differ: {ALICE} " in finding.text
-    assert "[runbook: not-settled]" in finding.text
+    assert "is refused (HTTP 403: forbidden) [runbook: refused]; 8 position(s)" in finding.text
+    assert f"still differ: {ALICE} " in finding.text
     assert str(finding).endswith("[runbook: overdue]")
     assert "\n" not in str(finding)
 
