@@ -57,7 +57,9 @@ WHERE date_trunc('hour', executed_at AT TIME ZONE 'UTC') = CAST(? AS DATE) + INT
 ORDER BY trade_id LIMIT ?
 """
 CLIENTS_OF_MORE_TRADES = """
-SELECT DISTINCT unnest([buyer_connection_id, seller_connection_id]) AS client FROM trades
+SELECT client FROM (
+    SELECT trade_id, buyer_connection_id AS client FROM trades
+    UNION ALL SELECT trade_id, seller_connection_id FROM trades)
 WHERE trade_id LIKE 'refused-%' AND client <> 'house'
 """
 ONE_CLIENT = "max_connections_per_request = 1"
