@@ -54,6 +54,7 @@ INSERT INTO trades
 SELECT * REPLACE (concat(?, '-', trade_id) AS trade_id, now() AS recorded_at) FROM trades
 WHERE date_trunc('hour', executed_at AT TIME ZONE 'UTC') = CAST(? AS DATE) + INTERVAL 12 HOUR
     AND partner = 'demo' AND trade_id NOT LIKE '%-late-%' AND trade_id NOT LIKE 'late-%'
+    AND trade_id NOT LIKE 'asked-%'
 ORDER BY trade_id LIMIT ?
 """
 CLIENTS_OF_MORE_TRADES = """
@@ -383,7 +384,7 @@ def refused_client(airflow) -> Iterator[str]:
     for day in airflow.days:
         airflow.rest.finished_run(day)
     with closing(duckdb.connect(str(airflow.warehouse))) as database:
-        database.execute(MORE_TRADES, ["refused", airflow.lost, 6])
+        database.execute(MORE_TRADES, ["refused", airflow.completed, 6])
         found = database.execute(CLIENTS_OF_MORE_TRADES).fetchall()
     (client, *_) = sorted(str(each) for (each,) in found)
     before = airflow.sandbox.world
@@ -406,11 +407,11 @@ def test_a_refusal_is_narrowed_down_by_runs_that_start_by_themselves(
     airflow, refused_client
 ) -> None:
     """Nobody touches anything; in the end all but the one client are settled, and it is named."""
-    run_id = airflow.rest.start_run(airflow.lost)
+    run_id = airflow.rest.start_run(airflow.completed)
     assert airflow.rest.run_ended(run_id)["state"] == "failed"
 
     def owed() -> set[str]:
-        there, here = booked(airflow, airflow.lost), net_positions(airflow, airflow.lost)
+        there, here = booked(airflow, airflow.completed), net_positions(airflow, airflow.completed)
         return {key.connection_id for key in here if here[key] != there.get(key, 0)}
 
     once(owed, {refused_client}.__eq__)
@@ -424,7 +425,7 @@ def test_a_refusal_is_narrowed_down_by_runs_that_start_by_themselves(
             for each in airflow.sandbox.world.partners
         )
     )
-    again = airflow.rest.start_run(airflow.lost)
+    again = airflow.rest.start_run(airflow.completed)
     assert airflow.rest.run_ended(again)["state"] == "success"
     assert owed() == set()
 
