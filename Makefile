@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export SETTLEMENT_HOME ?= $(CURDIR)/.local
 
-.PHONY: help install demo test check compose-check up bench simulate clear-fuzz crash-matrix killed-workers mutation-check lock clean
+.PHONY: help install demo test check compose-check up bench simulate clear-fuzz crash-matrix killed-workers up-twice mutation-check lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -49,6 +49,9 @@ crash-matrix: install ## Kill a run at every step, for every answer; writes docs
 
 killed-workers: install ## Kill a dozen tasks in a real Airflow, clear each over its REST API
 	$(BIN)/pytest tests/scheduler/killed_workers.py
+
+up-twice: install ## Start `make up`, look at it in a browser, stop it, start it again
+	$(BIN)/pytest tests/scheduler/up_twice.py
 
 mutation-check: install ## Break the code on purpose, one break at a time: something must notice
 	@PYTHONPATH=tests $(BIN)/python -m mutation $(addprefix --only ,$(ONLY))

@@ -34,7 +34,7 @@ def settle_dag(partner: PartnerFile) -> DAG:
         start_date=dag_parts.just_before_first_cut_off(partner),
         catchup=True,
         max_active_runs=dag_parts.RUNS_AT_A_TIME,
-        default_args=dag_parts.RETRYING,
+        default_args=dag_parts.SETTLING,
         params=dag_parts.date_form(),
         tags=[*dag_parts.TAGS, name],
         description=f"Settles the net trading of {name}, one business date a run",

@@ -43,9 +43,10 @@ RETRYING: dict[str, Any] = {
     "retry_exponential_backoff": BACKOFF,
     "max_retry_delay": LONGEST_DELAY,
     "retry_policy": PartnerRetryPolicy(),
-    "execution_timeout": timedelta(hours=2),
 }
-"""Default arguments of every task: only the scheduler retries, and no task goes on for ever."""
+"""Default arguments of every task: only the scheduler retries."""
+SETTLING: dict[str, Any] = {**RETRYING, "execution_timeout": timedelta(hours=2)}
+"""Of the tasks that settle: none goes on for ever."""
 SENDING: dict[str, Any] = {
     "pool": POOL,
     "pool_slots": WHOLE_POOL,
