@@ -137,10 +137,17 @@ def airflow() -> Iterator[RunningAirflow]:
 
 
 @pytest.fixture(scope="module")
-def browser(airflow: RunningAirflow) -> Iterator[Browser]:
-    """Somebody looks at it, in a window of 1,300 pixels."""
+def window(airflow: RunningAirflow) -> Iterator[Browser]:
+    """A window of 1,300 pixels, and somebody who is logged in."""
     with browsing(f"http://127.0.0.1:{airflow.stack.port}") as window:
         yield window
+
+
+@pytest.fixture
+def browser(window: Browser) -> Iterator[Browser]:
+    """Somebody looks at Airflow as long as the test takes: an open page asks for news all day."""
+    yield window
+    window.page.goto("about:blank")
 
 
 @pytest.fixture
