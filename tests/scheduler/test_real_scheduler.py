@@ -479,7 +479,7 @@ def test_no_secret_is_left_anywhere(left_behind) -> None:
 def test_stopping_leaves_no_process_behind(airflow) -> None:
     """After a stop no process group of a component is left."""
     groups = [process.pid for process in airflow.stack.processes.values()]
-    assert len(groups) == 4
+    assert len(groups) == 5
     airflow.stack.stop()
     for group in groups:
         with pytest.raises(ProcessLookupError):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from simulation.kinds import Accident, PartnerKind
+import random
+
+from simulation.kinds import PartnerKind
 from simulation.world import SimulatedWorld
 
 PER_DAY = 0.5
@@ -10,6 +12,7 @@ ENDED_SOON = 0.5
 RETRACTED = 0.3
 REVIEWED = 0.4
 APPROVED = 0.7
+REFUSED_PER_DAY = 0.08
 ACCEPTED_AGAIN = 0.3
 
 
@@ -22,17 +25,19 @@ class Clients:
         self._open: list[str] = []
         self._under_review: list[str] = []
         self._refused: dict[str, str] = {}
+        self._refusing = random.Random(f"refusals of {world.seed}")
 
     def before_the_run(self) -> None:
         """The partner refuses a client, or accepts one again whom it has refused for days."""
-        world = self._world
-        if world.happens(Accident.REFUSED_CLIENT):
-            client = self._chance.choice(world.clients)
-            named = client if self._chance.random() < 0.5 else "a client"
-            world.happened(Accident.REFUSED_CLIENT, client)
+        world, chance = self._world, self._refusing
+        if chance.random() < REFUSED_PER_DAY:
+            client = chance.choice(world.clients)
+            named = client if chance.random() < 0.5 else "a client"
+            world.tell(f"{client} is refused from now on")
+            world.count("client refused by the partner for a while")
             self._refused[client] = f"the settlement of {named} cannot be processed"
-        elif self._refused and self._chance.random() < ACCEPTED_AGAIN:
-            self._refused.pop(self._chance.choice(sorted(self._refused)))
+        elif self._refused and chance.random() < ACCEPTED_AGAIN:
+            self._refused.pop(chance.choice(sorted(self._refused)))
         self._tell_partner()
 
     def accept_all(self) -> None:

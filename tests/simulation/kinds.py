@@ -48,7 +48,6 @@ class Accident(StrEnum):
     STORM = "storm of late and refused requests"
     DUPLICATED = "request delivered twice by the network"
     FUNDS = "funds missing"
-    REFUSED_CLIENT = "partner refuses a client for a while"
     HOLD = "connection held"
     STOP = "stop flag raised"
     HOLD_MEANWHILE = "connection held while a task works"

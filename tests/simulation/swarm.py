@@ -37,7 +37,6 @@ PER_DAY: Mapping[Accident, float] = {
     Accident.STORM: 0.1,
     Accident.DUPLICATED: 0.05,
     Accident.FUNDS: 0.1,
-    Accident.REFUSED_CLIENT: 0.06,
     Accident.HOLD: 0.08,
     Accident.STOP: 0.05,
     Accident.HOLD_MEANWHILE: 0.02,
@@ -59,7 +58,6 @@ MOST = 0.9
 TOLD_APART_SHARE = 0.5
 STORMY = {
     Accident.STORM: 9.0,
-    Accident.REFUSED_CLIENT: 3.0,
     Accident.LATE_TRADES: 1.5,
     Accident.SHUFFLED: 2.0,
     Accident.CLEARED: 1.0,

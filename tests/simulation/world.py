@@ -50,6 +50,7 @@ class SimulatedWorld:
 
     def __init__(self, databases: Databases, seed: int, kind: PartnerKind) -> None:
         self.kind = kind
+        self.seed = seed
         self.chance = random.Random(seed)
         self.swarm = Swarm.draw(self.chance)
         self.trace: list[str] = []
