@@ -20,14 +20,15 @@ ELSEWHERE = "any other status with our settlement, `completed`"
 PENDING = "any status with our settlement, `pending`"
 FAILED = "any status with our settlement, `failed`"
 REJECTED = "any status with our settlement, `rejected`"
+FIFTH_STATUS = "any status with our settlement, in a `status` that is none of these"
 CONFLICT = "409"
-UNAUTHORISED = "401 with an error object"
-REFUSED = "400, 403, 404 or 422 with an error object"
+UNAUTHORISED = "401 in the partner's own word"
+REFUSED = "400, 403, 404 or 422 in the partner's own word"
 TOO_LARGE = "413"
 TRY_AGAIN = "408, 425, 429, 500, 502, 503 or 504 without a settlement"
 ANY_OTHER = "any other status without a settlement: 200 and other 2xx, a redirect"
-PROXY = "400, 401, 403, 404 or 422 whose body is not an object"
-NOT_OURS = "any status with a settlement that is not ours, or whose status is none of the four"
+PROXY = "400, 401, 403, 404 or 422 that is not the partner's own word"
+NOT_OURS = "any status with a settlement that is not ours, or without a status"
 NO_ANSWER = "no complete answer: refused, reset, timed out, cut short"
 
 
@@ -108,7 +109,7 @@ ROWS = [
     Row("200, of another externalId", NOT_OURS, "wrong_external_id"),
     Row(
         "200, of a fifth status",
-        NOT_OURS,
+        FIFTH_STATUS,
         scripted=Scripted(200, lambda words: words.replace(b'"completed"', b'"done"')),
     ),
     Row("reset before it arrives", NO_ANSWER, "drop_before"),
