@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import requests
@@ -17,12 +17,17 @@ from support.rest import DAG, FINISHED, AirflowRest
 
 PAGE = 100
 LONGEST_PARSE_S = 120
-LONGEST_QUIET_S = 1800
+LONGEST_QUIET_S = 600
+ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 BACKFILL_RUNS = 2
 CALLS_AT_A_TIME = 4
 """Slots of the pool: as many as workers, since the sandbox can bear it and races are wanted."""
 EXPECTED_REFUSALS = {404, 409}
 """What Airflow answers if something is gone meanwhile, or is going on already."""
+
+
+class NeverQuietError(AssertionError):
+    """A run never ends; the text names each and what it waits for."""
 
 
 @dataclass(frozen=True)
@@ -156,11 +161,25 @@ class Runs:
             retry=retry_if_result(lambda runs: not all(run.finished for run in runs)),
             wait=wait_fixed(1),
             stop=stop_after_delay(LONGEST_QUIET_S),
+            retry_error_callback=lambda _: self._tell_unfinished(),
         )
         def quiet() -> list[Run]:
             return self.all()
 
         return quiet()
+
+    def _tell_unfinished(self) -> NoReturn:
+        unfinished = [
+            f"{run.id} is {run.state}: "
+            + ", ".join(
+                f"{task.id}[{task.index}] {task.state}"
+                for task in self.tasks(run.id)
+                if task.state not in ENDED
+            )
+            for run in self.all()
+            if not run.finished
+        ]
+        raise NeverQuietError(f"not quiet after {LONGEST_QUIET_S} s:\n" + "\n".join(unfinished))
 
     def _do(self, method: str, path: str, content: object) -> str:
         answer = self._send(method, path, content)

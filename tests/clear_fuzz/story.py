@@ -11,7 +11,7 @@ from time import monotonic
 from clear_fuzz.actions import Actions
 from clear_fuzz.books import Books, NotEqual
 from clear_fuzz.faults import Partner
-from clear_fuzz.runs import Run
+from clear_fuzz.runs import NeverQuietError, Run
 from clear_fuzz.site import Site
 
 MOST_RUNS_AT_WORK = 5
@@ -37,7 +37,8 @@ class Story:
     def play(self, seconds: float) -> None:
         """Act for so long, put everything right, and compare.
 
-        :raises NotEqual: if a promise does not hold; its text has the log of all that was done
+        :raises NotEqual: if a promise does not hold, or a run never ends; its text has the log of
+            all that was done
         """
         try:
             self._begin()
@@ -46,7 +47,7 @@ class Story:
                 self._act()
             self._put_right()
             self._compare()
-        except NotEqual as broken:
+        except (NotEqual, NeverQuietError) as broken:
             self._tell("NOT EQUAL", str(broken))
             raise NotEqual(f"{self._log.read_text()}\n{broken}") from None
 
@@ -96,9 +97,10 @@ class Story:
     def _recompute(self, day: date) -> None:
         run = self._site.runs.newest_of(day)
         assert run is not None, f"{day} has no run"
+        reason = self._red(day)
         answer = self._site.runs.clear_tasks(run, [FIRST_TASK], include_downstream=True)
         self.counts["clear as the runbook says"] += 1
-        self._tell("clear as the runbook says", f"{run.id}, since {self._red(day)}: {answer}")
+        self._tell("clear as the runbook says", f"{run.id}, since {reason}: {answer}")
 
     def _red(self, day: date) -> str:
         """Why somebody has to do something about a date; empty if nobody has."""
