@@ -8,7 +8,7 @@ from __future__ import annotations
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Label, TriggerRule
 
-from settlement.partner_file import PartnerFile, load_partners
+from settlement.config.partner_file import PartnerFile, load_partners
 from settlement_airflow import dag_parts
 from settlement_airflow.operators import ask, base
 from settlement_airflow.operators.conclude import (

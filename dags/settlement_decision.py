@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from settlement.partner_file import PartnerFile, load_partners
+from settlement.config.partner_file import PartnerFile, load_partners
 from settlement_airflow import dag_parts
 from settlement_airflow.operators.asking import DECISION_DAG
 from settlement_airflow.operators.decide import (

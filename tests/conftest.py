@@ -16,8 +16,8 @@ from sqlalchemy import URL, Engine, text
 from xdist.scheduler import LoadFileScheduling
 
 from settlement.ledger.database import Ledger
-from settlement.ledger.embedded import EmbeddedServer
-from settlement.ledger.upgrade import upgrade_ledger
+from settlement.ledger.install.embedded import EmbeddedServer
+from settlement.ledger.install.upgrade import upgrade_ledger
 
 ONE_AIRFLOW = (
     "scheduler/test_real_scheduler.py",

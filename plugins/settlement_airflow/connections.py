@@ -16,8 +16,8 @@ from sqlalchemy import URL
 
 import settlement
 from settlement.ledger.database import Ledger
-from settlement.ledger.version import require_newest_version
-from settlement.partner_api import PartnerApi
+from settlement.ledger.install.version import require_newest_version
+from settlement.partner.exchange import PartnerApi
 from settlement.warehouse import Warehouse
 from settlement.warehouse.sql import SqlWarehouse
 from settlement_airflow.airflow_connection import connection_named, wrong_connection

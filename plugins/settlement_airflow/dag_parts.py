@@ -16,9 +16,9 @@ from airflow.sdk import (
 )
 
 import settlement
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import ConfigurationError
-from settlement.partner_file import PartnerFile
 from settlement.steps.action import What
 from settlement_airflow.hooks.pacer import POOL_SLOTS
 from settlement_airflow.operators.broken import BrokenPartnerFileOperator

@@ -43,9 +43,9 @@ class ManualRuns(RewrittenBodies):
 
 def changes_of(partner_name: str, content: dict[str, Any]) -> dict[str, Any]:
     """What is changed in the start of a run; what is wrong with its date, the run itself says."""
-    from settlement.business_calendar import BusinessCalendar  # noqa: PLC0415 - not for all
+    from settlement.config.calendar import BusinessCalendar  # noqa: PLC0415 - not for all
+    from settlement.config.partner_file import load_partner  # noqa: PLC0415
     from settlement.errors import ConfigurationError  # noqa: PLC0415
-    from settlement.partner_file import load_partner  # noqa: PLC0415
     from settlement_airflow.run_date import (  # noqa: PLC0415
         MANUAL,
         NoBusinessDate,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import ConfigurationError
-from settlement.partner_file import PartnerFile
 
 MANUAL = "manual"
 STARTED_FOR_A_DATE = frozenset({MANUAL, "operator_triggered"})

@@ -7,10 +7,10 @@ from typing import Any
 
 from airflow.sdk.log import mask_secret
 
-from settlement.encrypted_key import decrypt_xprv
 from settlement.errors import SigningKeyError
-from settlement.extended_key import checked_public_key, public_key_of
-from settlement.signing import LocalSigner, Signer, key_id_of
+from settlement.signing.encrypted_key import decrypt_xprv
+from settlement.signing.extended_key import checked_public_key, public_key_of
+from settlement.signing.signer import LocalSigner, Signer, key_id_of
 from settlement_airflow.airflow_connection import connection_named, wrong_connection
 from settlement_airflow.hooks.remote_signer import RemoteSigner
 from settlement_airflow.hooks.target import target_of

@@ -12,7 +12,9 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from settlement.ledger.chain import Event, read_events
 from settlement.ledger.overview import Stop, stop_of
-from settlement.ledger.people import Hold, holds_in_force, ignored_among, lower_stop, raise_stop
+from settlement.ledger.people.holds import Hold, holds_in_force
+from settlement.ledger.people.ignored import ignored_among
+from settlement.ledger.people.stop import lower_stop, raise_stop
 from settlement.values import Actor
 from settlement_airflow.operators.act import ActOperator
 from support.airflow_day import AirflowDay, RunOfDag, ended

@@ -22,8 +22,8 @@ from settlement.errors import (
     SigningKeyError,
     WarehouseError,
 )
-from settlement.ledger.embedded import EmbeddedServer
-from settlement.signing import LocalSigner, key_id_of, signer_of
+from settlement.ledger.install.embedded import EmbeddedServer
+from settlement.signing.signer import LocalSigner, key_id_of, signer_of
 from settlement.values import Window
 from settlement_airflow.airflow_connection import connection_named
 from settlement_airflow.cli.stand_ins import is_given

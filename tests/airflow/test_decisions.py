@@ -19,8 +19,8 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from sqlalchemy import select, update
 
-from settlement.ledger.questions import Choice, Question, load_question, open_questions
-from settlement.partner_file import load_partner
+from settlement.config.partner_file import load_partner
+from settlement.ledger.people.questions import Choice, Question, load_question, open_questions
 from settlement.steps.decide import decide
 from settlement.values import Actor
 from settlement_airflow.hooks.partner_api import PartnerApiHook

@@ -20,7 +20,7 @@ from tenacity import stop_after_attempt
 from werkzeug import Request, Response
 
 from settlement.errors import ConfigurationError
-from settlement.partner_api import TransportError
+from settlement.partner.exchange import TransportError
 from settlement_airflow.hooks.partner_api import PartnerApiHook
 
 TOKEN = "secret-token-0123456789"

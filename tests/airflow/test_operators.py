@@ -20,10 +20,11 @@ from sqlalchemy import select
 
 from partner_sandbox.demo_world import DEMO_TOKEN, DEMO_XPRV
 from settlement.amounts import display
+from settlement.config.partner_file import load_partner
 from settlement.errors import NotSettledError
-from settlement.ledger.people import put_on_hold, raise_stop
+from settlement.ledger.people.holds import put_on_hold
+from settlement.ledger.people.stop import raise_stop
 from settlement.ledger.schema import attempt
-from settlement.partner_file import load_partner
 from settlement.steps import pending
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions

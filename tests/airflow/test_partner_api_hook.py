@@ -15,7 +15,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from settlement.errors import ConfigurationError
-from settlement.partner_api import TransportError
+from settlement.partner.exchange import TransportError
 from settlement_airflow.hooks import wire
 from settlement_airflow.hooks.pacer import (
     GUEST_REQUESTS_PER_MINUTE,

@@ -14,7 +14,7 @@ from werkzeug import Request, Response
 
 from partner_sandbox.demo_world import DEMO_PUBLIC_KEY, DEMO_XPRV
 from settlement.errors import ConfigurationError, SignerUnavailableError, SigningKeyError
-from settlement.signing import LocalSigner, Signer, key_id_of, verify
+from settlement.signing.signer import LocalSigner, Signer, key_id_of, verify
 from settlement_airflow.hooks.remote_signer import SIGN_PATH
 from settlement_airflow.hooks.signing_key import SigningKeyHook
 from settlement_airflow.signers import open_signer

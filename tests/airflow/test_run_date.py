@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, time
 
 import pytest
 
+from settlement.config.partner_file import CutOff, PartnerFile
 from settlement.errors import ConfigurationError
-from settlement.partner_file import CutOff, PartnerFile
 from settlement_airflow.run_date import NoBusinessDate, business_date_of
 from support.day import demo_partner
 

@@ -12,8 +12,8 @@ import pytest
 from airflow.serialization.encoders import coerce_to_core_timetable
 from airflow.timetables.base import TimeRestriction, Timetable
 
-from settlement.business_calendar import BusinessCalendar
-from settlement.partner_file import CutOff, PartnerFile
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import CutOff, PartnerFile
 from settlement_airflow.dag_parts import at_every_cut_off, just_before_first_cut_off
 from settlement_airflow.run_date import NoBusinessDate, business_date_of
 from support.day import demo_partner

@@ -10,9 +10,9 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from sqlalchemy import select
 
+from settlement.config.partner_file import load_partner
 from settlement.errors import ConfigurationError, UntrustedHostError
 from settlement.ledger.schema import attempt
-from settlement.partner_file import load_partner
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
 from settlement.steps.sign import sign_requests

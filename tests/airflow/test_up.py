@@ -17,10 +17,10 @@ import pytest
 from sqlalchemy import URL
 
 from partner_sandbox.demo_world import DEMO_ENTERPRISE
+from settlement.config.partner_file import load_partner
 from settlement.errors import ConfigurationError
+from settlement.ledger.binding import require_binding
 from settlement.ledger.database import Ledger
-from settlement.ledger.people import require_binding
-from settlement.partner_file import load_partner
 from settlement.values import Actor
 from settlement_airflow.cli.stand_ins import LEDGER
 from settlement_airflow.up.keys import kept_keys

@@ -18,9 +18,9 @@ from pytest_httpserver import HTTPServer
 from sqlalchemy import select, update
 
 from airflow import settings
-from settlement.business_calendar import BusinessCalendar
-from settlement.ledger.questions import ask
-from settlement.question import Subject
+from settlement.config.calendar import BusinessCalendar
+from settlement.ledger.people.question import Subject
+from settlement.ledger.people.questions import ask
 from settlement.warehouse.hashed_ids import as_hashes, digest_of
 from settlement_airflow import dag_parts
 from settlement_airflow.operators import airflow_runs, watch

@@ -22,11 +22,11 @@ from partner_sandbox.demo_trades import seed_day
 from partner_sandbox.demo_world import DEMO_CURRENCIES, demo_connections, demo_world
 from partner_sandbox.settings import Settings
 from partner_sandbox.store import Store
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import load_partner
 from settlement.ledger.database import Ledger
-from settlement.ledger.embedded import EmbeddedServer
-from settlement.ledger.upgrade import upgrade_ledger
-from settlement.partner_file import load_partner
+from settlement.ledger.install.embedded import EmbeddedServer
+from settlement.ledger.install.upgrade import upgrade_ledger
 from settlement.steps.compute import compute_net_positions
 from settlement.values import Actor
 from settlement.warehouse.sql import SqlWarehouse

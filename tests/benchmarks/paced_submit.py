@@ -28,11 +28,11 @@ from sandbox_process import EVERY_ADDRESS, command
 from sqlalchemy import select
 
 from partner_sandbox.demo_world import DEMO_TOKEN, DEMO_XPRV
+from settlement.config.partner_file import load_partner
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import attempt
-from settlement.partner_api import Answer
-from settlement.partner_file import load_partner
-from settlement.signing import LocalSigner
+from settlement.partner.exchange import Answer
+from settlement.signing.signer import LocalSigner
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
 from settlement.steps.sign import sign_requests

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from partner_sandbox.demo_world import DEMO_XPRV
-from settlement.extended_key import private_key_of
-from settlement.signing import LocalSigner
+from settlement.signing.extended_key import private_key_of
+from settlement.signing.signer import LocalSigner
 
 ROUNDS = 5
 SIGNATURES = 3000

@@ -16,13 +16,13 @@ from sqlalchemy import URL
 
 from partner_sandbox.demo_trades import seed_day
 from partner_sandbox.demo_world import DEMO_CURRENCIES, demo_connections
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import next_generation
-from settlement.ledger.embedded import EmbeddedServer
+from settlement.ledger.install.embedded import EmbeddedServer
+from settlement.ledger.install.upgrade import upgrade_ledger
 from settlement.ledger.snapshots import Snapshot, newest_snapshots, store_snapshot, stream_positions
-from settlement.ledger.upgrade import upgrade_ledger
-from settlement.partner_file import PartnerFile, load_partner
 from settlement.values import Actor
 from settlement.warehouse import change_in_history
 from settlement.warehouse.session import Session

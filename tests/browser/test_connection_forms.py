@@ -18,8 +18,8 @@ from partner_sandbox.demo_world import DEMO_ENTERPRISE, DEMO_TOKEN, DEMO_XPRV, d
 from partner_sandbox.server import running
 from partner_sandbox.settings import Settings
 from partner_sandbox.store import Store
-from settlement.ledger.embedded import EmbeddedServer
-from settlement.signing import LocalSigner
+from settlement.ledger.install.embedded import EmbeddedServer
+from settlement.signing.signer import LocalSigner
 from settlement_airflow.up.place import free_port
 from settlement_airflow.up.stack import LocalStack, airflow_settings
 from support.browser import LONGEST_WAIT_MS, log_in

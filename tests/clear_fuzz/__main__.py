@@ -15,7 +15,7 @@ from rich.table import Table
 from clear_fuzz.books import NotEqual
 from clear_fuzz.site import running_site
 from clear_fuzz.story import SCHEDULED_DAYS, Story
-from settlement.ledger.embedded import home
+from settlement.ledger.install.embedded import home
 
 DAYS = 10 + SCHEDULED_DAYS
 """Ten are backfilled."""

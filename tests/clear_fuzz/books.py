@@ -16,8 +16,8 @@ from sqlalchemy import text
 from clear_fuzz.trades import Net, Trades
 from partner_sandbox.core import Sandbox
 from partner_sandbox.records import Booking
-from settlement.external_id import parse_external_id
 from settlement.ledger.database import Ledger
+from settlement.request.external_id import parse_external_id
 from settlement.values import PositionKey
 from support.bookings import by_external_id, goes_towards, sums_of
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import requests
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
 from settlement_airflow.up.stack import POOL
 from support.rest import DAG, FINISHED, AirflowRest
 

@@ -17,9 +17,9 @@ from partner_sandbox.demo_world import demo_world
 from partner_sandbox.server import running
 from partner_sandbox.settings import Settings
 from partner_sandbox.store import Store
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.ledger.database import Ledger
-from settlement.partner_file import PartnerFile, load_partner
 from settlement_airflow.cli.stand_ins import LEDGER
 from settlement_airflow.up.place import Place, free_port, prepare
 from settlement_airflow.up.stack import LocalStack, airflow_settings, settlement

@@ -12,7 +12,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 
 from partner_sandbox.demo_trades import add_late_trades
 from partner_sandbox.demo_world import DEMO_CURRENCIES, demo_connections
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
 from settlement.values import PositionKey
 
 Net = dict[PositionKey, int]

@@ -33,7 +33,7 @@ from typer.testing import CliRunner  # noqa: E402 - Airflow's settings come firs
 
 from settlement.ledger.chain import Event, read_events  # noqa: E402
 from settlement.ledger.database import Ledger  # noqa: E402
-from settlement.ledger.embedded import EmbeddedServer  # noqa: E402
+from settlement.ledger.install.embedded import EmbeddedServer  # noqa: E402
 from settlement_airflow.cli import run  # noqa: E402
 from settlement_airflow.cli.app import app  # noqa: E402
 from support.airflow_day import AirflowDay, airflow_day  # noqa: E402

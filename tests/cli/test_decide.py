@@ -7,8 +7,8 @@ import json
 
 import pytest
 
+from settlement.config.partner_file import load_partner
 from settlement.errors import DivergedSlotError, HistoryChangedError
-from settlement.partner_file import load_partner
 from settlement.steps.reconcile import reconcile_conflicts
 from settlement_airflow.cli.workplace import api_of
 from support.airflow_day import AirflowDay

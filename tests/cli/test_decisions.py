@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from settlement.config.partner_file import load_partner
 from settlement.ledger.overview import stop_of
-from settlement.ledger.people import Hold, holds_in_force
-from settlement.partner_file import load_partner
+from settlement.ledger.people.holds import Hold, holds_in_force
 from settlement_airflow.cli.workplace import api_of
 from support.airflow_day import AirflowDay
 from support.day import ALICE

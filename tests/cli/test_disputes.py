@@ -7,8 +7,8 @@ import json
 import pytest
 
 from partner_sandbox.demo_world import demo_world_with_disputes
+from settlement.config.partner_file import load_partner
 from settlement.errors import HistoryChangedError, NotSettledError
-from settlement.partner_file import load_partner
 from settlement.steps.reconcile import look_up_pending
 from settlement_airflow.cli.workplace import api_of
 from support.airflow_day import AirflowDay

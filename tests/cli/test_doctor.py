@@ -15,10 +15,11 @@ from sqlalchemy import create_engine, text
 
 from partner_sandbox.demo_world import DEMO_PUBLIC_KEY, DEMO_TOKEN, DEMO_XPRV
 from partner_sandbox.world import READ, Token
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import load_partner
+from settlement.ledger.binding import require_binding
 from settlement.ledger.bound_currencies import bind_decimals
-from settlement.ledger.people import raise_stop, require_binding
-from settlement.partner_file import load_partner
+from settlement.ledger.people.stop import raise_stop
 from settlement.values import Actor
 from settlement.watch.standing import due_dates
 from settlement_airflow.cli import doctor as doctor_command

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from settlement.config.partner_file import load_partner
 from settlement.errors import LimitExceededError
-from settlement.partner_file import load_partner
 from settlement.steps.compute import compute_net_positions
 from settlement.values import PositionKey
 from settlement_airflow.cli.workplace import warehouse_of

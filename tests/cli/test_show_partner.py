@@ -7,8 +7,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from settlement.business_calendar import BusinessCalendar
-from settlement.partner_file import load_partner
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import load_partner
 from settlement.steps.compute import compute_net_positions
 from settlement.watch.date_span import spans_of
 from settlement_airflow.cli.workplace import warehouse_of

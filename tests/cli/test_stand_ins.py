@@ -12,9 +12,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from settlement.business_calendar import BusinessCalendar
-from settlement.ledger.embedded import EmbeddedServer
-from settlement.partner_file import PartnerFile, load_partner
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile, load_partner
+from settlement.ledger.install.embedded import EmbeddedServer
 from settlement.warehouse.sql import SqlWarehouse
 from settlement_airflow.cli.stand_ins import demo_connections, is_given
 from settlement_airflow.cli.workplace import api_of, require_signer, warehouse_of

@@ -17,11 +17,11 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import load_partner
 from settlement.ledger.database import Ledger
-from settlement.ledger.embedded import EmbeddedServer
+from settlement.ledger.install.embedded import EmbeddedServer
 from settlement.ledger.slots import load_slots
-from settlement.partner_file import load_partner
 from settlement_airflow.up.place import newest_dates, write_partner_file
 from settlement_airflow.up.stack import PROJECT
 from support.compose_file import env_for_rehearsals, services_with

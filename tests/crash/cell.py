@@ -22,11 +22,11 @@ from crash.points import Point
 from crash.processes import Ended, NotAsOrdered, Processes, process_server
 from crash.rows import RECORD, Row
 from partner_sandbox.server import running
+from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
-from settlement.ledger.embedded import EmbeddedServer
-from settlement.ledger.invariants import verify_ledger
+from settlement.ledger.install.embedded import EmbeddedServer
+from settlement.ledger.install.upgrade import upgrade_ledger
 from settlement.ledger.schema import metadata
-from settlement.ledger.upgrade import upgrade_ledger
 from settlement.values import PositionKey
 from support.airflow_day import TRADES, AirflowDay, connections_of
 from support.day import ALICE, BOB, CAROL, DAVE, DAY, demo_partner

@@ -13,7 +13,7 @@ from typing import TypeVar
 from crash.cell import Bench, Cell, bench
 from crash.points import POINTS, Point
 from crash.rows import ROWS, Row
-from settlement.ledger.embedded import EmbeddedServer
+from settlement.ledger.install.embedded import EmbeddedServer
 
 Result = TypeVar("Result")
 

@@ -16,7 +16,7 @@ from airflow.sdk.listener import get_listener_manager
 from sqlalchemy import Connection, Engine, event
 
 from settlement.ledger.database import Ledger
-from settlement.partner_api import Answer
+from settlement.partner.exchange import Answer
 from settlement_airflow.hooks.partner_api import PartnerApiHook
 
 WRITE = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")

@@ -12,7 +12,7 @@ from crash.matrix import Played
 from crash.page import NOT_REACHED, PAGE, tables_in, text_of
 from crash.points import MOMENTS, POINTS
 from crash.rows import ROWS
-from settlement.ledger.embedded import EmbeddedServer
+from settlement.ledger.install.embedded import EmbeddedServer
 
 ROW = {row.name: row for row in ROWS}
 POINT = {point.key: point for point in POINTS}

@@ -17,11 +17,11 @@ import pytest
 import typer
 
 from partner_sandbox.faults import FaultKind, Route
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import load_partner
 from settlement.errors import OutcomeUnknownError
 from settlement.ledger.database import Ledger
-from settlement.partner_file import load_partner
-from settlement.slot_state import State
+from settlement.slot.state import State
 from settlement_airflow.cli.app import app
 from support.day import ALICE, BOB, CAROL, DAVE, World, demo_partner
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from settlement.partner_file import PartnerFile
-from settlement.partner_limits import Approval, Limits
+from settlement.config.limits import Approval, Limits
+from settlement.config.partner_file import PartnerFile
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from settlement.errors import SettlementError
-from settlement.slot_state import State
+from settlement.slot.state import State
 from settlement.steps.verify import CAUSES_FIRST
 
 RUNBOOK = Path(__file__).parents[2] / "include" / "runbooks" / "partner_settlement.md"

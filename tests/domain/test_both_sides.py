@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settlement.both_sides import compared
-from settlement.question import Question, Subject, lines_in_facts
+from settlement.ledger.people.question import Question, Subject, lines_in_facts
+from settlement.steps.both_sides import compared
 from settlement.steps.question_text import body_of, title_of
 from settlement.values import Line, as_positions
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settlement.broker import ClientToClient, client_to_client, require_one_netting_request
 from settlement.errors import NotNettingError
-from settlement.settlement_request import SettlementInstruction
+from settlement.request.broker import ClientToClient, client_to_client, require_one_netting_request
+from settlement.request.instruction import SettlementInstruction
 from settlement.values import Line, PositionKey, as_lines, as_positions
 
 trades = st.lists(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import CutOff, PartnerFile
 from settlement.errors import DateNotDueError, WindowConflictError
-from settlement.partner_file import CutOff, PartnerFile
 
 ZONES = [
     "America/New_York",

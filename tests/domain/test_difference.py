@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settlement.difference import Plan, difference, in_effect, plan, without_connections
-from settlement.evidence import Verdict
-from settlement.slot_state import FREE, IN_EFFECT, OPEN, Body, Slot, State
+from settlement.slot.difference import Plan, difference, in_effect, plan, without_connections
+from settlement.slot.evidence import Verdict
+from settlement.slot.state import FREE, IN_EFFECT, OPEN, Body, Slot, State
 from settlement.values import Line, PositionKey, Positions, as_positions
 from support.adversary import Message, Rehearsal
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from settlement.encrypted_key import decrypt_xprv
 from settlement.errors import SigningKeyError
-from settlement.signing import LocalSigner
+from settlement.signing.encrypted_key import decrypt_xprv
+from settlement.signing.signer import LocalSigner
 
 FILE = json.loads(
     (Path(__file__).parents[1] / "vectors" / "encrypted-keys.json").read_text(encoding="utf-8")

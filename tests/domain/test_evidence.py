@@ -12,7 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from settlement.evidence import (
+from settlement.partner.answers import LARGEST_READ
+from settlement.partner.exchange import Answer, TransportError
+from settlement.slot.evidence import (
     Answered,
     Verdict,
     classify,
@@ -21,8 +23,6 @@ from settlement.evidence import (
     refuses_to_show,
     retry_after_s,
 )
-from settlement.partner_answers import LARGEST_READ
-from settlement.partner_api import Answer, TransportError
 
 PAGE = Path(__file__).parents[2] / "docs" / "answers.md"
 OURS = "demo-2026-03-03-1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from itertools import islice
 
-from settlement.external_id import unused_identities
+from settlement.request.external_id import unused_identities
 
 DAY = date(2026, 3, 3)
 

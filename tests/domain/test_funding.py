@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settlement.partner_balances import Balances
+from settlement.partner.balances import Balances
 from settlement.steps.funding import Shortfall, shortfalls
 from settlement.values import Line
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settlement.narrowing import Clients, Refusal, goes_on, parts_of
+from settlement.request.narrowing import Clients, Refusal, goes_on, parts_of
 
 MOST = 250
 

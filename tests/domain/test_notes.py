@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from settlement.notes import Proof, notes_of, proof_in_notes
-from settlement.settlement_request import nonce_of
+from settlement.request.instruction import nonce_of
+from settlement.request.notes import Proof, notes_of, proof_in_notes
 from settlement.values import Line, Window
 
 EXTERNAL_ID = "demo-2026-03-02-1"

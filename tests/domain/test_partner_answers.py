@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settlement.partner_answers import (
+from settlement.partner.answers import (
     UnreadableAnswer,
     parse_connections,
     parse_settlement,

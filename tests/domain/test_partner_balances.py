@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from settlement.partner_answers import UnreadableAnswer
-from settlement.partner_balances import parse_balances
+from settlement.partner.answers import UnreadableAnswer
+from settlement.partner.balances import parse_balances
 
 CONNECTION = "09684b38-49ed-4cf6-a28e-c3a459494c69"
 

@@ -6,8 +6,8 @@ from datetime import date, time, timedelta
 
 import pytest
 
+from settlement.config.partner_file import PartnerFile, load_partner, load_partners, partners_dir
 from settlement.errors import ConfigurationError
-from settlement.partner_file import PartnerFile, load_partner, load_partners, partners_dir
 
 GOOD = """
 enterprise_id = "ent1"

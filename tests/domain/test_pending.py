@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settlement.partner_profile import Windows
+from settlement.partner.profile import Windows
 from settlement.steps.pending import GRACE, waiting_for
 
 SENT = datetime(2026, 3, 3, 22, tzinfo=UTC)

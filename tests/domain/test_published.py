@@ -6,12 +6,18 @@ from datetime import date
 
 import pytest
 
-from settlement.contract.comparing import PartnerChange, What, changes_in, fact_at, is_published
-from settlement.contract.published import published
-from settlement.evidence import VERDICTS
-from settlement.partner_answers import SETTLEMENT_STATUSES, TRANSFER_STATUSES
-from settlement.partner_api import Answer
-from settlement.partner_profile import profiles_in
+from settlement.partner.answers import SETTLEMENT_STATUSES, TRANSFER_STATUSES
+from settlement.partner.contract.comparing import (
+    PartnerChange,
+    What,
+    changes_in,
+    fact_at,
+    is_published,
+)
+from settlement.partner.contract.published import published
+from settlement.partner.exchange import Answer
+from settlement.partner.profile import profiles_in
+from settlement.slot.evidence import VERDICTS
 
 PLAIN = {"any", "text", "uuid", "instant", "boolean", "number", "amount"}
 

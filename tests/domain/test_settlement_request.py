@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from settlement.errors import ConfigurationError, PayloadMismatchError
-from settlement.settlement_request import (
+from settlement.request.instruction import (
     SettlementInstruction,
     check_payload,
     digest,

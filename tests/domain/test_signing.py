@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from settlement.errors import SigningKeyError
-from settlement.extended_key import private_key_of, public_key_of
-from settlement.signing import InvalidSignature, LocalSigner, message_hash, verify
+from settlement.signing.extended_key import private_key_of, public_key_of
+from settlement.signing.signer import InvalidSignature, LocalSigner, message_hash, verify
 
 VECTORS = json.loads(
     (Path(__file__).parents[1] / "vectors" / "signing-vectors.json").read_text(encoding="utf-8")

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settlement.evidence import Absent, Answered, Evidence, NotSent, Sent, Shown, Verdict
-from settlement.notes import notes_of
-from settlement.settlement_request import nonce_of
-from settlement.slot_state import FREE, OPEN, Body, Slot, State, fold
+from settlement.request.instruction import nonce_of
+from settlement.request.notes import notes_of
+from settlement.slot.evidence import Absent, Answered, Evidence, NotSent, Sent, Shown, Verdict
+from settlement.slot.state import FREE, OPEN, Body, Slot, State, fold
 from settlement.values import PositionKey, Positions, Window, as_lines
 
 EXTERNAL_ID = "demo-2026-03-03-1"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import CutOff, PartnerFile
 from settlement.ledger.dates import FrozenDate
-from settlement.partner_file import CutOff, PartnerFile
 from settlement.values import Window
 from settlement.warehouse.placing import ALL_OF_TIME
 from settlement.watch.uncovered import AHEAD, before_all, covered, gaps

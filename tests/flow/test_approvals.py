@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from partner_sandbox.faults import FaultKind, Route
+from settlement.config.limits import Approval
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import (
     ApprovalMissingError,
     DecisionError,
@@ -12,9 +14,7 @@ from settlement.errors import (
     RefusedError,
 )
 from settlement.ledger.database import Ledger
-from settlement.ledger.questions import Choice, Question, Subject, open_questions
-from settlement.partner_file import PartnerFile
-from settlement.partner_limits import Approval
+from settlement.ledger.people.questions import Choice, Question, Subject, open_questions
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
 from settlement.steps.decide import Decided, body_of, decide, title_of

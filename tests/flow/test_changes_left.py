@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from settlement.errors import HistoryChangedError
+from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
-from settlement.ledger.invariants import verify_ledger
-from settlement.ledger.questions import Choice, open_questions
+from settlement.ledger.people.questions import Choice, open_questions
 from settlement.steps.decide import decide
 from settlement.values import Actor, PositionKey
 from settlement.warehouse import TradeRow

@@ -8,15 +8,15 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import text
 
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import BindingConflictError
+from settlement.ledger.binding import rebind, require_binding
 from settlement.ledger.bound_currencies import bind_decimals, bound_decimals
 from settlement.ledger.chain import read_events
+from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import load_date
-from settlement.ledger.invariants import verify_ledger
-from settlement.ledger.people import rebind, require_binding
-from settlement.partner_file import PartnerFile
-from settlement.question import Choice
+from settlement.ledger.people.question import Choice
 from settlement.steps import compute
 from settlement.steps.decide import decide
 from settlement.steps.placing import record_settlement

@@ -12,7 +12,6 @@ import pytest
 
 from partner_sandbox.faults import FaultKind, Route
 from settlement.amounts import display
-from settlement.both_sides import compared
 from settlement.errors import (
     DecisionError,
     DivergedSlotError,
@@ -20,16 +19,17 @@ from settlement.errors import (
     NotSettledError,
 )
 from settlement.ledger.chain import Event, read_events
+from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
-from settlement.ledger.invariants import verify_ledger
-from settlement.ledger.questions import (
+from settlement.ledger.people.questions import (
     Choice,
     Question,
     Subject,
     load_question,
     open_questions,
 )
-from settlement.settlement_request import SettlementInstruction
+from settlement.request.instruction import SettlementInstruction
+from settlement.steps.both_sides import compared
 from settlement.steps.decide import Decided, body_of, decide, title_of
 from settlement.steps.placing import record_settlement
 from settlement.steps.preview import preview_requests

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from partner_sandbox.demo_world import demo_world_with_disputes
 from partner_sandbox.faults import FaultKind, Route
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
 from settlement.errors import (
     ChainBrokenError,
     DivergedSlotError,
@@ -18,14 +18,14 @@ from settlement.errors import (
     NotSettledError,
     RefusedError,
 )
+from settlement.ledger.binding import rebind
 from settlement.ledger.chain import read_events
+from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
-from settlement.ledger.invariants import verify_ledger
-from settlement.ledger.people import rebind
-from settlement.ledger.questions import open_questions
+from settlement.ledger.people.question import Choice
+from settlement.ledger.people.questions import open_questions
 from settlement.ledger.transfers import TransferKind, kind_of, load_transfers
-from settlement.partner_reads import PartnerReader
-from settlement.question import Choice
+from settlement.partner.reads import PartnerReader
 from settlement.steps.decide import decide
 from settlement.steps.disputes import disputed_requests
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner

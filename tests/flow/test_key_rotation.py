@@ -9,7 +9,7 @@ from partner_sandbox.faults import FaultKind
 from settlement.errors import OutcomeUnknownError
 from settlement.ledger.bodies import StoredBody, load_current_body
 from settlement.ledger.database import Ledger
-from settlement.signing import LocalSigner
+from settlement.signing.signer import LocalSigner
 from settlement.steps.sign import sign_requests
 from support.day import ACTOR, ALICE, BOB, DAY, World
 

@@ -13,9 +13,9 @@ import pytest
 from partner_sandbox.demo_world import demo_world
 from partner_sandbox.world import World as PartnerWorld
 from settlement.errors import NotNettingError, NotSettledError
+from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
-from settlement.ledger.invariants import verify_ledger
-from settlement.ledger.people import put_on_hold
+from settlement.ledger.people.holds import put_on_hold
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, World, demo_partner
 from support.in_process import net_of
 from support.partners_clock import PartnersClock

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from partner_sandbox.faults import FaultKind, Route
+from settlement.config.limits import Limits
 from settlement.errors import LimitExceededError, RefusedError, SettlementError
 from settlement.ledger.database import Ledger
-from settlement.partner_limits import Limits
 from settlement.steps.preview import Preview, preview_requests
 from support.day import ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
 from support.in_process import net_of

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from settlement.ledger.database import Ledger
-from settlement.partner_api import Answer, PartnerApi
-from settlement.partner_reads import PartnerReader
+from settlement.partner.exchange import Answer, PartnerApi
+from settlement.partner.reads import PartnerReader
 from settlement.steps.listing import adopt_unknown_settlements
 from support.day import ACTOR, ALICE, BOB, DAY, World
 

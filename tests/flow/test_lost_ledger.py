@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from partner_sandbox.faults import FaultKind, Route
+from settlement.config.partner_file import CutOff, PartnerFile
 from settlement.errors import (
     EmptyDayError,
     NotSettledError,
@@ -24,9 +25,8 @@ from settlement.errors import (
 )
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import load_date
-from settlement.ledger.people import put_on_hold
-from settlement.partner_api import Answer, PartnerApi
-from settlement.partner_file import CutOff, PartnerFile
+from settlement.ledger.people.holds import put_on_hold
+from settlement.partner.exchange import Answer, PartnerApi
 from settlement.steps.compute import compute_net_positions
 from support.day import ACTOR, ALICE, BOB, CAROL, DAY, World, demo_partner
 from support.in_process import net_of

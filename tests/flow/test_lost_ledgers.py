@@ -15,9 +15,9 @@ from sqlalchemy import text
 
 from partner_sandbox.faults import FaultKind, Route
 from settlement.errors import SettlementError
+from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
-from settlement.ledger.embedded import EmbeddedServer
-from settlement.ledger.invariants import verify_ledger
+from settlement.ledger.install.embedded import EmbeddedServer
 from settlement.values import PositionKey
 from support.day import ALICE, BOB, CAROL, DAVE, World, demo_partner
 from support.in_process import net_of

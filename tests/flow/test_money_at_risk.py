@@ -10,7 +10,7 @@ from partner_sandbox.faults import FaultKind, Route
 from settlement.errors import SettlementError
 from settlement.ledger.database import Ledger
 from settlement.ledger.overview import money_at_risk
-from settlement.ledger.people import put_on_hold
+from settlement.ledger.people.holds import put_on_hold
 from settlement.steps.compute import compute_net_positions
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World
 

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from partner_sandbox.faults import FaultKind, Route
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import (
     BindingConflictError,
     CredentialsError,
@@ -26,10 +27,11 @@ from settlement.errors import (
     WarehouseDataError,
     WarehouseUnbalancedError,
 )
+from settlement.ledger.binding import require_binding
 from settlement.ledger.database import Ledger
-from settlement.ledger.people import lower_stop, put_on_hold, raise_stop, require_binding
-from settlement.partner_file import PartnerFile
-from settlement.slot_state import State
+from settlement.ledger.people.holds import put_on_hold
+from settlement.ledger.people.stop import lower_stop, raise_stop
+from settlement.slot.state import State
 from settlement.steps.placing import ignore_named, record_settlement
 from settlement.values import Window
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, ERIN, World, demo_partner

@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import select
 
 from partner_sandbox.faults import FaultKind, Route
-from settlement import partner_reads
 from settlement.errors import (
     CredentialsError,
     NotSettledError,
@@ -22,13 +21,14 @@ from settlement.errors import (
 )
 from settlement.ledger import attempts
 from settlement.ledger.attempts import NOT_SENT
+from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
-from settlement.ledger.invariants import verify_ledger
 from settlement.ledger.schema import attempt, body, slot
-from settlement.partner_answers import LARGEST_READ
-from settlement.partner_api import Answer
-from settlement.partner_profile import windows_of
-from settlement.partner_reads import PartnerReader
+from settlement.partner import reads as partner_reads
+from settlement.partner.answers import LARGEST_READ
+from settlement.partner.exchange import Answer
+from settlement.partner.profile import windows_of
+from settlement.partner.reads import PartnerReader
 from support.between import Between, Change, asks_payload, lists, reads_one, sends
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, World, demo_partner
 from support.in_process import SandboxApi, net_of

@@ -18,12 +18,12 @@ from settlement.doctor.diagnosis import Health
 from settlement.doctor.partner import look_at_partner
 from settlement.errors import NotSettledError, OutcomeUnknownError, SettlementError
 from settlement.ledger import partner_changes
+from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
-from settlement.ledger.invariants import verify_ledger
 from settlement.ledger.partner_changes import recorded_changes
-from settlement.partner_api import Answer
-from settlement.partner_profile import windows_of
-from settlement.partner_reads import PartnerReader
+from settlement.partner.exchange import Answer
+from settlement.partner.profile import windows_of
+from settlement.partner.reads import PartnerReader
 from settlement.watch.finding import Kind
 from support.between import About, Between, Change, asks_payload, lists, reads_one, sends
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner

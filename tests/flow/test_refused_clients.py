@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from partner_sandbox.demo_world import demo_world
+from settlement.config.limits import Limits
 from settlement.errors import LimitExceededError, NotSettledError, RefusedError, SettlementError
+from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
-from settlement.ledger.invariants import verify_ledger
-from settlement.partner_limits import Limits
-from settlement.slot_state import State
+from settlement.slot.state import State
 from settlement.steps.narrow import run_to_narrow
 from support.day import ACTOR, DAY, World, demo_partner
 from support.in_process import net_of

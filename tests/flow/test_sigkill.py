@@ -14,10 +14,10 @@ from sqlalchemy import select
 
 from partner_sandbox.server import running
 from settlement.ledger.attempts import attempts_of
+from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
-from settlement.ledger.invariants import verify_ledger
 from settlement.ledger.schema import attempt
-from settlement.slot_state import State
+from settlement.slot.state import State
 from settlement.values import PositionKey
 from support.day import ALICE, BOB, CAROL, DAVE, World
 from support.in_process import net_of

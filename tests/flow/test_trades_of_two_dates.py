@@ -19,9 +19,9 @@ from settlement.errors import (
     WarehouseDataError,
 )
 from settlement.ledger.database import Ledger
-from settlement.ledger.questions import Question, open_questions
+from settlement.ledger.people.question import Choice, Subject
+from settlement.ledger.people.questions import Question, open_questions
 from settlement.ledger.trade_memory import left_out_among, names_of, remembered
-from settlement.question import Choice, Subject
 from settlement.steps.compute import compute_net_positions
 from settlement.steps.decide import body_of, decide
 from settlement.steps.placing import record_settlement

@@ -9,10 +9,10 @@ from sqlalchemy import text
 
 from settlement.errors import BindingConflictError, TradeOfAnotherDateError
 from settlement.ledger.bound_currencies import bound_decimals
+from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
-from settlement.ledger.invariants import verify_ledger
+from settlement.ledger.install.upgrade import upgrade_ledger
 from settlement.ledger.trade_memory import remembered
-from settlement.ledger.upgrade import upgrade_ledger
 from settlement.warehouse import TradeRow
 from support.day import DAY, World
 from support.in_process import net_of

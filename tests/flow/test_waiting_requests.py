@@ -11,6 +11,7 @@ from typing import TypeAlias
 import pytest
 
 from partner_sandbox.faults import FaultKind, Route
+from settlement.config.limits import Approval
 from settlement.errors import (
     ApprovalMissingError,
     DivergedSlotError,
@@ -22,9 +23,9 @@ from settlement.errors import (
     StoppedError,
 )
 from settlement.ledger.database import Ledger
-from settlement.ledger.people import put_on_hold, raise_stop
-from settlement.ledger.questions import open_questions
-from settlement.partner_limits import Approval
+from settlement.ledger.people.holds import put_on_hold
+from settlement.ledger.people.questions import open_questions
+from settlement.ledger.people.stop import raise_stop
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, ERIN, FRANK, World, demo_partner
 from support.recorder import Recorder
 

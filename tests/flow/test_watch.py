@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from partner_sandbox.faults import FaultKind, Route
+from settlement.config.partner_file import CutOff, PartnerFile
 from settlement.errors import (
     ConfigurationError,
     DivergedSlotError,
@@ -24,13 +25,13 @@ from settlement.errors import (
 )
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import next_generation
-from settlement.ledger.people import lift_hold, put_on_hold, raise_stop
-from settlement.ledger.questions import ask, record_choice
+from settlement.ledger.people.holds import lift_hold, put_on_hold
+from settlement.ledger.people.question import Choice, Subject
+from settlement.ledger.people.questions import ask, record_choice
+from settlement.ledger.people.stop import raise_stop
 from settlement.ledger.schema import metadata
-from settlement.partner_api import PartnerApi
-from settlement.partner_file import CutOff, PartnerFile
-from settlement.partner_reads import PartnerReader
-from settlement.question import Choice, Subject
+from settlement.partner.exchange import PartnerApi
+from settlement.partner.reads import PartnerReader
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
 from settlement.steps.listing import adopt_unknown_settlements

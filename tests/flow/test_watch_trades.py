@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import CutOff
 from settlement.errors import (
     HistoryChangedError,
     TradeOfAnotherDateError,
@@ -16,9 +17,8 @@ from settlement.errors import (
 )
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import next_generation
-from settlement.ledger.questions import open_questions
-from settlement.partner_file import CutOff
-from settlement.question import Choice
+from settlement.ledger.people.question import Choice
+from settlement.ledger.people.questions import open_questions
 from settlement.steps import compute
 from settlement.steps.decide import decide
 from settlement.values import Actor

@@ -16,10 +16,10 @@ from partner_sandbox.settings import Settings
 from partner_sandbox.world import World as PartnerWorld
 from settlement.errors import ChainBrokenError, OutcomeUnknownError, RefusedError, RejectedError
 from settlement.ledger.chain import append_event
+from settlement.ledger.checks.ledger import CHECKS, verify_ledger
 from settlement.ledger.database import Ledger
-from settlement.ledger.invariants import CHECKS, verify_ledger
 from settlement.ledger.schema import business_date
-from settlement.signing import LocalSigner
+from settlement.signing.signer import LocalSigner
 from settlement.values import Window
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, World, demo_partner
 from support.in_process import SandboxApi

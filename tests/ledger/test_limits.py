@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 
 from partner_sandbox.faults import FaultKind, Route
 from settlement.amounts import display
-from settlement.difference import Fill
+from settlement.config.limits import Limits
 from settlement.errors import (
     DivergedSlotError,
     LimitExceededError,
@@ -22,9 +22,9 @@ from settlement.errors import (
 )
 from settlement.ledger.database import Ledger
 from settlement.ledger.limits import require_within_limits
-from settlement.ledger.people import put_on_hold
+from settlement.ledger.people.holds import put_on_hold
 from settlement.ledger.schema import body, event
-from settlement.partner_limits import Limits
+from settlement.slot.difference import Fill
 from settlement.steps.build import Built, build_requests
 from settlement.steps.compute import compute_net_positions
 from settlement.steps.placing import record_settlement

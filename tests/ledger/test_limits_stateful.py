@@ -24,10 +24,8 @@ from hypothesis.stateful import (
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 from sqlalchemy import select, text
 
-from settlement.difference import Fill, Plan
+from settlement.config.limits import Limits
 from settlement.errors import LimitExceededError
-from settlement.evidence import Absent, Answered, Evidence, Sent, Shown, Verdict
-from settlement.external_id import SlotIdentity
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import next_generation
 from settlement.ledger.filling import carry_out
@@ -36,7 +34,9 @@ from settlement.ledger.limits import require_within_limits
 from settlement.ledger.schema import slot
 from settlement.ledger.slots import open_slot
 from settlement.ledger.snapshots import Snapshot, store_snapshot
-from settlement.partner_limits import Limits
+from settlement.request.external_id import SlotIdentity
+from settlement.slot.difference import Fill, Plan
+from settlement.slot.evidence import Absent, Answered, Evidence, Sent, Shown, Verdict
 from settlement.values import Line, as_positions
 from support.day import ACTOR, ALICE, BOB, DAY, demo_partner
 from support.limits_oracle import Known, Lines, Oracle

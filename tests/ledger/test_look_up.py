@@ -14,10 +14,10 @@ from settlement.errors import CredentialsError, OutcomeUnknownError
 from settlement.ledger.attempts import attempts_of
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import event, slot
-from settlement.partner_api import Answer
-from settlement.partner_reads import PartnerReader
-from settlement.reconciliation import look_up
-from settlement.slot_state import State
+from settlement.partner.exchange import Answer
+from settlement.partner.reads import PartnerReader
+from settlement.slot.state import State
+from settlement.steps.look_up import look_up
 from support.day import ACTOR, ALICE, BOB, World
 from support.in_process import SandboxApi
 

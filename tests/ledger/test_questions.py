@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from settlement.errors import ChainBrokenError, ConfigurationError, DecisionError
 from settlement.ledger.chain import read_events
+from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
-from settlement.ledger.invariants import verify_ledger
-from settlement.ledger.questions import (
+from settlement.ledger.people.questions import (
     CHOICES,
     Choice,
     Question,

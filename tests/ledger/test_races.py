@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import func, select
 
 from partner_sandbox.faults import FaultKind, Route
+from settlement.config.partner_file import CutOff, PartnerFile
 from settlement.errors import (
     BindingConflictError,
     HeldConnectionError,
@@ -21,14 +22,15 @@ from settlement.errors import (
     SupersededError,
 )
 from settlement.ledger.attempts import attempts_of
+from settlement.ledger.binding import require_binding
 from settlement.ledger.chain import append_event, require_unbroken
+from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import load_date, next_generation
-from settlement.ledger.invariants import verify_ledger
-from settlement.ledger.people import put_on_hold, raise_stop, require_binding
+from settlement.ledger.people.holds import put_on_hold
+from settlement.ledger.people.stop import raise_stop
 from settlement.ledger.schema import event
-from settlement.partner_file import CutOff, PartnerFile
-from settlement.slot_state import State
+from settlement.slot.state import State
 from settlement.steps.build import Built, build_requests
 from settlement.steps.compute import Computed, compute_net_positions
 from settlement.steps.submit import submit_request

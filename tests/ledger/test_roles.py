@@ -8,23 +8,18 @@ import pytest
 from sqlalchemy import text
 
 from settlement.errors import ConfigurationError
+from settlement.ledger.binding import rebind, require_binding
 from settlement.ledger.bound_currencies import bind_decimals
+from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
-from settlement.ledger.embedded import EmbeddedServer
-from settlement.ledger.invariants import verify_ledger
+from settlement.ledger.install.embedded import EmbeddedServer
+from settlement.ledger.install.roles import CHANGES, READER, VERSION_TABLE, WRITER, grant_rights
+from settlement.ledger.install.upgrade import upgrade_ledger
+from settlement.ledger.install.version import require_newest_version
 from settlement.ledger.overview import view_date
-from settlement.ledger.people import (
-    lift_hold,
-    lower_stop,
-    put_on_hold,
-    raise_stop,
-    rebind,
-    require_binding,
-)
-from settlement.ledger.roles import CHANGES, READER, VERSION_TABLE, WRITER, grant_rights
+from settlement.ledger.people.holds import lift_hold, put_on_hold
+from settlement.ledger.people.stop import lower_stop, raise_stop
 from settlement.ledger.schema import metadata
-from settlement.ledger.upgrade import upgrade_ledger
-from settlement.ledger.version import require_newest_version
 from settlement.values import Actor
 from support.day import ALICE, BOB, DAY, World
 from support.in_process import net_of

@@ -15,15 +15,15 @@ from settlement.errors import LedgerVersionError
 from settlement.ledger.bound_currencies import bound_decimals
 from settlement.ledger.chain import append_event, require_unbroken
 from settlement.ledger.database import Ledger
-from settlement.ledger.embedded import EmbeddedServer
-from settlement.ledger.schema import event, metadata
-from settlement.ledger.upgrade import upgrade_ledger
-from settlement.ledger.version import (
+from settlement.ledger.install.embedded import EmbeddedServer
+from settlement.ledger.install.upgrade import upgrade_ledger
+from settlement.ledger.install.version import (
     MIGRATIONS,
     current_version,
     newest_version,
     require_newest_version,
 )
+from settlement.ledger.schema import event, metadata
 from settlement.values import Actor
 
 

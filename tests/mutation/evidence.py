@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mutation.definition import Break
 
-FOLD = "include/settlement/slot_state.py"
-CLASSIFY = "include/settlement/evidence.py"
-READS = "include/settlement/partner_reads.py"
+FOLD = "include/settlement/slot/state.py"
+CLASSIFY = "include/settlement/slot/evidence.py"
+READS = "include/settlement/partner/reads.py"
 LISTING = "include/settlement/steps/listing.py"
 VERIFY = "include/settlement/steps/verify.py"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mutation.definition import Break
 
-DIFFERENCE = "include/settlement/difference.py"
-FOLD = "include/settlement/slot_state.py"
+DIFFERENCE = "include/settlement/slot/difference.py"
+FOLD = "include/settlement/slot/state.py"
 
 OWED = (
     Break(
@@ -32,7 +32,7 @@ OWED = (
     Break(
         "highest-number-plus-one",
         "After a lost ledger a gap in the numbers stays: a request under way there has no fence.",
-        "include/settlement/external_id.py",
+        "include/settlement/request/external_id.py",
         "    for n in count(1):\n",
         "    found = [parse_external_id(each) for each in taken]\n"
         "    for n in count(1 + max((each.n for each in found if each), default=0)):\n",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mutation.definition import Break
 
 SUBMIT = "include/settlement/steps/submit.py"
-NARROWING = "include/settlement/narrowing.py"
+NARROWING = "include/settlement/request/narrowing.py"
 READ = "include/settlement/ledger/refusals.py"
 
 REFUSALS = (

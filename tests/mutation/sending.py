@@ -6,7 +6,7 @@ from mutation.definition import Break
 
 SUBMIT = "include/settlement/steps/submit.py"
 SENDING_GATE = "include/settlement/steps/sending.py"
-APPROVALS = "include/settlement/ledger/approvals.py"
+APPROVALS = "include/settlement/ledger/people/approvals.py"
 
 SENDING = (
     Break(
@@ -53,7 +53,7 @@ SENDING = (
     Break(
         "payload-unchecked",
         "The partner's text is signed whatever it says: other amounts, another client.",
-        "include/settlement/settlement_request.py",
+        "include/settlement/request/instruction.py",
         '    difference = _difference("", instruction._fields(), given)\n',
         "    difference = None\n",
     ),
@@ -140,14 +140,14 @@ SENDING = (
     Break(
         "binding-unchecked",
         "Staging's ledger pays from the production account after one edit of a connection.",
-        "include/settlement/ledger/people.py",
+        "include/settlement/ledger/binding.py",
         "    differing = [field for field in BOUND_FIELDS if held[field] != wanted[field]]\n",
         "    differing: list[str] = []\n",
     ),
     Break(
         "losses-last",
         "Clients' gains go out before the losses that fund them: requests fail for want of money.",
-        "include/settlement/difference.py",
+        "include/settlement/slot/difference.py",
         "    for line in sorted(lines, key=lambda line: (line.amount > 0, line)):\n",
         "    for line in sorted(lines, key=lambda line: (line.amount < 0, line)):\n",
     ),

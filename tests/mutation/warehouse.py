@@ -77,7 +77,7 @@ WAREHOUSE = (
     Break(
         "repeated-hour-settled-once",
         "In an hour that the clocks repeat, a run settles another date than its own.",
-        "include/settlement/business_calendar.py",
+        "include/settlement/config/calendar.py",
         "            if instant in {self.cut_off(near), self.scheduled_at(near)}:\n",
         "            if instant == self.cut_off(near):\n",
     ),

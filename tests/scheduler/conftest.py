@@ -20,7 +20,7 @@ from partner_sandbox.settings import Settings
 from partner_sandbox.store import Store
 from partner_sandbox.world import World
 from settlement.ledger.database import Ledger
-from settlement.signing import LocalSigner
+from settlement.signing.signer import LocalSigner
 from settlement_airflow.cli.stand_ins import LEDGER
 from settlement_airflow.up.place import free_port, prepare
 from settlement_airflow.up.stack import LocalStack, airflow_settings

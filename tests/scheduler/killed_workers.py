@@ -21,9 +21,9 @@ import pytest
 
 from partner_sandbox.faults import FaultRule
 from partner_sandbox.server import running as serving
+from settlement.config.partner_file import load_partner
+from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
-from settlement.ledger.invariants import verify_ledger
-from settlement.partner_file import load_partner
 from settlement.values import PositionKey
 from settlement_airflow.cli.stand_ins import LEDGER
 from settlement_airflow.up.place import free_port, prepare

@@ -15,10 +15,10 @@ from sqlalchemy import create_engine, text
 
 from partner_sandbox.faults import FaultKind, FaultRule, Route
 from settlement.amounts import display
-from settlement.ledger.invariants import verify_ledger
-from settlement.ledger.questions import load_question
+from settlement.config.partner_file import load_partner
+from settlement.ledger.checks.ledger import verify_ledger
+from settlement.ledger.people.questions import load_question
 from settlement.ledger.slots import load_slots
-from settlement.partner_file import load_partner
 from settlement.values import PositionKey
 from settlement_airflow.retry import RETRIES
 from settlement_airflow.up.stack import APPROVER, POOL

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from partner_sandbox.records import Booking, Settlement, stamp
-from settlement.external_id import parse_external_id
+from settlement.request.external_id import parse_external_id
 from settlement.values import Line, PositionKey, as_positions
 from simulation.broken import require
 from simulation.kinds import PartnerKind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
 from simulation.broken import PromiseBroken
 from simulation.clients import Clients
 from simulation.edits import Edits

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from settlement.ledger.embedded import EmbeddedServer
+from settlement.ledger.install.embedded import EmbeddedServer
 from simulation.databases import DATABASE, Databases
 
 

@@ -19,9 +19,9 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from settlement.ledger.database import Ledger
-from settlement.ledger.embedded import EmbeddedServer
+from settlement.ledger.install.embedded import EmbeddedServer
+from settlement.ledger.install.upgrade import upgrade_ledger
 from settlement.ledger.schema import metadata
-from settlement.ledger.upgrade import upgrade_ledger
 from simulation.clock import SimulatedClock
 from simulation.moments import Moment, Moments
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
-from settlement.ledger.people import rebind
-from settlement.partner_file import CutOff, PartnerFile
+from settlement.config.partner_file import CutOff, PartnerFile
+from settlement.ledger.binding import rebind
 from simulation.kinds import Accident
 from simulation.partner import OtherHost
 from simulation.people import PERSON, WHY

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from partner_sandbox.core import Sandbox
-from settlement.partner_api import Answer, PartnerApi, TransportError
+from settlement.partner.exchange import Answer, PartnerApi, TransportError
 from simulation.moments import Moment, Moments
 from support.in_process import SandboxApi
 

@@ -6,15 +6,10 @@ from datetime import date
 
 from partner_sandbox.accounts import Accounts
 from partner_sandbox.finalisation import run_when_due
-from settlement.ledger.people import (
-    held_connections,
-    lift_hold,
-    lower_stop,
-    put_on_hold,
-    raise_stop,
-)
-from settlement.ledger.questions import open_questions
-from settlement.question import Choice, Question, Subject
+from settlement.ledger.people.holds import held_connections, lift_hold, put_on_hold
+from settlement.ledger.people.question import Choice, Question, Subject
+from settlement.ledger.people.questions import open_questions
+from settlement.ledger.people.stop import lower_stop, raise_stop
 from settlement.steps.decide import decide
 from settlement.steps.placing import ignore_named, record_settlement
 from settlement.values import Actor

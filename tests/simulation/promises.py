@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
-from settlement.external_id import parse_external_id
 from settlement.ledger.chain import require_unbroken
+from settlement.request.external_id import parse_external_id
 from settlement.steps.verify import Settled
 from simulation.books import Net
 from simulation.broken import require

@@ -10,7 +10,7 @@ from partner_sandbox.demo_world import demo_world
 from partner_sandbox.faults import Fault, FaultPlan, Route
 from partner_sandbox.settings import Settings
 from partner_sandbox.world import World
-from settlement.partner_file import CutOff, PartnerFile
+from settlement.config.partner_file import CutOff, PartnerFile
 from simulation.kinds import Accident, PartnerKind
 from simulation.swarm import Swarm
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from functools import partial
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
 from simulation.accidents import Accidents
 from simulation.broken import PromiseBroken
 from simulation.calm import Calm

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from settlement.ledger.embedded import home
+from settlement.ledger.install.embedded import home
 from simulation.kinds import PartnerKind
 
 

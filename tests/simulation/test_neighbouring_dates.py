@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
 from settlement.errors import SettlementError
-from settlement.ledger.questions import open_questions
-from settlement.question import Choice, Question, Subject
+from settlement.ledger.people.question import Choice, Question, Subject
+from settlement.ledger.people.questions import open_questions
 from settlement.steps.decide import decide
 from settlement.values import Actor, PositionKey
 from settlement.warehouse import TradeRow

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from settlement.partner_file import PartnerFile
+from settlement.config.partner_file import PartnerFile
 from settlement.values import Window
 from settlement.warehouse import TradeRow
 from simulation.broken import require

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from settlement.partner_api import Answer
+from settlement.partner.exchange import Answer
 from simulation.broken import require
 from simulation.partner import Exchange, is_settlement_request
 

@@ -12,12 +12,12 @@ from partner_sandbox.core import Sandbox
 from partner_sandbox.demo_world import DEMO_XPRV, demo_connections
 from partner_sandbox.records import stamp
 from partner_sandbox.store import Store
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import LedgerUnavailableError, SettlementError, WindowConflictError
-from settlement.external_id import parse_external_id
-from settlement.partner_api import PartnerApi
-from settlement.partner_file import PartnerFile
-from settlement.signing import LocalSigner
+from settlement.partner.exchange import PartnerApi
+from settlement.request.external_id import parse_external_id
+from settlement.signing.signer import LocalSigner
 from settlement.values import PositionKey, Window
 from simulation.books import Books
 from simulation.clock import SimulatedClock

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import count
 
-from settlement.difference import Plan, difference, in_effect, plan, runs_against_open
-from settlement.evidence import Absent, Answered, Sent, Shown, Verdict
-from settlement.notes import notes_of
-from settlement.settlement_request import nonce_of
-from settlement.slot_state import FREE, OPEN, Body, Slot, State, fold
+from settlement.request.instruction import nonce_of
+from settlement.request.notes import notes_of
+from settlement.slot.difference import Plan, difference, in_effect, plan, runs_against_open
+from settlement.slot.evidence import Absent, Answered, Sent, Shown, Verdict
+from settlement.slot.state import FREE, OPEN, Body, Slot, State, fold
 from settlement.values import Line, PositionKey, Positions, as_lines, as_positions
 
 

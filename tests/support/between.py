@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from settlement.partner_api import Answer, PartnerApi
+from settlement.partner.exchange import Answer, PartnerApi
 
 Change = Callable[[Answer], Answer]
 About = Callable[[str, str], bool]

@@ -12,12 +12,12 @@ from partner_sandbox.faults import FaultKind, FaultRule
 from partner_sandbox.settings import Settings
 from partner_sandbox.store import Store
 from partner_sandbox.world import World as PartnerWorld
+from settlement.config.partner_file import CutOff, PartnerFile
 from settlement.errors import SettlementError
 from settlement.ledger.database import Ledger
 from settlement.ledger.slots import load_slots, require_slot
-from settlement.partner_file import CutOff, PartnerFile
-from settlement.signing import LocalSigner
-from settlement.slot_state import Slot
+from settlement.signing.signer import LocalSigner
+from settlement.slot.state import Slot
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
 from settlement.steps.reconcile import look_up_pending, reconcile_conflicts

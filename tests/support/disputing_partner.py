@@ -14,9 +14,9 @@ from partner_sandbox.demo_world import (
     demo_world_with_disputes,
 )
 from partner_sandbox.world import Partner, Token
-from settlement.business_calendar import BusinessCalendar
-from settlement.partner_file import load_partner
-from settlement.partner_profile import Windows
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import load_partner
+from settlement.partner.profile import Windows
 from settlement_airflow.up.place import FIRST_DATE, Place
 
 DISPUTING = "disputing"

@@ -10,8 +10,8 @@ from itertools import groupby
 from partner_sandbox.core import Sandbox
 from partner_sandbox.demo_world import DEMO_TOKEN
 from partner_sandbox.messages import ConnectionDropped, Request
-from settlement.partner_api import Answer, TransportError
-from settlement.partner_file import PartnerFile
+from settlement.config.partner_file import PartnerFile
+from settlement.partner.exchange import Answer, TransportError
 from settlement.values import Line, PositionKey, Window, as_lines
 from settlement.warehouse import TradeIds, TradeRow
 from settlement.warehouse.hashed_ids import hash_of

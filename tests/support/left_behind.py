@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import URL, create_engine, inspect, text
 
 from partner_sandbox.demo_world import DEMO_TOKEN
-from settlement.extended_key import private_key_of
+from settlement.signing.extended_key import private_key_of
 from support.encrypted_key import ENCRYPTED_KEY
 
 HEX_BYTES = re.compile(r"\\\\x([0-9a-f]+)")

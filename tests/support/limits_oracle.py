@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeAlias
 
-from settlement.difference import Fill
-from settlement.partner_limits import Limits
+from settlement.config.limits import Limits
+from settlement.slot.difference import Fill
 from settlement.values import Line
 
 Lines: TypeAlias = tuple[Line, ...]

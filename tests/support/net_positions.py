@@ -8,8 +8,8 @@ from pathlib import Path
 
 import duckdb
 
-from settlement.business_calendar import BusinessCalendar
-from settlement.partner_file import load_partner
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import load_partner
 from settlement.values import PositionKey
 from settlement.warehouse.sql import SqlWarehouse
 from settlement_airflow.connections import SQL_FOLDER

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote, urlencode, urlsplit
 
 from partner_sandbox.demo_world import DEMO_TOKEN
-from settlement.partner_api import Answer, TransportError
+from settlement.partner.exchange import Answer, TransportError
 
 TIMEOUT_S = 30
 

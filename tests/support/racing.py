@@ -12,7 +12,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, text
 
 from settlement.ledger.database import Ledger
-from settlement.partner_api import Answer, PartnerApi
+from settlement.partner.exchange import Answer, PartnerApi
 
 PATIENCE_S = 120
 Result = TypeVar("Result")

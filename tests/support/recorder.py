@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from settlement.partner_api import Answer, PartnerApi
+from settlement.partner.exchange import Answer, PartnerApi
 
 
 class Recorder:

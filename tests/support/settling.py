@@ -10,10 +10,10 @@ from datetime import date
 
 import pytest
 
+from settlement.config.partner_file import load_partner
 from settlement.errors import DivergedSlotError
-from settlement.partner_file import load_partner
-from settlement.partner_reads import enterprise_path
-from settlement.settlement_request import SettlementInstruction
+from settlement.partner.reads import enterprise_path
+from settlement.request.instruction import SettlementInstruction
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
 from settlement.steps.reconcile import reconcile_conflicts

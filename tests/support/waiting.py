@@ -16,7 +16,7 @@ from settlement.ledger.attempts import Attempt, attempts_of
 from settlement.ledger.chain import Event, read_events
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import body
-from settlement.partner_profile import Windows
+from settlement.partner.profile import Windows
 from settlement.steps.pending import waiting_for
 from support.killing import instance_of
 from support.rest import AirflowRest

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from settlement.business_calendar import BusinessCalendar
-from settlement.partner_file import PartnerFile
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile
 from settlement.watch.eyes import Eyes
 from settlement.watch.finding import Finding, Kind
 from settlement.watch.looks import look_at

@@ -18,8 +18,8 @@ import psycopg
 import psycopg2  # type: ignore[import-untyped]
 import pytest
 
-from settlement.ledger.embedded import EmbeddedServer
-from settlement.partner_file import CutOff, PartnerFile
+from settlement.config.partner_file import CutOff, PartnerFile
+from settlement.ledger.install.embedded import EmbeddedServer
 from settlement.values import Window
 from settlement.warehouse.drivers import Dialect
 from settlement.warehouse.sql import SqlWarehouse

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from settlement.contract.comparing import PartnerChange, What, changes_in, fact_at
-from settlement.contract.published import Route, published
+from settlement.config.partner_file import PartnerFile
 from settlement.doctor.diagnosis import Diagnosis, note, ok, wrong
-from settlement.evidence import words_of
-from settlement.partner_answers import partners_word
-from settlement.partner_api import PartnerApi, TransportError
-from settlement.partner_file import PartnerFile
-from settlement.partner_reads import enterprise_path
+from settlement.partner.answers import partners_word
+from settlement.partner.contract.comparing import PartnerChange, What, changes_in, fact_at
+from settlement.partner.contract.published import Route, published
+from settlement.partner.exchange import PartnerApi, TransportError
+from settlement.partner.reads import enterprise_path
+from settlement.slot.evidence import words_of
 
 SUBJECT = "published API"
 READ = ("partners", "settlements", "settlement", "disputes", "connections", "balances",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from settlement.config.partner_file import PartnerFile
 from settlement.doctor.diagnosis import Diagnosis, note, ok
-from settlement.partner_file import PartnerFile
 
 FIAT: Mapping[str, int] = {
     **dict.fromkeys(("AUD", "CAD", "CHF", "EUR", "GBP", "HKD", "SGD", "USD"), 2),

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile
 from settlement.doctor.diagnosis import Diagnosis, note, ok, wrong
+from settlement.ledger.binding import binding_of, bound_values
 from settlement.ledger.bound_currencies import bound_decimals, decimals_conflict
 from settlement.ledger.database import Ledger
+from settlement.ledger.install.version import current_version, newest_version
 from settlement.ledger.overview import stop_of
-from settlement.ledger.people import binding_of, bound_values, holds_in_force
-from settlement.ledger.version import current_version, newest_version
-from settlement.partner_file import PartnerFile
-from settlement.signing import Signer, key_id_of, signer_of
+from settlement.ledger.people.holds import holds_in_force
+from settlement.signing.signer import Signer, key_id_of, signer_of
 from settlement.steps.compute import CLOCKS_DIFFER, lines_to_settle
 from settlement.warehouse import Warehouse
 from settlement.warehouse.hashed_ids import read_trade_ids

@@ -7,18 +7,18 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
+from settlement.config.partner_file import PartnerFile
 from settlement.doctor.diagnosis import Diagnosis, note, ok, wrong
-from settlement.evidence import refuses_to_show, words_of
-from settlement.partner_answers import partners_word
-from settlement.partner_api import Answer, PartnerApi, TransportError
-from settlement.partner_file import PartnerFile
-from settlement.partner_profile import (
+from settlement.partner.answers import partners_word
+from settlement.partner.exchange import Answer, PartnerApi, TransportError
+from settlement.partner.profile import (
     PartnerProfile,
     profiles_in,
     profiles_of,
     supported_currencies,
 )
-from settlement.partner_reads import PartnerReader, enterprise_path
+from settlement.partner.reads import PartnerReader, enterprise_path
+from settlement.slot.evidence import refuses_to_show, words_of
 
 CLOCK_TOLERANCE = timedelta(seconds=30)
 SHOWN = 5

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from settlement.config.partner_file import PartnerFile
 from settlement.doctor.diagnosis import Diagnosis, note, ok, wrong
 from settlement.ledger.database import Ledger
-from settlement.ledger.version import current_version, newest_version
-from settlement.partner_file import PartnerFile
+from settlement.ledger.install.version import current_version, newest_version
 from settlement.warehouse import Warehouse
 from settlement.watch.strays import find_strays
 

@@ -13,7 +13,7 @@ from settlement.errors import UntrustedHostError
 from settlement.ledger.database import NOW, Ledger
 from settlement.ledger.partner_changes import record_partner_changes
 from settlement.ledger.schema import attempt
-from settlement.partner_api import Answer, TransportError
+from settlement.partner.exchange import Answer, TransportError
 from settlement.values import Actor
 
 NOT_SENT = "not sent: "

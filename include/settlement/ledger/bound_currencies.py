@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, bindparam, select
 
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import BindingConflictError
 from settlement.ledger.chain import Event, append_event, lock_chain
 from settlement.ledger.database import clock
 from settlement.ledger.schema import bound_currency
-from settlement.partner_file import PartnerFile
 from settlement.values import Actor
 
 FULL_UNITS = "full_units"

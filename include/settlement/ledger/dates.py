@@ -7,11 +7,11 @@ from datetime import date
 
 from sqlalchemy import Connection, bindparam, select, text
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import SupersededError, WindowConflictError
 from settlement.ledger.chain import append_event
 from settlement.ledger.schema import business_date as table
-from settlement.partner_file import PartnerFile
 from settlement.values import Actor, Window
 
 _DATE = select(table).where(

@@ -8,16 +8,16 @@ from datetime import date, datetime
 from sqlalchemy import Connection, Text, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from settlement.difference import Fill, Plan
 from settlement.errors import OutcomeUnknownError
-from settlement.external_id import unused_identities
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import NOW
 from settlement.ledger.schema import body, slot
 from settlement.ledger.slots import add_body, open_slot, require_slot
 from settlement.ledger.snapshots import Snapshot
-from settlement.settlement_request import digest
-from settlement.slot_state import Slot, State
+from settlement.request.external_id import unused_identities
+from settlement.request.instruction import digest
+from settlement.slot.difference import Fill, Plan
+from settlement.slot.state import Slot, State
 from settlement.values import Actor, as_positions
 
 _IDS_OF_DATE = select(slot.c.external_id).where(

@@ -8,15 +8,15 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, select
 
 from settlement.errors import ConfigurationError
-from settlement.evidence import Absent, Answered, Evidence, NotSent, Sent, Shown
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import NOW
-from settlement.ledger.divergence import Divergence, ask_about
+from settlement.ledger.people.divergence import Divergence, ask_about
 from settlement.ledger.schema import body, slot
 from settlement.ledger.slots import add_body, require_slot
 from settlement.ledger.transfers import digest_of_transfers, load_transfers, store_transfers
-from settlement.settlement_request import digest
-from settlement.slot_state import Slot, State, fold
+from settlement.request.instruction import digest
+from settlement.slot.evidence import Absent, Answered, Evidence, NotSent, Sent, Shown
+from settlement.slot.state import Slot, State, fold
 from settlement.values import Actor, as_lines
 
 _SAVE = (

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Text, and_, any_, bindparam, case, func, or_,
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from settlement.ledger.schema import body, remembered_date, remembered_trades, slot
-from settlement.slot_state import IN_EFFECT
+from settlement.slot.state import IN_EFFECT
 
 _FOUND_AT_THE_PARTNER = func.max(case((body.c.origin == "adopted", body.c.built_at)))
 _IN_EFFECT = (

@@ -15,12 +15,12 @@ from datetime import date, timedelta
 from sqlalchemy import ColumnElement, Connection, Subquery, bindparam, func, select, text
 
 from settlement.amounts import display
-from settlement.difference import Fill
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import LimitExceededError
 from settlement.ledger.database import NOW
 from settlement.ledger.schema import BaseUnits, body, line, slot
-from settlement.partner_file import PartnerFile
-from settlement.slot_state import IN_EFFECT, OPEN, State
+from settlement.slot.difference import Fill
+from settlement.slot.state import IN_EFFECT, OPEN, State
 
 ROLLING_DAY = timedelta(hours=24)
 MAY_STILL_MOVE = OPEN | {State.PREPARED}

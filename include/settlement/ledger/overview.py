@@ -7,18 +7,18 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from settlement.difference import difference, in_effect
 from settlement.ledger.attempts import Attempt, attempts_of
 from settlement.ledger.bodies import StoredBody, load_bodies
 from settlement.ledger.dates import load_date
-from settlement.ledger.people import Hold, held_connections, holds_in_force
-from settlement.ledger.questions import Question, open_questions
+from settlement.ledger.people.holds import Hold, held_connections, holds_in_force
+from settlement.ledger.people.questions import Question, open_questions
 from settlement.ledger.schema import slot as slot_table
 from settlement.ledger.schema import stop_flag
 from settlement.ledger.slots import load_slots, require_slot
 from settlement.ledger.snapshots import Snapshot, load_positions, newest_snapshot
-from settlement.money_at_risk import MoneyAtRisk, amounts_at_risk
-from settlement.slot_state import Slot, State
+from settlement.slot.difference import difference, in_effect
+from settlement.slot.money_at_risk import MoneyAtRisk, amounts_at_risk
+from settlement.slot.state import Slot, State
 from settlement.values import PositionKey, Window
 
 _FIRST_SENT = select(

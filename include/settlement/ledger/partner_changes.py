@@ -9,12 +9,12 @@ from http import HTTPStatus
 
 from sqlalchemy import Connection, select
 
-from settlement.contract.comparing import PartnerChange, What, changes_in
 from settlement.ledger.chain import append_event, as_event, lock_chain
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import event
-from settlement.partner_answers import partners_word
-from settlement.partner_api import Answer, TransportError
+from settlement.partner.answers import partners_word
+from settlement.partner.contract.comparing import PartnerChange, What, changes_in
+from settlement.partner.exchange import Answer, TransportError
 from settlement.values import Actor
 
 PARTNER_CHANGED = "partner changed"

@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, or_, select
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import WindowConflictError
-from settlement.external_id import parse_external_id
 from settlement.ledger.dates import freeze_window, lock_windows
 from settlement.ledger.schema import body, business_date, slot
-from settlement.partner_file import PartnerFile
-from settlement.slot_state import State
+from settlement.request.external_id import parse_external_id
+from settlement.slot.state import State
 from settlement.values import Actor, Window
 
 SHOWN = 3

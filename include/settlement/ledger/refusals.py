@@ -12,8 +12,8 @@ from sqlalchemy import Connection, select, tuple_
 
 from settlement.ledger.chain import Event, append_event, read_events
 from settlement.ledger.schema import attempt, line, snapshot
-from settlement.narrowing import Refusal
-from settlement.slot_state import State
+from settlement.request.narrowing import Refusal
+from settlement.slot.state import State
 from settlement.values import Actor
 
 ABOUT_CLIENTS = frozenset(

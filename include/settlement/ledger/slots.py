@@ -11,13 +11,13 @@ from sqlalchemy import Connection, Row, Select, Text, any_, bindparam, exists, s
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from settlement.errors import ConfigurationError
-from settlement.evidence import Verdict
-from settlement.external_id import SlotIdentity
 from settlement.ledger.database import NOW
 from settlement.ledger.schema import body, line, slot
-from settlement.notes import notes_of
-from settlement.settlement_request import digest, nonce_of
-from settlement.slot_state import Body, Slot, State
+from settlement.request.external_id import SlotIdentity
+from settlement.request.instruction import digest, nonce_of
+from settlement.request.notes import notes_of
+from settlement.slot.evidence import Verdict
+from settlement.slot.state import Body, Slot, State
 from settlement.values import Line, PositionKey, Window
 
 _BY_ID = select(slot).where(slot.c.external_id == bindparam("external_id"))

@@ -9,9 +9,9 @@ from enum import StrEnum
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
-from settlement.evidence import ShownTransfer
 from settlement.ledger.database import NOW
 from settlement.ledger.schema import transfer
+from settlement.slot.evidence import ShownTransfer
 
 
 class TransferKind(StrEnum):

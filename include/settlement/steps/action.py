@@ -15,12 +15,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, cast, select
 from sqlalchemy.dialects.postgresql import JSON
 
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import ConfigurationError
 from settlement.ledger.database import Ledger
-from settlement.ledger.people import lift_hold, lower_stop, put_on_hold, raise_stop
+from settlement.ledger.people.holds import lift_hold, put_on_hold
+from settlement.ledger.people.stop import lower_stop, raise_stop
 from settlement.ledger.schema import event
-from settlement.partner_api import PartnerApi
-from settlement.partner_file import PartnerFile
+from settlement.partner.exchange import PartnerApi
 from settlement.steps.placing import ignore_named, record_settlement
 from settlement.values import Actor
 

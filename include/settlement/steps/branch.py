@@ -8,11 +8,11 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import NotSettledError
 from settlement.ledger.database import Ledger
 from settlement.ledger.slots import load_slots
-from settlement.partner_file import PartnerFile
-from settlement.slot_state import NEEDS_A_PERSON, Slot, State
+from settlement.slot.state import NEEDS_A_PERSON, Slot, State
 from settlement.steps.verify import prove_settled
 
 

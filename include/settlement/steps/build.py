@@ -8,30 +8,32 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection
 
-from settlement.broker import require_one_netting_request
-from settlement.difference import Plan, difference, plan, without_connections
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import (
     DivergedSlotError,
     RefusedError,
     SupersededError,
     WarehouseDataError,
 )
-from settlement.ledger.approvals import ask_for_approval
+from settlement.ledger.binding import require_binding
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import lock_generation
 from settlement.ledger.filling import bodies_without_payload, carry_out
 from settlement.ledger.forgotten_dates import found_since
 from settlement.ledger.limits import require_within_limits
-from settlement.ledger.people import Hold, holds_in_force, require_binding, require_go
+from settlement.ledger.people.approvals import ask_for_approval
+from settlement.ledger.people.holds import Hold, holds_in_force
+from settlement.ledger.people.stop import require_go
 from settlement.ledger.refusals import load_refusals
 from settlement.ledger.slots import load_slots
 from settlement.ledger.snapshots import Snapshot, load_positions, newest_snapshot
-from settlement.narrowing import Refusal
-from settlement.partner_answers import Connection as PartnerConnection
-from settlement.partner_api import PartnerApi
-from settlement.partner_file import PartnerFile
-from settlement.partner_reads import PartnerReader
-from settlement.slot_state import OPEN, Slot, State
+from settlement.partner.answers import Connection as PartnerConnection
+from settlement.partner.exchange import PartnerApi
+from settlement.partner.reads import PartnerReader
+from settlement.request.broker import require_one_netting_request
+from settlement.request.narrowing import Refusal
+from settlement.slot.difference import Plan, difference, plan, without_connections
+from settlement.slot.state import OPEN, Slot, State
 from settlement.steps.funding import Shortfall, look_before_signing
 from settlement.steps.listing import adopt_unknown_settlements
 from settlement.steps.payload import fetch_payload

@@ -6,22 +6,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import EmptyDayError, WarehouseDataError
+from settlement.ledger.binding import require_binding
 from settlement.ledger.bound_currencies import bind_decimals
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import FrozenDate, load_date, next_generation
-from settlement.ledger.people import require_binding, require_go
+from settlement.ledger.people.stop import require_go
 from settlement.ledger.snapshots import (
     Snapshot,
     newest_snapshot,
     store_snapshot,
 )
 from settlement.ledger.trade_memory import lock_trades
-from settlement.partner_api import PartnerApi
-from settlement.partner_file import PartnerFile
-from settlement.partner_reads import PartnerReader
+from settlement.partner.exchange import PartnerApi
+from settlement.partner.reads import PartnerReader
 from settlement.steps.history import Ruling, ruling_on_history
 from settlement.steps.listing import adopt_unknown_settlements
 from settlement.steps.own_trades import OwnTrades, own_trades

@@ -6,19 +6,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import ConfigurationError, DecisionError
-from settlement.evidence import Shown, one_line
 from settlement.ledger.bound_currencies import require_bound_decimals
 from settlement.ledger.database import Ledger
-from settlement.ledger.divergence import Divergence, ask_about
 from settlement.ledger.folding import take_as_booked
-from settlement.ledger.question_facts import still_matters
-from settlement.ledger.questions import load_question, record_choice
-from settlement.ledger.slots import require_slot
-from settlement.partner_api import PartnerApi
-from settlement.partner_file import PartnerFile
-from settlement.partner_reads import PartnerReader
-from settlement.question import (
+from settlement.ledger.people.divergence import Divergence, ask_about
+from settlement.ledger.people.question import (
     SHORT,
     Choice,
     Question,
@@ -27,6 +21,12 @@ from settlement.question import (
     require_undecided,
     takes_a_run,
 )
+from settlement.ledger.people.question_facts import still_matters
+from settlement.ledger.people.questions import load_question, record_choice
+from settlement.ledger.slots import require_slot
+from settlement.partner.exchange import PartnerApi
+from settlement.partner.reads import PartnerReader
+from settlement.slot.evidence import Shown, one_line
 from settlement.steps.placing import shown_now
 from settlement.steps.question_text import body_of, title_of
 from settlement.values import Actor

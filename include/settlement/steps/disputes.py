@@ -11,9 +11,9 @@ from sqlalchemy import select
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import slot
 from settlement.ledger.slots import require_slot
-from settlement.partner_disputes import Dispute
-from settlement.partner_reads import PartnerReader
-from settlement.slot_state import Slot
+from settlement.partner.disputes import Dispute
+from settlement.partner.reads import PartnerReader
+from settlement.slot.state import Slot
 
 
 @dataclass(frozen=True, slots=True)

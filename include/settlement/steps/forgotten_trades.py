@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 from sqlalchemy import Connection
 
-from settlement.difference import in_effect
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import WindowConflictError
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import Ledger, clock
@@ -26,7 +26,7 @@ from settlement.ledger.snapshots import (
     stream_positions,
 )
 from settlement.ledger.trade_memory import lock_trades, remember
-from settlement.partner_file import PartnerFile
+from settlement.slot.difference import in_effect
 from settlement.values import Actor, Positions, Window, as_lines, as_positions
 from settlement.warehouse import Warehouse, WarehouseSnapshot
 from settlement.warehouse.hashed_ids import NONE, Hashes, ReadIds, as_hashes, members

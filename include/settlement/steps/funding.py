@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from settlement.amounts import display
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import PartnerAnswerError, ShortOfFundsError
-from settlement.partner_balances import Balances
-from settlement.partner_file import PartnerFile
-from settlement.partner_reads import PartnerReader
+from settlement.partner.balances import Balances
+from settlement.partner.reads import PartnerReader
 from settlement.values import Line
 
 SHOWN = 5

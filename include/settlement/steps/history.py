@@ -13,9 +13,7 @@ from sqlalchemy import Connection
 
 from settlement.errors import HistoryChangedError
 from settlement.ledger.database import Ledger
-from settlement.ledger.questions import ask, choice_on, load_question
-from settlement.ledger.snapshots import Snapshot, stream_positions
-from settlement.question import (
+from settlement.ledger.people.question import (
     SHORT,
     SHOWN_LINES,
     Choice,
@@ -24,6 +22,8 @@ from settlement.question import (
     lines_in_facts,
     totals_in_facts,
 )
+from settlement.ledger.people.questions import ask, choice_on, load_question
+from settlement.ledger.snapshots import Snapshot, stream_positions
 from settlement.steps.own_trades import OwnTrades
 from settlement.values import Actor, Line, PositionKey, as_lines
 from settlement.warehouse import TradeRow, WarehouseSnapshot

@@ -8,22 +8,22 @@ from datetime import UTC, date, datetime, time, timedelta
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import ForeignSettlementError, OutcomeUnknownError
-from settlement.external_id import parse_external_id
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import NOW, Ledger, clock
 from settlement.ledger.dates import load_date
 from settlement.ledger.folding import apply_evidence
-from settlement.ledger.people import ignored_among
+from settlement.ledger.people.ignored import ignored_among
 from settlement.ledger.proven_windows import found_without_transfers, take_proven_windows
 from settlement.ledger.schema import listing, slot
 from settlement.ledger.slots import load_slot, open_slot
-from settlement.partner_answers import Settlement
-from settlement.partner_file import PartnerFile
-from settlement.partner_reads import PartnerReader
-from settlement.reconciliation import connections_by_account, look_up, shown_by
-from settlement.slot_state import State
+from settlement.partner.answers import Settlement
+from settlement.partner.reads import PartnerReader
+from settlement.request.external_id import parse_external_id
+from settlement.slot.state import State
+from settlement.steps.look_up import connections_by_account, look_up, shown_by
 from settlement.values import Actor
 
 SHOWN = 5

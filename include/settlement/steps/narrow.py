@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 
-from settlement.difference import difference, without_connections
+from settlement.config.partner_file import PartnerFile
 from settlement.ledger.database import Ledger
-from settlement.ledger.people import held_connections
+from settlement.ledger.people.holds import held_connections
 from settlement.ledger.refusals import load_refusals, note_narrowing
 from settlement.ledger.slots import load_slots
 from settlement.ledger.snapshots import load_positions, newest_snapshot
-from settlement.narrowing import goes_on
-from settlement.partner_file import PartnerFile
-from settlement.slot_state import Slot, State
+from settlement.request.narrowing import goes_on
+from settlement.slot.difference import difference, without_connections
+from settlement.slot.state import Slot, State
 from settlement.values import Actor
 
 

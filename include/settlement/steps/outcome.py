@@ -10,8 +10,8 @@ from settlement.errors import (
     RejectedError,
     SettlementFailedError,
 )
-from settlement.evidence import Answered, Verdict
-from settlement.slot_state import Slot, State
+from settlement.slot.evidence import Answered, Verdict
+from settlement.slot.state import Slot, State
 
 DISPUTES_HINT = (
     "If the partner has disputes enabled, version 1 of the API refuses it: the partner file then "

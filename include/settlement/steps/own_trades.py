@@ -10,20 +10,12 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import SupersededError, TradeOfAnotherDateError
 from settlement.ledger.database import Ledger, clock
 from settlement.ledger.dates import FrozenDate
 from settlement.ledger.forgotten_dates import forget_before, is_forgotten
-from settlement.ledger.questions import ask, choice_on
-from settlement.ledger.trade_memory import (
-    Remembered,
-    dates_holding,
-    newest_version,
-    remember,
-    remembered,
-)
-from settlement.partner_file import PartnerFile
-from settlement.question import (
+from settlement.ledger.people.question import (
     SHORT,
     SHOWN_LINES,
     Choice,
@@ -31,6 +23,14 @@ from settlement.question import (
     digest_over,
     lines_in_facts,
     totals_in_facts,
+)
+from settlement.ledger.people.questions import ask, choice_on
+from settlement.ledger.trade_memory import (
+    Remembered,
+    dates_holding,
+    newest_version,
+    remember,
+    remembered,
 )
 from settlement.steps.forgotten_trades import is_remembered, trades_of_forgotten_dates
 from settlement.values import Actor, as_lines

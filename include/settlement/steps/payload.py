@@ -5,22 +5,22 @@ from __future__ import annotations
 import hashlib
 from http import HTTPStatus
 
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import OutcomeUnknownError, RefusedError, UntrustedHostError
-from settlement.evidence import Answered, Verdict, classify_payload_answer
 from settlement.ledger.attempts import finish_attempt, start_attempt
 from settlement.ledger.bodies import StoredBody, load_current_body
 from settlement.ledger.database import Ledger
 from settlement.ledger.filling import store_payload
 from settlement.ledger.folding import apply_evidence
 from settlement.ledger.partner_changes import record_partner_changes
-from settlement.ledger.people import require_go
-from settlement.partner_answers import UnreadableAnswer, parse_signing_payload
-from settlement.partner_api import Answer, PartnerApi, TransportError
-from settlement.partner_file import PartnerFile
-from settlement.partner_reads import PartnerReader, enterprise_path
-from settlement.reconciliation import conclude_by_look_up
-from settlement.settlement_request import SettlementInstruction, check_payload
-from settlement.slot_state import Slot, State
+from settlement.ledger.people.stop import require_go
+from settlement.partner.answers import UnreadableAnswer, parse_signing_payload
+from settlement.partner.exchange import Answer, PartnerApi, TransportError
+from settlement.partner.reads import PartnerReader, enterprise_path
+from settlement.request.instruction import SettlementInstruction, check_payload
+from settlement.slot.evidence import Answered, Verdict, classify_payload_answer
+from settlement.slot.state import Slot, State
+from settlement.steps.look_up import conclude_by_look_up
 from settlement.steps.outcome import disputes_hint, raise_unless_done
 from settlement.values import Actor
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from settlement.partner_profile import Windows
+from settlement.partner.profile import Windows
 
 LONGEST_PAUSE = timedelta(minutes=10)
 PAUSES_OF_A_WINDOW = 24

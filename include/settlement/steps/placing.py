@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from datetime import date
 
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import ConfigurationError
-from settlement.evidence import Shown
-from settlement.external_id import SlotIdentity
 from settlement.ledger.database import Ledger
-from settlement.ledger.divergence import Divergence, ask_about
 from settlement.ledger.folding import take_as_booked
-from settlement.ledger.people import ignore_settlement
-from settlement.ledger.questions import record_choice
+from settlement.ledger.people.divergence import Divergence, ask_about
+from settlement.ledger.people.ignored import ignore_settlement
+from settlement.ledger.people.question import Choice
+from settlement.ledger.people.questions import record_choice
 from settlement.ledger.slots import load_slot, open_slot, require_slot
-from settlement.partner_answers import Settlement
-from settlement.partner_api import PartnerApi
-from settlement.partner_file import PartnerFile
-from settlement.partner_reads import PartnerReader
-from settlement.question import Choice
-from settlement.reconciliation import connections_by_account, shown_by
-from settlement.slot_state import Slot, State
+from settlement.partner.answers import Settlement
+from settlement.partner.exchange import PartnerApi
+from settlement.partner.reads import PartnerReader
+from settlement.request.external_id import SlotIdentity
+from settlement.slot.evidence import Shown
+from settlement.slot.state import Slot, State
+from settlement.steps.look_up import connections_by_account, shown_by
 from settlement.values import Actor
 
 

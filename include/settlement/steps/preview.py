@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from settlement.business_calendar import BusinessCalendar
-from settlement.difference import Fill
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import LimitExceededError
-from settlement.external_id import unused_identities
 from settlement.ledger.bound_currencies import require_bound_decimals
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import FrozenDate, load_date, window_for
 from settlement.ledger.limits import require_within_limits
-from settlement.ledger.people import Hold, holds_in_force
+from settlement.ledger.people.holds import Hold, holds_in_force
 from settlement.ledger.slots import load_slots
 from settlement.ledger.snapshots import newest_snapshot
-from settlement.notes import notes_of
-from settlement.partner_file import PartnerFile
-from settlement.settlement_request import SettlementInstruction, nonce_of
-from settlement.slot_state import OPEN
+from settlement.request.external_id import unused_identities
+from settlement.request.instruction import SettlementInstruction, nonce_of
+from settlement.request.notes import notes_of
+from settlement.slot.difference import Fill
+from settlement.slot.state import OPEN
 from settlement.steps.build import (
     cutoff_of,
     plan_of,

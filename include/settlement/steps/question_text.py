@@ -6,8 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from settlement.amounts import displayed
-from settlement.both_sides import compared
-from settlement.question import SHOWN_LINES, Question, Subject, lines_of_facts, may_not_answer
+from settlement.ledger.people.question import (
+    SHOWN_LINES,
+    Question,
+    Subject,
+    lines_of_facts,
+    may_not_answer,
+)
+from settlement.steps.both_sides import compared
 
 Currencies = Mapping[str, int]
 IN_TITLE = 2

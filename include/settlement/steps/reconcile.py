@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import OutcomeUnknownError
 from settlement.ledger.database import Ledger
 from settlement.ledger.slots import load_slots
-from settlement.partner_api import PartnerApi
-from settlement.partner_file import PartnerFile
-from settlement.partner_reads import PartnerReader
-from settlement.reconciliation import look_up
-from settlement.slot_state import Slot, State
+from settlement.partner.exchange import PartnerApi
+from settlement.partner.reads import PartnerReader
+from settlement.slot.state import Slot, State
+from settlement.steps.look_up import look_up
 from settlement.steps.outcome import raise_unless_done
 from settlement.values import Actor
 

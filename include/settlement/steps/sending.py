@@ -7,20 +7,21 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, select
 
-from settlement.difference import in_effect, runs_against_open
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import HeldConnectionError, SupersededError
-from settlement.evidence import Sent
-from settlement.ledger.approvals import require_approved
 from settlement.ledger.attempts import start_attempt
 from settlement.ledger.bodies import StoredBody, load_current_body
 from settlement.ledger.database import NOW
 from settlement.ledger.folding import apply_to
-from settlement.ledger.people import held_connections, require_go
+from settlement.ledger.people.approvals import require_approved
+from settlement.ledger.people.holds import held_connections
+from settlement.ledger.people.stop import require_go
 from settlement.ledger.schema import slot as slot_table
 from settlement.ledger.slots import load_lower_slots, load_slots_concerning, require_slot
 from settlement.ledger.snapshots import load_positions_of
-from settlement.partner_file import PartnerFile
-from settlement.slot_state import OPEN, Slot, State
+from settlement.slot.difference import in_effect, runs_against_open
+from settlement.slot.evidence import Sent
+from settlement.slot.state import OPEN, Slot, State
 from settlement.steps.build import require_none_diverged
 from settlement.values import Actor
 

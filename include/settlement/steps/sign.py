@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from datetime import date
 
-from settlement.ledger.approvals import require_approved
+from settlement.config.partner_file import PartnerFile
 from settlement.ledger.bodies import StoredBody, load_current_body
 from settlement.ledger.database import Ledger
 from settlement.ledger.filling import store_signature
+from settlement.ledger.people.approvals import require_approved
 from settlement.ledger.slots import load_slots, require_slot
-from settlement.partner_file import PartnerFile
-from settlement.settlement_request import check_payload
-from settlement.signing import Signer, key_id_of, signer_of
-from settlement.slot_state import OPEN, State
+from settlement.request.instruction import check_payload
+from settlement.signing.signer import Signer, key_id_of, signer_of
+from settlement.slot.state import OPEN, State
 from settlement.steps.payload import instruction_of
 from settlement.values import Actor
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import (
     OutcomeUnknownError,
     RejectedError,
@@ -13,19 +14,18 @@ from settlement.errors import (
     SupersededError,
     UntrustedHostError,
 )
-from settlement.evidence import Answered, classify
 from settlement.ledger.attempts import finish_attempt, newest_silence
+from settlement.ledger.binding import require_binding
 from settlement.ledger.database import Ledger
 from settlement.ledger.folding import apply_to
 from settlement.ledger.partner_changes import record_partner_changes
-from settlement.ledger.people import require_binding
 from settlement.ledger.slots import require_slot
-from settlement.partner_api import Answer, PartnerApi, TransportError
-from settlement.partner_file import PartnerFile
-from settlement.partner_reads import PartnerReader, settlements_path
-from settlement.reconciliation import conclude_by_look_up, look_up
-from settlement.slot_state import FREE, Slot, State
+from settlement.partner.exchange import Answer, PartnerApi, TransportError
+from settlement.partner.reads import PartnerReader, settlements_path
+from settlement.slot.evidence import Answered, classify
+from settlement.slot.state import FREE, Slot, State
 from settlement.steps.funding import what_is_missing
+from settlement.steps.look_up import conclude_by_look_up, look_up
 from settlement.steps.outcome import raise_unless_done
 from settlement.steps.payload import digest_of
 from settlement.steps.sending import SENDABLE, begin_attempt, older_than_age_lock, slots_before

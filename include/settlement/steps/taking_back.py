@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from settlement.errors import UntrustedHostError
-from settlement.evidence import NotSent, one_line
 from settlement.ledger.attempts import finish_attempt, other_attempt_may_have_left
 from settlement.ledger.database import Ledger
 from settlement.ledger.folding import apply_to
 from settlement.ledger.slots import require_slot
+from settlement.slot.evidence import NotSent, one_line
 from settlement.steps.sending import BegunAttempt
 from settlement.values import Actor
 

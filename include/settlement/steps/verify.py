@@ -9,18 +9,18 @@ from datetime import date, datetime
 from sqlalchemy import Connection, select
 
 from settlement.amounts import display
-from settlement.difference import difference, without_connections
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import NotSettledError
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import load_date
 from settlement.ledger.forgotten_dates import forget_what_was_taken_back
-from settlement.ledger.people import held_connections
+from settlement.ledger.people.holds import held_connections
 from settlement.ledger.schema import listing
 from settlement.ledger.slots import load_slots
 from settlement.ledger.snapshots import Snapshot, load_positions, newest_snapshot
-from settlement.partner_file import PartnerFile
-from settlement.slot_state import NEEDS_A_PERSON, Slot, State
+from settlement.slot.difference import difference, without_connections
+from settlement.slot.state import NEEDS_A_PERSON, Slot, State
 from settlement.values import Actor, PositionKey, Positions
 
 SHOWN = 5

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from settlement.amounts import require_int
-from settlement.partner_fields import nearest
-from settlement.partner_file import PartnerFile
+from settlement.config.fields import nearest
+from settlement.config.partner_file import PartnerFile
 from settlement.warehouse import cells
 from settlement.warehouse.session import Row, Session
 from settlement.warehouse.statements import Statements

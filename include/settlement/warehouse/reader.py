@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from settlement.partner_file import PartnerFile
+from settlement.config.partner_file import PartnerFile
 from settlement.values import Line, Window
 from settlement.warehouse.survey import Surveyed
 

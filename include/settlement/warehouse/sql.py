@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from settlement.amounts import require_int
+from settlement.config.fields import nearest
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import WarehouseDataError, WarehouseError
-from settlement.partner_fields import nearest
-from settlement.partner_file import PartnerFile
 from settlement.values import Line, Window
 from settlement.warehouse import cells, one_state, rows
 from settlement.warehouse.drivers import Connect, Dialect

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from settlement.amounts import require_int
-from settlement.partner_file import PartnerFile
+from settlement.config.partner_file import PartnerFile
 from settlement.values import Window
 from settlement.warehouse import cells
 from settlement.warehouse.placing import ALL_OF_TIME, DIGITS, FIRST_NUMBER, placing

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from settlement.partner_file import PartnerFile
+from settlement.config.partner_file import PartnerFile
 from settlement.values import Window
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from settlement.errors import ChainBrokenError
-from settlement.ledger.invariants import verify_ledger
+from settlement.ledger.checks.ledger import verify_ledger
 from settlement.watch.eyes import Eyes
 from settlement.watch.finding import Finding, Kind
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
 from settlement.watch.date_span import DateSpan, spans_of
 from settlement.watch.eyes import Eyes
 from settlement.watch.finding import Finding, Kind, in_words

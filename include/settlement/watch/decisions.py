@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from settlement.ledger.overview import Stop, stop_of
-from settlement.ledger.people import Hold, holds_in_force
-from settlement.ledger.questions import open_questions
-from settlement.question import SHORT, Question
+from settlement.ledger.people.holds import Hold, holds_in_force
+from settlement.ledger.people.question import SHORT, Question
+from settlement.ledger.people.questions import open_questions
 from settlement.watch.eyes import Eyes
 from settlement.watch.finding import Finding, Kind, in_words
 

@@ -8,9 +8,9 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Protocol
 
+from settlement.config.partner_file import PartnerFile
 from settlement.ledger.database import Ledger
-from settlement.partner_api import PartnerApi
-from settlement.partner_file import PartnerFile
+from settlement.partner.exchange import PartnerApi
 from settlement.warehouse import Warehouse
 from settlement.watch.standing import Standing, read_standings
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from settlement.question import Question
+from settlement.ledger.people.question import Question
 from settlement.watch.date_span import DateSpan
 
 

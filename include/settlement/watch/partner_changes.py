@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from settlement.contract.comparing import What, is_published
 from settlement.ledger.partner_changes import RecordedChange, recorded_changes
+from settlement.partner.contract.comparing import What, is_published
 from settlement.watch.eyes import Eyes
 from settlement.watch.finding import Finding, Kind, in_words
 

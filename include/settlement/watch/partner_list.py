@@ -8,13 +8,13 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import ARRAY, Text, any_, literal, or_, select
 
-from settlement.external_id import parse_external_id
-from settlement.ledger.people import ignored_among
+from settlement.ledger.people.ignored import ignored_among
 from settlement.ledger.schema import slot
-from settlement.partner_answers import Settlement
-from settlement.partner_api import Answer, PartnerApi
-from settlement.partner_reads import PartnerReader, Query
-from settlement.slot_state import FREE, State
+from settlement.partner.answers import Settlement
+from settlement.partner.exchange import Answer, PartnerApi
+from settlement.partner.reads import PartnerReader, Query
+from settlement.request.external_id import parse_external_id
+from settlement.slot.state import FREE, State
 from settlement.values import Actor
 from settlement.watch.eyes import Eyes
 from settlement.watch.finding import Finding, Kind

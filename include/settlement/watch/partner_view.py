@@ -7,16 +7,16 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, func, select
 
+from settlement.config.partner_file import PartnerFile
 from settlement.ledger.database import Ledger
 from settlement.ledger.overview import Stop, money_at_risk, stop_of
-from settlement.ledger.people import Hold, holds_in_force
-from settlement.ledger.questions import open_questions
+from settlement.ledger.people.holds import Hold, holds_in_force
+from settlement.ledger.people.question import Question
+from settlement.ledger.people.questions import open_questions
 from settlement.ledger.schema import slot
-from settlement.money_at_risk import MoneyAtRisk, by_currency
-from settlement.money_at_risk import Standing as MoneyStanding
-from settlement.partner_file import PartnerFile
-from settlement.question import Question
-from settlement.slot_state import State
+from settlement.slot.money_at_risk import MoneyAtRisk, by_currency
+from settlement.slot.money_at_risk import Standing as MoneyStanding
+from settlement.slot.state import State
 from settlement.watch.standing import Standing, read_standings
 
 SETTLED_SHOWN = 10

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import ConfigurationError, SettlementError
 from settlement.ledger.database import Ledger
 from settlement.ledger.overview import stop_of
-from settlement.partner_api import PartnerApi
-from settlement.partner_file import PartnerFile
+from settlement.partner.exchange import PartnerApi
 from settlement.warehouse import Warehouse
 from settlement.watch.eyes import AirflowRuns, Eyes
 from settlement.watch.finding import Finding, Kind

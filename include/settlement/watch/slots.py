@@ -9,7 +9,7 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 
 from settlement.ledger.schema import slot
-from settlement.slot_state import OPEN, State
+from settlement.slot.state import OPEN, State
 from settlement.watch.eyes import Eyes
 from settlement.watch.finding import Finding, Kind, in_words
 

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import NotSettledError
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import FrozenDate, frozen_dates
 from settlement.ledger.snapshots import Snapshot, newest_snapshots
-from settlement.partner_file import PartnerFile
 from settlement.steps.verify import prove_settled
 from settlement.watch.recent_events import LastEvent, last_events
 

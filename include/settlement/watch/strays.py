@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from settlement.config.partner_file import PartnerFile
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import frozen_dates
-from settlement.partner_file import PartnerFile
 from settlement.values import Window
 from settlement.warehouse import Warehouse
 from settlement.warehouse.placing import ALL_OF_TIME

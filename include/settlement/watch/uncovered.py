@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile
 from settlement.ledger.dates import FrozenDate
-from settlement.partner_file import PartnerFile
 from settlement.values import Window
 from settlement.warehouse.placing import ALL_OF_TIME
 

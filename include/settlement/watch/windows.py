@@ -11,11 +11,11 @@ from sqlalchemy import Connection, and_, func, select
 from settlement.errors import PartnerAnswerError
 from settlement.ledger.schema import body, slot
 from settlement.ledger.slots import require_slot
-from settlement.partner_balances import Balances
-from settlement.partner_disputes import Dispute
-from settlement.partner_profile import windows_of
-from settlement.partner_reads import PartnerReader
-from settlement.slot_state import Slot, State
+from settlement.partner.balances import Balances
+from settlement.partner.disputes import Dispute
+from settlement.partner.profile import windows_of
+from settlement.partner.reads import PartnerReader
+from settlement.slot.state import Slot, State
 from settlement.steps.funding import Shortfall, listed, shortfalls
 from settlement.values import Line, as_lines
 from settlement.watch.eyes import Eyes

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from settlement.config.partner_file import PartnerFile, load_partner, load_partners
 from settlement.errors import ConfigurationError
-from settlement.partner_file import PartnerFile, load_partner, load_partners
 from settlement.values import Actor
 
 

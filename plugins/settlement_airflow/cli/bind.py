@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from settlement.ledger.people import rebind
-from settlement.partner_file import load_partner
+from settlement.config.partner_file import load_partner
+from settlement.ledger.binding import rebind
 from settlement_airflow.cli.arguments import PartnerName, Reason, person
 from settlement_airflow.cli.console import say
 from settlement_airflow.cli.workplace import api_of, work_for

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.errors import ConfigurationError
 from settlement.ledger.database import Ledger
-from settlement.ledger.questions import load_question, open_questions
-from settlement.partner_file import PartnerFile, load_partner
-from settlement.question import CHOICES, SHORT, Choice, Question
+from settlement.ledger.people.question import CHOICES, SHORT, Choice, Question
+from settlement.ledger.people.questions import load_question, open_questions
 from settlement.steps import decide as steps
 from settlement_airflow.cli.arguments import AsJson, PartnerName, given, person
 from settlement_airflow.cli.console import print_json, results, say

@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from settlement.amounts import displayed, to_base_units_text
+from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.ledger.database import Ledger
 from settlement.ledger.snapshots import load_positions_of
-from settlement.partner_file import PartnerFile, load_partner
-from settlement.partner_reads import PartnerReader
+from settlement.partner.reads import PartnerReader
 from settlement.steps.disputes import DisputedRequest, disputed_requests
 from settlement_airflow.cli.amounts_shown import at
 from settlement_airflow.cli.arguments import AsJson, PartnerName, parse_day, person

@@ -9,10 +9,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.doctor.diagnosis import Diagnosis, Health, looked_at
 from settlement.errors import LedgerUnavailableError
 from settlement.ledger.database import Ledger
-from settlement.partner_file import PartnerFile, load_partner
 from settlement_airflow.cli.arguments import AsJson, PartnerName
 from settlement_airflow.cli.console import print_json, progress, results
 from settlement_airflow.cli.their_airflow import their_airflow

@@ -11,13 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from settlement.amounts import displayed
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import ConfigurationError
-from settlement.evidence import ShownTransfer
-from settlement.external_id import parse_external_id
 from settlement.ledger.database import Ledger
 from settlement.ledger.snapshots import Snapshot
 from settlement.ledger.transfers import kind_of
-from settlement.partner_file import PartnerFile
+from settlement.request.external_id import parse_external_id
+from settlement.slot.evidence import ShownTransfer
 from settlement.values import PositionKey
 from settlement.warehouse import TradeRow
 from settlement_airflow.cli.amounts_shown import amounts_table, at

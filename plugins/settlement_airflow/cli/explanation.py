@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from settlement.amounts import to_base_units_text
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import ConfigurationError
-from settlement.evidence import ShownTransfer
 from settlement.ledger.overview import SlotView, view_slot
 from settlement.ledger.snapshots import Snapshot, load_positions, load_snapshot
 from settlement.ledger.transfers import kind_of, load_transfers
-from settlement.partner_file import PartnerFile
+from settlement.slot.evidence import ShownTransfer
 from settlement.values import PositionKey
 from settlement.warehouse import TradeRow, Warehouse
 from settlement_airflow.cli.amounts_shown import at_or_none

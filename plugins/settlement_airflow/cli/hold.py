@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from settlement.errors import ConfigurationError
-from settlement.ledger.people import lift_hold, put_on_hold
+from settlement.ledger.people.holds import lift_hold, put_on_hold
 from settlement.steps.action import end_of_hold
 from settlement_airflow.cli.amounts_shown import at
 from settlement_airflow.cli.arguments import ConnectionId, given, partner_named_or_only, person

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from settlement.config.partner_file import load_partner
 from settlement.errors import LedgerVersionError
 from settlement.ledger.database import Ledger
-from settlement.partner_file import load_partner
 from settlement_airflow.cli.console import say
 from settlement_airflow.cli.private_airflow import find_connections
 from settlement_airflow.cli.stand_ins import LEDGER, embedded_ledger
@@ -54,8 +54,8 @@ def upgrade(
     find_connections()
     from alembic.util import CommandError  # noqa: PLC0415 - not for --help
 
-    from settlement.ledger.upgrade import upgrade_ledger  # noqa: PLC0415
-    from settlement.ledger.version import current_version  # noqa: PLC0415
+    from settlement.ledger.install.upgrade import upgrade_ledger  # noqa: PLC0415
+    from settlement.ledger.install.version import current_version  # noqa: PLC0415
     from settlement_airflow.connections import postgres_url  # noqa: PLC0415 - imports Airflow
 
     with embedded_ledger(conn_id):

@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from settlement.amounts import displayed, to_base_units_text
-from settlement.business_calendar import BusinessCalendar
-from settlement.money_at_risk import Standing, by_currency
-from settlement.partner_file import PartnerFile
-from settlement.slot_state import State
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile
+from settlement.slot.money_at_risk import Standing, by_currency
+from settlement.slot.state import State
 from settlement.watch.date_span import spans_of
 from settlement.watch.partner_view import DateLine, PartnerView
 from settlement_airflow.cli.amounts_shown import at, at_or_none

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from settlement.partner_file import load_partner
+from settlement.config.partner_file import load_partner
 from settlement.steps.placing import ignore_named, record_settlement
 from settlement_airflow.cli.arguments import ExternalId, PartnerName, Reason, parse_day, person
 from settlement_airflow.cli.console import say

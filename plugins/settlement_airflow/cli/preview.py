@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.text import Text
 
-from settlement.partner_file import PartnerFile, load_partner
+from settlement.config.partner_file import PartnerFile, load_partner
 from settlement_airflow.cli.amounts_shown import amounts_table, at, lines_of
 from settlement_airflow.cli.arguments import AsJson, Day, PartnerName
 from settlement_airflow.cli.console import print_json, results

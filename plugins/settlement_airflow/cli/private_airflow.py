@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import settlement
 from settlement.errors import ConfigurationError
-from settlement.ledger.embedded import home
+from settlement.ledger.install.embedded import home
 from settlement_airflow.cli.captured import output_into
 from settlement_airflow.cli.console import say
 from settlement_airflow.cli.their_airflow import TheirAirflow, their_airflow

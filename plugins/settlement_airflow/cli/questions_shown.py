@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.table import Table
 
+from settlement.config.partner_file import load_partner
 from settlement.errors import ConfigurationError
-from settlement.partner_file import load_partner
-from settlement.question import CHOICES, SHORT, Question
+from settlement.ledger.people.question import CHOICES, SHORT, Question
 from settlement.steps.question_text import title_of
 from settlement_airflow.cli.amounts_shown import at, at_or_none
 

@@ -9,12 +9,12 @@ from datetime import date
 
 import typer
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.errors import ConfigurationError, NotSettledError, SettlementError
 from settlement.ledger.database import Ledger
 from settlement.ledger.overview import view_date
-from settlement.partner_file import PartnerFile, load_partner
-from settlement.slot_state import State
+from settlement.slot.state import State
 from settlement.steps.narrow import run_to_narrow
 from settlement.values import Actor
 from settlement_airflow.cli.arguments import Day, PartnerName

@@ -14,7 +14,7 @@ from partner_sandbox.defaults import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_WORLD
 from partner_sandbox.world import World
 from partner_sandbox.worlds import WORLDS, world_called
 from settlement.errors import ConfigurationError
-from settlement.ledger.embedded import home
+from settlement.ledger.install.embedded import home
 from settlement_airflow.cli.console import say
 
 

@@ -11,9 +11,9 @@ import typer
 from sqlalchemy import URL
 
 from partner_sandbox.demo_world import DEMO_ENTERPRISE, demo_connections
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.errors import ConfigurationError, WarehouseBusyError
-from settlement.partner_file import PartnerFile, load_partner
 from settlement.values import Window
 from settlement_airflow.cli.arguments import PartnerName, parse_day
 from settlement_airflow.cli.console import progress, say

@@ -9,11 +9,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.ledger.attempts import Attempt
 from settlement.ledger.bodies import StoredBody
 from settlement.ledger.overview import DateView, SlotView, view_date
-from settlement.partner_file import PartnerFile, load_partner
-from settlement.slot_state import NEEDS_A_PERSON, State
+from settlement.slot.state import NEEDS_A_PERSON, State
 from settlement.watch.partner_view import view_partner
 from settlement_airflow.cli.amounts_shown import (
     amounts_table,

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from partner_sandbox.defaults import DEFAULT_HOST, DEFAULT_PORT
 from partner_sandbox.demo_world import DEMO_ENTERPRISE, DEMO_PARTNER, DEMO_TOKEN, DEMO_XPRV
+from settlement.config.partner_file import PartnerFile
 from settlement.ledger.database import Ledger
-from settlement.ledger.embedded import EmbeddedServer, home
-from settlement.partner_file import PartnerFile
+from settlement.ledger.install.embedded import EmbeddedServer, home
 from settlement_airflow.cli.console import warn
 
 LEDGER = "settlement_ledger"
@@ -38,7 +38,7 @@ def embedded_ledger(conn_id: str) -> Iterator[None]:
         f"no Airflow connection {LEDGER} is given: the ledger is an embedded PostgreSQL in "
         f"{folder}, for trying out only"
     )
-    from settlement.ledger.upgrade import upgrade_ledger  # noqa: PLC0415 - not for --help
+    from settlement.ledger.install.upgrade import upgrade_ledger  # noqa: PLC0415 - not for --help
 
     with _one_at_a_time(folder), _less_talk():
         server = EmbeddedServer.start(folder)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from settlement.ledger.people import lower_stop, raise_stop
-from settlement.partner_file import load_partner
+from settlement.config.partner_file import load_partner
+from settlement.ledger.people.stop import lower_stop, raise_stop
 from settlement_airflow.cli.arguments import PartnerName, Reason, person
 from settlement_airflow.cli.console import say
 from settlement_airflow.cli.workplace import ledger_behind

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, TaskID
 
+from settlement.config.partner_file import PartnerFile, load_partner, load_partners
 from settlement.errors import ConfigurationError
-from settlement.ledger.invariants import CHECKS, partners_in_ledger, verify_ledger
-from settlement.partner_file import PartnerFile, load_partner, load_partners
+from settlement.ledger.checks.ledger import CHECKS, partners_in_ledger, verify_ledger
 from settlement_airflow.cli.arguments import AsJson
 from settlement_airflow.cli.console import print_json, progress, results, warn
 from settlement_airflow.cli.stand_ins import LEDGER

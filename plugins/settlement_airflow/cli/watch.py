@@ -9,10 +9,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from settlement.config.partner_file import PartnerFile, load_partner, load_partners
 from settlement.errors import SettlementError
+from settlement.ledger.checks.ledger import partners_in_ledger
 from settlement.ledger.database import Ledger
-from settlement.ledger.invariants import partners_in_ledger
-from settlement.partner_file import PartnerFile, load_partner, load_partners
 from settlement.watch.finding import Finding
 from settlement.watch.order import worst_first
 from settlement.watch.partners import Files, Openers, ledgers_of, watch_partner, watched

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 
+from settlement.config.partner_file import PartnerFile
 from settlement.ledger.database import Ledger
-from settlement.partner_api import PartnerApi
-from settlement.partner_file import PartnerFile
+from settlement.partner.exchange import PartnerApi
 from settlement.warehouse import Warehouse
 from settlement_airflow.cli.private_airflow import find_connections
 from settlement_airflow.cli.stand_ins import demo_connections, embedded_ledger

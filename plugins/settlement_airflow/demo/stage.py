@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from partner_sandbox.demo_world import DEMO_TOKEN, DEMO_XPRV
 from settlement.ledger.database import Ledger
-from settlement.ledger.embedded import EmbeddedServer
+from settlement.ledger.install.embedded import EmbeddedServer
 from settlement_airflow.cli.stand_ins import LEDGER
 from settlement_airflow.up.place import free_port
 from settlement_airflow.up.stack import settlement

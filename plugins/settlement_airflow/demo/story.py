@@ -14,10 +14,10 @@ from rich.table import Table
 import settlement
 from partner_sandbox.demo_trades import add_late_trades, seed_day
 from partner_sandbox.demo_world import DEMO_CURRENCIES, demo_connections
-from settlement.business_calendar import BusinessCalendar
-from settlement.external_id import parse_external_id
-from settlement.ledger.embedded import home
-from settlement.partner_file import PartnerFile, load_partner
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile, load_partner
+from settlement.ledger.install.embedded import home
+from settlement.request.external_id import parse_external_id
 from settlement.values import PositionKey
 from settlement.warehouse.sql import SqlWarehouse
 from settlement_airflow.demo.stage import WAREHOUSE_FILE, Stage, set_up

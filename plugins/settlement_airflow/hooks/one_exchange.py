@@ -21,7 +21,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
 from settlement.errors import ConfigurationError
-from settlement.partner_api import Answer
+from settlement.partner.exchange import Answer
 
 QUERY_METHODS = ("GET", "HEAD")
 INSTEAD = "exchange(method, path, query=…, body=…)"

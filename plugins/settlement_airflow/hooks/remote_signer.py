@@ -12,9 +12,9 @@ from http import HTTPStatus
 from typing import NoReturn
 
 from settlement.errors import SignerUnavailableError, SigningKeyError
-from settlement.evidence import one_line
-from settlement.partner_api import Answer, TransportError
-from settlement.signing import InvalidSignature, key_id_of, signer_of
+from settlement.partner.exchange import Answer, TransportError
+from settlement.signing.signer import InvalidSignature, key_id_of, signer_of
+from settlement.slot.evidence import one_line
 from settlement_airflow.hooks.target import Target
 from settlement_airflow.hooks.wire import send
 

@@ -6,7 +6,7 @@ from airflow.sdk import BaseHook
 
 from settlement.doctor.inside import WORTHLESS
 from settlement.errors import SettlementError
-from settlement.signing import key_id_of, signer_of
+from settlement.signing.signer import key_id_of, signer_of
 from settlement_airflow.signers import open_signer
 
 

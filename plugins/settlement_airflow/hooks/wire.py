@@ -16,7 +16,7 @@ import requests
 import urllib3
 
 from settlement.errors import UntrustedHostError
-from settlement.partner_api import Answer, TransportError
+from settlement.partner.exchange import Answer, TransportError
 from settlement_airflow.hooks.deadline import Deadline, DeadlineAdapter
 from settlement_airflow.hooks.target import Target
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
+from settlement.config.partner_file import load_partner
 from settlement.errors import ConfigurationError
-from settlement.partner_file import load_partner
 from settlement.steps.action import action_in, carry_out
 from settlement.values import Actor
 from settlement_airflow.connections import open_partner_api, opened_ledger

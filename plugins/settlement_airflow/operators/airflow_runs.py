@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from settlement.config.partner_file import PartnerFile, load_partners
 from settlement.errors import ConfigurationError
-from settlement.partner_file import PartnerFile, load_partners
 from settlement_airflow.dag_parts import POOL, dag_id_of
 from settlement_airflow.hooks.pacer import POOL_SLOTS
 from settlement_airflow.run_date import NoBusinessDate, business_date_of

@@ -12,8 +12,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from settlement.errors import ApprovalMissingError
 from settlement.ledger.database import Ledger
-from settlement.ledger.questions import open_questions
-from settlement.question import SHORT, Question, Subject
+from settlement.ledger.people.question import SHORT, Question, Subject
+from settlement.ledger.people.questions import open_questions
 from settlement_airflow.connections import opened_ledger
 from settlement_airflow.operators.asking import DECISION_DAG, UNFINISHED, conf_of, run_id_of
 from settlement_airflow.operators.base import (

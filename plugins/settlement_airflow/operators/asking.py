@@ -13,10 +13,10 @@ from datetime import date
 
 from airflow.sdk import Context
 
+from settlement.config.partner_file import PartnerFile
 from settlement.errors import SettlementError
-from settlement.ledger.questions import open_questions
-from settlement.partner_file import PartnerFile
-from settlement.question import SHORT, Question
+from settlement.ledger.people.question import SHORT, Question
+from settlement.ledger.people.questions import open_questions
 from settlement_airflow.connections import opened_ledger
 from settlement_airflow.starting import start_run
 

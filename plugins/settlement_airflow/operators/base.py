@@ -14,11 +14,11 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from sqlalchemy.exc import SQLAlchemyError
 
+from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.error_text import error_text
 from settlement.errors import NotSettledError, SettlementError
 from settlement.ledger.overview import money_at_risk
-from settlement.partner_file import PartnerFile, load_partner
-from settlement.question import BY_ITSELF
+from settlement.ledger.people.question import BY_ITSELF
 from settlement.values import Actor
 from settlement_airflow.connections import opened_ledger
 from settlement_airflow.operators.asking import asking_at_once

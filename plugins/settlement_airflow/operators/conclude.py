@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import Asset, BaseBranchOperator, Context
 from sqlalchemy import func, select
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
 from settlement.errors import NEXT_STEP, NotSettledError, OutcomeUnknownError, SettlementError
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import snapshot

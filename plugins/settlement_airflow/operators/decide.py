@@ -11,11 +11,10 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import BaseOperator, Context, Param
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
+from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.errors import NEXT_STEP, ConfigurationError, DecisionError, SettlementError
 from settlement.ledger.database import Ledger
-from settlement.ledger.questions import load_question, open_questions
-from settlement.partner_file import PartnerFile, load_partner
-from settlement.question import (
+from settlement.ledger.people.question import (
     CHOICES,
     SHORT,
     Choice,
@@ -23,6 +22,7 @@ from settlement.question import (
     require_another_person,
     takes_a_run,
 )
+from settlement.ledger.people.questions import load_question, open_questions
 from settlement.steps.decide import body_of, decide, title_of
 from settlement_airflow.connections import open_partner_api, opened_ledger
 from settlement_airflow.operators.base import (

@@ -10,8 +10,8 @@ from airflow.sdk import Context
 from settlement.amounts import displayed
 from settlement.errors import SupersededError
 from settlement.ledger.database import Ledger
+from settlement.ledger.people.question import totals_text
 from settlement.ledger.slots import load_slots
-from settlement.question import totals_text
 from settlement.steps.build import build_requests
 from settlement.steps.sign import sign_requests
 from settlement.values import as_lines

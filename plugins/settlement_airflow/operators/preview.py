@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, Context
 
 from settlement.amounts import displayed
+from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.errors import ConfigurationError
-from settlement.partner_file import PartnerFile, load_partner
-from settlement.question import SHOWN_LINES, totals_text
+from settlement.ledger.people.question import SHOWN_LINES, totals_text
 from settlement.values import Line
 from settlement_airflow.connections import open_warehouse, opened_ledger
 from settlement_airflow.operators.base import airflow_errors

@@ -12,7 +12,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 from sqlalchemy import func, select
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
 from settlement.errors import (
     LedgerUnavailableError,
     NotSettledError,
@@ -23,8 +23,8 @@ from settlement.errors import (
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import body
 from settlement.ledger.slots import load_slots
-from settlement.partner_profile import windows_of
-from settlement.slot_state import Slot, State
+from settlement.partner.profile import windows_of
+from settlement.slot.state import Slot, State
 from settlement.steps.compute import CLOCKS_DIFFER
 from settlement.steps.pending import Waiting, waiting_for
 from settlement.steps.reconcile import look_up_pending

@@ -10,10 +10,10 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from settlement.config.partner_file import load_partners
 from settlement.errors import SettlementError
-from settlement.ledger.invariants import partners_in_ledger
-from settlement.partner_file import load_partners
-from settlement.question import Question
+from settlement.ledger.checks.ledger import partners_in_ledger
+from settlement.ledger.people.question import Question
 from settlement.watch.finding import Finding, SettleAgain
 from settlement.watch.partners import Openers, ledgers_of, watch_partner, watched
 from settlement_airflow.connections import open_partner_api, open_warehouse, opened_ledger

@@ -13,10 +13,10 @@ from typing import NoReturn
 from rich.console import Console
 from rich.markup import escape
 
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import load_partner
 from settlement.errors import SettlementError
-from settlement.ledger.embedded import home
-from settlement.partner_file import load_partner
+from settlement.ledger.install.embedded import home
 from settlement_airflow.up.first_look import FirstLook
 from settlement_airflow.up.place import Place, prepare, start_ledger
 from settlement_airflow.up.ports import only_one, require_free, sandbox_port

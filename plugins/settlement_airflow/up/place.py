@@ -13,13 +13,13 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from partner_sandbox.demo_world import DEMO_TOKEN, DEMO_XPRV
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import load_partner, partners_dir
 from settlement.errors import ConfigurationError
 from settlement.ledger.database import Ledger
-from settlement.ledger.embedded import EmbeddedServer
-from settlement.ledger.upgrade import upgrade_ledger
-from settlement.partner_file import load_partner, partners_dir
-from settlement.signing import LocalSigner
+from settlement.ledger.install.embedded import EmbeddedServer
+from settlement.ledger.install.upgrade import upgrade_ledger
+from settlement.signing.signer import LocalSigner
 from settlement_airflow.cli.stand_ins import LEDGER
 from settlement_airflow.up.trades import WAREHOUSE_FILE, closed_dates, is_due, seed
 

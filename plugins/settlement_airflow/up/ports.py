@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from partner_sandbox.defaults import DEFAULT_PORT
 from partner_sandbox.demo_world import DEMO_PARTNER
 from settlement.errors import ConfigurationError
+from settlement.ledger.binding import binding_of
 from settlement.ledger.database import Ledger
-from settlement.ledger.embedded import EmbeddedServer
-from settlement.ledger.people import binding_of
+from settlement.ledger.install.embedded import EmbeddedServer
 from settlement_airflow.cli.stand_ins import LEDGER
 from settlement_airflow.up.place import free_port
 

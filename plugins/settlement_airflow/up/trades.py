@@ -9,9 +9,9 @@ import duckdb
 
 from partner_sandbox.demo_trades import seed_day
 from partner_sandbox.demo_world import DEMO_CURRENCIES, demo_connections
-from settlement.business_calendar import BusinessCalendar
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.errors import ConfigurationError
-from settlement.partner_file import PartnerFile, load_partner
 
 WAREHOUSE_FILE = "warehouse.duckdb"
 

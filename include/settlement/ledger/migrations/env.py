@@ -1,4 +1,4 @@
-"""Alembic environment: runs on the connection that `settlement.ledger.upgrade` hands over."""
+"""Alembic environment: runs on the connection that `ledger.install.upgrade` hands over."""
 
 from __future__ import annotations
 

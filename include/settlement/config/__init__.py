@@ -1,0 +1,1 @@
+"""The partner file: what a partner is, when its days end, what may move."""

@@ -1,0 +1,1 @@
+"""Invariants of the ledger, proved again from its rows."""

@@ -1,0 +1,1 @@
+"""Where the ledger's database is, its version, its roles and its upgrade."""

@@ -1,0 +1,95 @@
+"""Holds: connections that take no part in settlements for a while."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects.postgresql import insert
+
+from settlement.errors import ConfigurationError
+from settlement.ledger.chain import append_event
+from settlement.ledger.database import NOW, clock
+from settlement.ledger.schema import hold
+from settlement.values import Actor
+
+_HOLDS = (
+    select(hold)
+    .where(hold.c.partner == bindparam("partner"), hold.c.until.is_(None) | (hold.c.until > NOW))
+    .order_by(hold.c.connection_id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A connection that takes no part in settlements until `until`, or until it is lifted."""
+
+    connection_id: str
+    partner: str
+    reason: str
+    who: str
+    at: datetime
+    until: datetime | None
+
+
+def put_on_hold(
+    tx: Connection,
+    partner: str,
+    connection_id: str,
+    reason: str,
+    until: datetime | None,
+    actor: Actor,
+) -> None:
+    """Hold a connection: its amounts are left out of every build until then."""
+    values = {
+        "partner": partner,
+        "connection_id": connection_id,
+        "reason": reason,
+        "who": actor.who,
+        "at": clock(tx),
+        "until": until,
+    }
+    statement = insert(hold).values(values)
+    tx.execute(
+        statement.on_conflict_do_update(index_elements=["connection_id", "partner"], set_=values)
+    )
+    append_event(
+        tx,
+        partner,
+        "held",
+        actor,
+        connection_id=connection_id,
+        reason=reason,
+        until=until.isoformat() if until else None,
+    )
+
+
+def lift_hold(tx: Connection, partner: str, connection_id: str, reason: str, actor: Actor) -> None:
+    """End a hold before its time.
+
+    :raises ConfigurationError: if the connection is not on hold
+    """
+    gone = tx.execute(
+        hold.delete()
+        .where(hold.c.partner == partner, hold.c.connection_id == connection_id)
+        .returning(hold.c.connection_id)
+    ).one_or_none()
+    if gone is None:
+        raise ConfigurationError(
+            f"connection {connection_id} of {partner} is not on hold: nothing to do"
+        )
+    append_event(tx, partner, "released", actor, connection_id=connection_id, reason=reason)
+
+
+def holds_in_force(tx: Connection, partner: str) -> list[Hold]:
+    """Holds that apply now."""
+    return [
+        Hold(row.connection_id, row.partner, row.reason, row.who, row.at, row.until)
+        for row in tx.execute(_HOLDS, {"partner": partner})
+    ]
+
+
+def held_connections(tx: Connection, partner: str) -> frozenset[str]:
+    """Connections on hold now."""
+    return frozenset(each.connection_id for each in holds_in_force(tx, partner))

@@ -1,0 +1,49 @@
+"""The stop flag: while it is up, nothing is sent for the partner."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects.postgresql import insert
+
+from settlement.errors import ConfigurationError, StoppedError
+from settlement.ledger.chain import append_event
+from settlement.ledger.database import clock
+from settlement.ledger.schema import stop_flag
+from settlement.values import Actor
+
+_STOP = select(stop_flag).where(stop_flag.c.partner == bindparam("partner"))
+
+
+def raise_stop(tx: Connection, partner: str, reason: str, actor: Actor) -> None:
+    """Put the stop flag up: from now on nothing is sent for the partner."""
+    values = {"partner": partner, "reason": reason, "who": actor.who, "at": clock(tx)}
+    statement = insert(stop_flag).values(values)
+    tx.execute(statement.on_conflict_do_update(index_elements=["partner"], set_=values))
+    append_event(tx, partner, "stopped", actor, reason=reason)
+
+
+def lower_stop(tx: Connection, partner: str, reason: str, actor: Actor) -> None:
+    """Take the stop flag down.
+
+    :raises ConfigurationError: if it is not up
+    """
+    gone = tx.execute(
+        stop_flag.delete().where(stop_flag.c.partner == partner).returning(stop_flag.c.partner)
+    ).one_or_none()
+    if gone is None:
+        raise ConfigurationError(f"partner {partner} is not stopped: nothing to do")
+    append_event(tx, partner, "resumed", actor, reason=reason)
+
+
+def require_go(tx: Connection, partner: str) -> None:
+    """Read right before every send, in the transaction that writes the attempt row.
+
+    :raises StoppedError: if the stop flag is up
+    """
+    row = tx.execute(_STOP, {"partner": partner}).one_or_none()
+    if row is not None:
+        raise StoppedError(
+            f"partner {partner} is stopped by {row.who} since {row.at.isoformat()} "
+            f"({row.reason}): nothing is sent. "
+            f"Next step: when it is over, `settlement go {partner}` lifts it; then clear this task"
+        )

@@ -1,0 +1,1 @@
+"""Keys, and the signatures made with them."""
