@@ -9,7 +9,10 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.utils.types import DagRunType
 
+from settlement_airflow.dag_parts import settled_asset
+from settlement_airflow.operators.airflow_runs import WAIT
 from settlement_airflow.operators.base import GATE, SettlementOperator
+from settlement_airflow.operators.conclude import VerifySettledOperator
 from settlement_airflow.operators.prepare import (
     BuildRequestsOperator,
     ComputeNetPositionsOperator,
@@ -27,8 +30,8 @@ WORKING = {
 }
 
 
-def context(task_id: str, gate: str | None) -> Any:
-    """What a task of a run is given whose gate is in this state."""
+def context(task_id: str, gate: str | None, **others: str) -> Any:
+    """What a task of a run is given whose gate, and other tasks, are in these states."""
     task_instance = SimpleNamespace(
         task_id=task_id,
         map_index=-1,
@@ -36,7 +39,7 @@ def context(task_id: str, gate: str | None) -> Any:
         max_tries=6,
         dag_id="settle_demo",
         run_id="r1",
-        get_task_states=lambda **_: {"r1": {GATE: gate}},
+        get_task_states=lambda **_: {"r1": {GATE: gate, **others}},
     )
     run = SimpleNamespace(
         run_id="r1",
@@ -68,3 +71,16 @@ def test_a_gate_that_is_not_green_keeps_nobody_from_working(
     """A red gate keeps the run red, and one that was cleared looks again."""
     computed = operator("compute_net_positions").execute(context("compute_net_positions", gate))
     assert computed["generation"] == 1
+
+
+@pytest.mark.parametrize(
+    ("wait", "first"), [("skipped", WAIT), ("success", "compute_net_positions")]
+)
+def test_the_gate_says_what_to_clear_in_a_run_that_was_marked_before_it_began(
+    wait: str, first: str, day: AirflowDay
+) -> None:
+    """Marking a run skips what has not begun, and Airflow runs nothing behind a skipped task."""
+    gate = VerifySettledOperator(task_id=GATE, partner="demo", asset=settled_asset("demo"))
+    with pytest.raises(AirflowFailException, match=f"Next: clear {first} with its downstream"):
+        gate.execute(context(GATE, None, **{WAIT: wait}))
+    assert day.states() == {}

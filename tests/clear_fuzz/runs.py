@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NoReturn
@@ -154,8 +154,11 @@ class Runs:
 
         there()
 
-    def wait_until_quiet(self) -> list[Run]:
-        """Until every run has ended; all of them."""
+    def wait_until_quiet(self, require_alive: Callable[[], None]) -> list[Run]:
+        """Until every run has ended; all of them.
+
+        :param require_alive: raises once a component of Airflow has ended
+        """
 
         @retry(
             retry=retry_if_result(lambda runs: not all(run.finished for run in runs)),
@@ -164,6 +167,7 @@ class Runs:
             retry_error_callback=lambda _: self._tell_unfinished(),
         )
         def quiet() -> list[Run]:
+            require_alive()
             return self.all()
 
         return quiet()

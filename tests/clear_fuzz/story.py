@@ -13,12 +13,13 @@ from clear_fuzz.books import Books, NotEqual
 from clear_fuzz.faults import Partner
 from clear_fuzz.runs import NeverQuietError, Run
 from clear_fuzz.site import Site
+from settlement_airflow.operators.airflow_runs import WAIT
 
 MOST_RUNS_AT_WORK = 5
 LONGEST_PAUSE_S = 3
 SCHEDULED_DAYS = 2
 """The newest dates are left to the schedule; all others are backfilled."""
-FIRST_TASK = "compute_net_positions"
+COMPUTE = "compute_net_positions"
 """What the runbook says to clear, with downstream, when a date is red and nothing helps."""
 
 
@@ -98,9 +99,11 @@ class Story:
         run = self._site.runs.newest_of(day)
         assert run is not None, f"{day} has no run"
         reason = self._red(day)
-        answer = self._site.runs.clear_tasks(run, [FIRST_TASK], include_downstream=True)
+        skipped = [task.id for task in self._site.runs.tasks(run.id) if task.state == "skipped"]
+        first = WAIT if WAIT in skipped else COMPUTE
+        answer = self._site.runs.clear_tasks(run, [first], include_downstream=True)
         self.counts["clear as the runbook says"] += 1
-        self._tell("clear as the runbook says", f"{run.id}, since {reason}: {answer}")
+        self._tell("clear as the runbook says", f"{first} of {run.id}, since {reason}: {answer}")
 
     def _red(self, day: date) -> str:
         """Why somebody has to do something about a date; empty if nobody has."""
@@ -110,7 +113,7 @@ class Story:
         return colour + self._books.left_on(day)
 
     def _quiet(self) -> list[Run]:
-        runs = self._site.runs.wait_until_quiet()
+        runs = self._site.runs.wait_until_quiet(self._site.stack.require_alive)
         self._books.check()
         self._tell("quiet", f"{Counter(run.state for run in runs)}")
         return runs

@@ -127,6 +127,20 @@ def test_left_out_it_stays_with_its_date_and_the_others_settle(
     assert set(world.states(NEXT).values()) == {"completed"}
 
 
+def test_a_date_that_holds_nothing_but_what_was_left_out_is_settled(ledger: Ledger) -> None:
+    """Its load has run, so it is no empty day: the person has said whose the trades are."""
+    world = World(ledger, demo_partner(allow_empty_days=False))
+    trade = world.trade(ALICE, BOB, 100)
+    world.run()
+    deliver_again(world, trade)
+    with pytest.raises(TradeOfAnotherDateError):
+        world.run(NEXT)
+    answer(world, Choice.LEAVE)
+    world.run(NEXT)
+    assert world.states(NEXT) == {}
+    assert world.booked() == net_of([trade])
+
+
 def test_settled_here_as_well_is_twice_and_a_person_has_said_so(world: World) -> None:
     """The venue has used an id again: both are trades. The answer holds for every later run."""
     deliver_again(world, world.warehouse.trades[0])

@@ -77,6 +77,7 @@ class Calm:
         for _ in range(self._world.kind.clean_clears):
             self._world.clock.pass_time(timedelta(hours=3))
             self._people.decide()
+            self._loader.remove_repetitions_in_a_date()
             for day in self._known_wrong():
                 self._comes_right(day)
 

@@ -52,6 +52,10 @@ class Reading:
     generation: int = 0
     watermark: datetime | None = None
 
+    def was_there(self, trade: TradeRow) -> bool:
+        """Whether a trade claims to have been recorded by the time of this reading."""
+        return self.watermark is not None and trade.recorded_at <= self.watermark
+
 
 class LedgerWatch:
     """Remembers what the ledger held, and looks at what is new."""
@@ -170,11 +174,8 @@ class LedgerWatch:
         net = self.net_of(snapshot_id)
         reading = self._reading_behind(day, net, count)
         if before is not None:
-            known = {each.trade_id for each in before.trades}
-            there = [each for each in reading.trades if each.trade_id in known]
-            same = len(there) == len(known) and net_of(there) == net_of(before.trades)
             require(
-                same or day in self._world.decided.changes_settled,
+                _holds(before, reading) or day in self._world.decided.changes_settled,
                 f"{day}: trades that were read before have changed, and nobody has decided",
             )
         self._frozen[day] = Reading(reading.trades, generation, watermark)
@@ -236,6 +237,17 @@ class LedgerWatch:
             held == booked,
             f"{external_id} is completed with {shown(held)}, booked is {shown(booked or {})}",
         )
+
+
+def _holds(before: Reading, reading: Reading) -> bool:
+    """Whether what was read before is there still, or others of that time that come to the same."""
+    known = {each.trade_id for each in before.trades}
+    there = [each for each in reading.trades if each.trade_id in known]
+    of_that_time = [each for each in reading.trades if before.was_there(each)]
+    return any(
+        len(each) == len(known) and net_of(each) == net_of(before.trades)
+        for each in (there, of_that_time)
+    )
 
 
 def as_net(rows: list[tuple[Any, ...]]) -> Net:

@@ -62,16 +62,20 @@ class Loader:
         """
         if self._chance.random() >= probability:
             return
-        self._remove_repetitions()
+        self._remove_repetitions(HALF)
         self._correct_times()
 
-    def _remove_repetitions(self) -> None:
+    def remove_repetitions_in_a_date(self) -> None:
+        """A window that a lost ledger has forgotten may come to hold both of two twins."""
+        self._remove_repetitions(0)
+
+    def _remove_repetitions(self, twins_too: float) -> None:
         warehouse = self._world.warehouse
         counts = Counter(each.trade_id for each in warehouse.trades)
         for trade_id in sorted(name for name, count in counts.items() if count > 1):
             rows = [each for each in warehouse.trades if each.trade_id == trade_id]
             dates = [self._date_of(each) for each in rows]
-            if len(set(dates)) < len(dates) or self._chance.random() < HALF:
+            if len(set(dates)) < len(dates) or self._chance.random() < twins_too:
                 kept = self._chance.choice(rows)
                 warehouse.trades = [
                     each for each in warehouse.trades if each.trade_id != trade_id or each is kept

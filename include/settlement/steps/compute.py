@@ -134,7 +134,8 @@ def require_trustworthy(
     :return: the date's own trades, and a person's answer that they are used with
     :raises WarehouseDataError: if trades fail a check
     :raises TradeOfAnotherDateError: if trades are another date's, and nobody has decided
-    :raises EmptyDayError: if there are none, and no person has settled that they went
+    :raises EmptyDayError: if there are none at all, and no person has settled that they went;
+        trades that a person has left out are there: the load has run
     :raises HistoryChangedError: if trades that were read before have changed or gone, and nobody
         has decided what that moves
     """
@@ -144,7 +145,7 @@ def require_trustworthy(
     ruling = ruling_on_history(
         ledger, own.reading, partner.name, frozen.business_date, previous, actor, own
     )
-    if ruling is None and own.reading.trade_count() == 0 and not partner.allow_empty_days:
+    if ruling is None and reading.trade_count() == 0 and not partner.allow_empty_days:
         raise EmptyDayError(
             f"{partner.name} {frozen.business_date}: the warehouse has no trades in "
             f"{frozen.window}. Next step: check that the load has run, then clear this task; if "

@@ -16,7 +16,8 @@ from settlement_airflow.run_date import NoBusinessDate, business_date_of
 RUNS_PER_QUESTION = 20
 UNFINISHED = ("queued", "running")
 ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
-BEFORE_READING = ("wait_for_trades", "compute_net_positions")
+WAIT = "wait_for_trades"
+BEFORE_READING = (WAIT, "compute_net_positions")
 """Tasks of a run until its date is in the ledger."""
 POOLED = (
     "build_requests",

@@ -19,6 +19,7 @@ from settlement.steps.reconcile import look_up_pending, reconcile_conflicts
 from settlement.steps.verify import Settled, verify_settled
 from settlement_airflow.connections import open_partner_api, opened_ledger
 from settlement_airflow.dag_parts import dag_id_of
+from settlement_airflow.operators.airflow_runs import WAIT
 from settlement_airflow.operators.base import (
     SettlementOperator,
     Work,
@@ -107,7 +108,7 @@ class VerifySettledOperator(SettlementOperator):
                 narrowing = _narrow(ledger, work, context)
                 if narrowing is not None:
                     raise _while_narrowing(error, narrowing) from None
-                raise _with_red_tasks(error, states) from None
+                raise _with_first_task(_with_red_tasks(error, states), states) from None
         failed = sorted(task for task, state in states.items() if state in NOT_DONE)
         if failed:
             raise NotSettledError(
@@ -173,6 +174,19 @@ def _with_red_tasks(error: NotSettledError, states: Mapping[str, str]) -> NotSet
     return NotSettledError(
         f"{error.what}\n- red in this run: {listed}; the text of each says why. {NEXT_STEP}do what "
         f"the text of {red[0] if len(red) == 1 else 'each of them'} says"
+    )
+
+
+def _with_first_task(error: NotSettledError, states: Mapping[str, str]) -> NotSettledError:
+    """The same, with what to clear where the first task was skipped, as marking a run does.
+
+    Airflow then skips whatever is cleared behind it.
+    """
+    if states.get(WAIT) != "skipped":
+        return error
+    return NotSettledError(
+        f"{error.what}\n- {WAIT} of this run was skipped, so Airflow skips what is cleared behind "
+        f"it. {NEXT_STEP}clear {WAIT} with its downstream tasks"
     )
 
 
