@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from enum import StrEnum
+
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import delete
+from sqlalchemy import delete, text
 from sqlalchemy.exc import DBAPIError
 
 from settlement.errors import LedgerVersionError
 from settlement.ledger.bound_currencies import bound_decimals
 from settlement.ledger.chain import append_event, require_unbroken
 from settlement.ledger.database import Ledger
+from settlement.ledger.forgotten_dates import Role
 from settlement.ledger.install.embedded import EmbeddedServer
-from settlement.ledger.install.upgrade import upgrade_ledger
+from settlement.ledger.install.upgrade import MEANINGS, give_meanings, upgrade_ledger
 from settlement.ledger.install.version import (
     MIGRATIONS,
     current_version,
     newest_version,
     require_newest_version,
 )
+from settlement.ledger.people.question import Choice, Subject
 from settlement.ledger.schema import event, metadata
+from settlement.ledger.transfers import TransferKind
+from settlement.slot.state import State
 from settlement.values import Actor
 
 
 def test_migrations_build_exactly_the_tables_of_the_code(ledger: Ledger) -> None:
-    """After all migrations nothing differs from the schema that the code uses."""
+    """After all migrations nothing differs from the schema of the code, comments included."""
+    give_meanings(metadata)
     with ledger.transaction() as tx:
         context = MigrationContext.configure(tx, opts={"version_table": "ledger_version"})
         assert compare_metadata(context, metadata) == []
@@ -78,3 +87,40 @@ def test_events_cannot_be_deleted(ledger: Ledger) -> None:
         append_event(tx, "demo", "stopped", Actor("test"))
     with pytest.raises(DBAPIError, match="append-only"), ledger.transaction() as tx:
         tx.execute(delete(event))
+
+
+def test_every_table_and_column_says_what_it_means(ledger: Ledger) -> None:
+    """In the database itself, for whoever looks there; and nothing is described that is gone."""
+    described = {
+        (table, column)
+        for table, meanings in tomllib.loads(MEANINGS.read_text()).items()
+        for column in meanings
+    }
+    there = {(table.name, column.name) for table in metadata.sorted_tables for column in table.c}
+    assert described == there | {(table.name, "") for table in metadata.sorted_tables}
+    query = text(
+        "SELECT col_description(attrelid, attnum) FROM pg_attribute "
+        "WHERE attrelid = 'slot'::regclass AND attname = 'state'"
+    )
+    with ledger.transaction() as tx:
+        assert "diverged" in tx.execute(query).scalar_one()
+
+
+@pytest.mark.parametrize(
+    ("constraint", "known"),
+    [
+        ("slot_state_known", State),
+        ("transfer_kind_known", TransferKind),
+        ("remembered_trades_role_known", Role),
+        ("question_subject_known", Subject),
+        ("question_choice_known", Choice),
+    ],
+)
+def test_the_database_knows_the_values_of_the_code(
+    ledger: Ledger, constraint: str, known: type[StrEnum]
+) -> None:
+    """A new value needs a migration, and is refused until then."""
+    query = text("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = :name")
+    with ledger.transaction() as tx:
+        definition = tx.execute(query, {"name": constraint}).scalar_one()
+    assert set(re.findall(r"'([^']+)'", definition)) == {each.value for each in known}
