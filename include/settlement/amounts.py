@@ -1,7 +1,7 @@
 """Amounts: exact integers in base units, and the texts they travel as.
 
-Partner API, section on `settlementAmounts`: an amount is a JSON string, an integer in base units
-or a decimal in full units, whichever the partner is configured for.
+Partner API, section 4: an amount is a JSON string, an integer in base units or a decimal in full
+units, whichever the partner is configured for.
 """
 
 from __future__ import annotations

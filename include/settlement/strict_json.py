@@ -1,7 +1,7 @@
 """JSON as the partner writes it, and reading it without guessing.
 
-Partner API, section on the signature: `JSON.stringify` leaves no spaces, keeps the order of keys
-and writes everything raw but control characters, quotes, backslashes and lone surrogates.
+Partner API, section 11: `JSON.stringify` leaves no spaces, keeps the order of keys and
+writes everything raw but control characters, quotes, backslashes and lone surrogates.
 """
 
 from __future__ import annotations

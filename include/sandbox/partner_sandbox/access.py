@@ -1,4 +1,4 @@
-"""Who may call a route (partner API, section 2 and the status table of section 6)."""
+"""Who may call a route (partner API, sections 2 and 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The limit of requests per minute, a sliding one (partner API, section 1)."""
+"""The limit of requests per minute, a sliding one (partner API, section 2)."""
 
 from __future__ import annotations
 

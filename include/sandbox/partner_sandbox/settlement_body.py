@@ -144,7 +144,7 @@ def _transfers(
 ) -> tuple[Form, list[AskedTransfer]]:
     if not isinstance(amounts, dict) or not amounts:
         raise Refusal(400, "settlementAmounts is required: a record of connections, not empty")
-    form: Form = 2 if _depth(amounts) == 3 else 1  # noqa: PLR2004 (levels, by partner API section 4)
+    form: Form = 2 if _depth(amounts) == 3 else 1  # noqa: PLR2004 (levels: partner API, section 4)
     transfers = []
     for source, destination, currency, text in _flat(amounts, form):
         quantity = _quantity(text, currency, partner)

@@ -135,7 +135,7 @@ def connection_view(connection: Connection, partner: Partner) -> dict[str, Any]:
         "createdAt": since,
         "updatedAt": since,
         "active": connection.active,
-        "proof": "",
+        "proof": made_up_id("connection proof", connection.id),
         "nonce": made_up_id("connection nonce", connection.id),
         "partnersConnectionId": connection.partners_connection_id,
         "partnersClientId": connection.partners_client_id,

@@ -156,7 +156,7 @@ def _of_profile(
 
 
 def _of_disputes(partner: PartnerFile, profile: PartnerProfile) -> Diagnosis:
-    """A window of no minutes is one too: version 2 settles at once then (partner API, 1)."""
+    """A window of no minutes is one too: version 2 settles at once (partner API, section 1)."""
     subject, minutes = "disputes", profile.dispute_window_minutes
     needed = "v1" if minutes is None else "v2"
     what = "not set up" if minutes is None else f"clients may dispute for {minutes} minutes"

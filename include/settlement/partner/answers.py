@@ -1,8 +1,7 @@
 """The partner's objects, read strictly where we use them and leniently everywhere else.
 
-Partner API, sections on response objects and on reading and reconciling. Every function takes the
-body of an answer and raises `UnreadableAnswer` unless all that is needed is there: an answer that
-cannot be read proves nothing.
+Partner API, sections 8 and 9. Every function takes the body of an answer and raises
+`UnreadableAnswer` unless all that is needed is there: an answer that cannot be read proves nothing.
 """
 
 from __future__ import annotations
@@ -218,7 +217,7 @@ def partners_word(body: bytes) -> dict[str, Any] | None:
     """What the partner itself says, or None: a page of something in between proves nothing.
 
     For every kind of answer, whatever its status: the partner says one JSON object, in UTF-8,
-    without a key twice, NaN or half a character (partner API, section 8).
+    without a key twice, NaN or half a character (partner API, sections 2 and 8).
     """
     try:
         return object_in(body)

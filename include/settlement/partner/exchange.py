@@ -1,4 +1,7 @@
-"""How the domain talks to the partner API: one exchange at a time, over any transport."""
+"""How the domain talks to the partner API: one exchange at a time, over any transport.
+
+What is known of it is in docs/partner-api.md, which is cited by section number.
+"""
 
 from __future__ import annotations
 

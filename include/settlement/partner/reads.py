@@ -42,7 +42,7 @@ Query = Sequence[tuple[str, str]]
 def enterprise_path(partner: PartnerFile, version: str = "v1") -> str:
     """Path of the partner's enterprise in the network API (partner API, section 2).
 
-    Only settlements are posted to version 2; everything else has one version (section 7).
+    Only settlements are posted to version 2; all else has one version (partner API, section 7).
     """
     return f"/api/network/{version}/enterprises/{quote(partner.enterprise_id, safe='')}"
 

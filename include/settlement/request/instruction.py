@@ -1,6 +1,6 @@
 """A settlement request: what is asked of the partner, its exact bytes, and the payload check.
 
-Partner API, sections on `settlementAmounts`, on the signing payload and on posting settlements.
+Partner API, sections 4 to 7.
 """
 
 from __future__ import annotations

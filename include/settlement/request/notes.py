@@ -1,9 +1,9 @@
 """The notes of our requests: readable, and proof of which body they belong to.
 
 What the partner shows of a settlement says neither which body it was made of nor which trades it
-settles. Its notes do (partner API, section 6: free text, shown again as it was sent): they carry
-the window of the trades and the start of the nonce, a hash over everything else and that window.
-So a ledger that has forgotten both takes them from the partner.
+settles. Its notes do (partner API, sections 6 and 8: free text, and shown again): they carry the
+window of the trades and the start of the nonce, a hash over everything else and that window. So a
+ledger that has forgotten both takes them from the partner.
 """
 
 from __future__ import annotations

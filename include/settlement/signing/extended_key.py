@@ -1,7 +1,7 @@
 """Extended keys (BIP-32) in their text form: `xprv...` and `xpub...`.
 
 Only the node's own key is read. Nothing is derived from it: a partner's signing key is the node
-itself, whatever its depth (partner API, section on the signature).
+itself, whatever its depth (partner API, section 11).
 
 No message holds any part of the text that was given: it may be a private key.
 """

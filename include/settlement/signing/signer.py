@@ -1,7 +1,7 @@
 """Signing a payload with the partner's own key, and checking such a signature.
 
-Partner API, section on the signature: a Bitcoin signed message (mainnet prefix in every
-environment), deterministic ECDSA on secp256k1 with low S, sent as 65 bytes in lower-case hex.
+Partner API, section 11: a Bitcoin signed message (mainnet prefix in every environment),
+deterministic ECDSA on secp256k1 with low S, sent as 65 bytes in lower-case hex.
 Signatures are malleable: never use one as an identity.
 """
 

@@ -127,7 +127,7 @@ def _connection(connections: Mapping[str, str], account: str) -> str:
 
 
 def connections_by_account(connections: Iterable[Connection]) -> dict[str, str]:
-    """Connection id by network account id: transfers name accounts only (API, section 8)."""
+    """Connection id by network account id: transfers name accounts (partner API, section 8)."""
     return {each.network_account_id: each.id for each in connections}
 
 

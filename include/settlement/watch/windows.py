@@ -92,7 +92,7 @@ def _pending_since(tx: Connection, partner: str) -> list[tuple[Slot, date, datet
 
 
 def _balances(reader: PartnerReader) -> Balances | None:
-    """What is available and held: a pending settlement may hold what it will move (section 9.3)."""
+    """What is available and held: what is pending may be held (partner API, section 9.3)."""
     try:
         return reader.balances(held_too=True)
     except PartnerAnswerError:

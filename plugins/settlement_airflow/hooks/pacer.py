@@ -7,7 +7,7 @@ import time
 from functools import lru_cache
 
 REQUESTS_PER_MINUTE = 350
-"""What is sent per minute and access token. The partner allows 360 (partner API, section 1); the
+"""What is sent per minute and access token. The partner allows 360 (partner API, section 2); the
 margin is for those that are on the way for longer than others, so arrive closer together."""
 POOL_SLOTS = 2
 """Slots of the Airflow pool `partner_api`. A task paces itself at the share that it occupies."""

@@ -1,7 +1,7 @@
 """A signer of its own: BitGo Express, which holds the key and signs what it is handed.
 
-Partner API, section on BitGo Express. The payload is sent as the exact string; the answer is
-believed only if it repeats that string and its signature is one of an expected key.
+Partner API, section 12. The payload is sent as the exact string; the answer is believed only if
+it repeats that string and its signature is one of an expected key.
 """
 
 from __future__ import annotations
