@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from settlement.contract.published import published
+from settlement.partner.contract.published import published
 
 from partner_sandbox.settings import Settings
 
