@@ -8,7 +8,7 @@
     │   └── SigningKeyError           the signing key is missing, malformed or of another network
     ├── SignerUnavailableError        the remote signer does not answer (retryable)
     ├── DateNotDueError               the business date cannot be settled now
-    ├── WindowConflictError           a window would overlap one that is already frozen
+    ├── WindowConflictError           a window contradicts what is frozen or booked
     ├── WarehouseError                the warehouse cannot be trusted for this date
     │   ├── WarehouseDataError        trades fail a check
     │   ├── WarehouseTypeError        a driver returned a float or a naive timestamp
@@ -138,14 +138,14 @@ class SignerUnavailableError(SettlementError):
 
 
 class DateNotDueError(SettlementError):
-    """The business date is before the first one, or its cut-off plus `settle_after` is not past."""
+    """The date is before the first one, is not due yet (`settle_after`), or is no business date."""
 
     runbook = "date-not-due"
     next_step = "choose another date, or wait"
 
 
 class WindowConflictError(SettlementError):
-    """A window would overlap one that is already frozen, or would be empty."""
+    """A window would overlap a frozen one or be empty, or contradicts what is booked."""
 
     runbook = "window-conflict"
     next_step = "correct the calendar or the cut-off in the partner file, then clear this task"
@@ -201,14 +201,14 @@ class HistoryChangedError(WarehouseError):
     """Trades that an earlier snapshot has read have changed or gone."""
 
     runbook = "history-changed"
-    next_step = "answer the question, or have the warehouse mended and clear this task"
+    next_step = "answer the question, or have the warehouse corrected and clear this task"
 
 
 class TradeOfAnotherDateError(WarehouseError):
     """Trades of the date belong to another date already: they would be settled twice."""
 
     runbook = "trade-of-another-date"
-    next_step = "answer the question, or have the warehouse mended and clear this task"
+    next_step = "answer the question, or have the warehouse corrected and clear this task"
 
 
 class LedgerUnavailableError(SettlementError):
@@ -230,7 +230,7 @@ class StoppedError(SettlementError):
     """The partner's stop flag is up: nothing is sent."""
 
     runbook = "stopped"
-    next_step = "when it is over, `settlement go` lifts the flag; then clear this task"
+    next_step = "when the reason is gone, lift the flag with `settlement go`, then clear this task"
 
 
 class HeldConnectionError(SettlementError):
@@ -258,7 +258,7 @@ class ShortOfFundsError(SettlementError):
     """An account holds less than the requests would take, and the partner file refuses that."""
 
     runbook = "short-of-funds"
-    next_step = "have them funded, then clear build_requests with its downstream tasks"
+    next_step = "have the accounts funded, then clear build_requests with its downstream tasks"
 
 
 class ApprovalMissingError(SettlementError):
@@ -356,4 +356,4 @@ class NotSettledError(SettlementError):
     """A difference or an open slot is left for the business date."""
 
     runbook = "not-settled"
-    next_step = "do what the sections say, then clear the tasks that are red with those downstream"
+    next_step = "do what the sections say, then clear the red tasks with their downstream tasks"

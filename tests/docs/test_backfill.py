@@ -59,13 +59,13 @@ TESTED = {
     ),
     "settle late trades": "airflow/test_settle_a_day.py::test_late_trades_are_settled_on_their_own",
     "`history-changed`": "warehouse/test_history.py::test_any_difference_is_found_and_no_other",
-    "green with everything\n  skipped": (
+    "green with everything skipped": (
         "airflow/test_settle_a_day.py::test_a_date_that_is_no_business_date_is_green_and_skipped"
     ),
-    "only the\n  one that applies settles": (
+    "only the one that applies settles": (
         "airflow/test_run_date.py::test_of_two_cut_offs_each_date_has_one_run"
     ),
-    "within\n  `settle_after` waits": (
+    "still within `settle_after`, the run waits": (
         "airflow/test_operators.py::test_a_scheduled_run_waits_for_settle_after"
     ),
     "every run but that date's is refused": (
@@ -170,7 +170,7 @@ def test_a_half_settled_date_is_finished_and_nothing_is_sent_twice(ledger: Ledge
 @pytest.mark.parametrize(("claim", "test"), TESTED.items(), ids=TESTED.values())
 def test_what_the_guide_claims_is_tested(claim: str, test: str) -> None:
     """The claim is in the guide, and the test that shows it exists."""
-    assert claim in GUIDE
+    assert claim in " ".join(GUIDE.split())
     path, name = test.split("::")
     tree = ast.parse((ROOT / "tests" / path).read_text())
     assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

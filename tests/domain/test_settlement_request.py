@@ -212,7 +212,7 @@ AMOUNTS = "settlementAmounts"
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
-        (_set(AMOUNTS, ONE, "BTC", value="101"), f"{AMOUNTS}.{ONE}.BTC is the text '101', asked"),
+        (_set(AMOUNTS, ONE, "BTC", value="101"), f"{AMOUNTS}.{ONE}.BTC is the text '101', but "),
         (_set(AMOUNTS, ONE, "BTC", value="100.0"), f"{AMOUNTS}.{ONE}.BTC"),
         (_set(AMOUNTS, ONE, "BTC", value=100), f"{AMOUNTS}.{ONE}.BTC is 100 (not a text)"),
         (_set(AMOUNTS, ONE, "BTC", value=None), f"{AMOUNTS}.{ONE}.BTC is None (not a text)"),

@@ -140,12 +140,12 @@ BAD_KEYS = {
     "long": (XPRV + "1", "wrong length"),
     "very long": (XPRV * 10_000, "longer than an extended key"),
     "empty": ("", "wrong length"),
-    "line break": (XPRV + "\n", "a character that base58 has not"),
-    "lookalike": (XPRV.replace("Q", "O", 1), "a character that base58 has not"),
+    "line break": (XPRV + "\n", "a character that base58 does not know"),
+    "lookalike": (XPRV.replace("Q", "O", 1), "a character that base58 does not know"),
     "key without its zero": (_with(45, b"\x01"), "malformed"),
     "key zero": (_with(46, bytes(32)), "outside the range"),
     "key of the order": (_with(46, ORDER.to_bytes(32, "big")), "outside the range"),
-    "root with a parent": (_with(5, b"\x01"), "root key and names a parent"),
+    "root with a parent": (_with(5, b"\x01"), "root key, but names a parent"),
     "leading one": ("1" + XPRV, "wrong length"),
 }
 

@@ -253,4 +253,4 @@ def test_decimals_that_a_hand_changed_in_the_table_are_found(world: World) -> No
     with world.ledger.transaction() as tx:
         tx.execute(text("UPDATE bound_currency SET decimals = 6 WHERE currency = 'BTC'"))
     [finding] = [each for each in looked(world) if each.kind is Kind.CHAIN_BROKEN]
-    assert "the decimals of BTC of demo are 6, bound were 8" in finding.text
+    assert "the decimals of BTC of demo are 6, but 8 were bound" in finding.text

@@ -105,7 +105,7 @@ def test_an_older_reading_is_named_as_such(world: World) -> None:
         compute_net_positions(world.ledger, world.api, world.warehouse, world.partner, DAY, ACTOR)
     nothing, known = lines(world)
     assert nothing == "nothing at risk"
-    assert known.startswith("as far as known: the newest reading of trades that ended is of 20")
+    assert known.startswith("as far as known: the newest complete reading of trades is of 20")
 
 
 def test_a_currency_without_decimals_is_shown_in_base_units(world: World) -> None:

@@ -239,7 +239,7 @@ def test_a_request_that_is_open_for_too_long_is_found(world: World) -> None:
         world.run(DAY)
     assert Kind.OPEN_TOO_LONG not in kinds(look(world, later=23 * HOUR))
     finding = found(look(world, later=25 * HOUR), Kind.OPEN_TOO_LONG, SLOT)
-    assert "is unknown since 25 hours" in finding.text
+    assert "was sent 25 hours ago and is unknown" in finding.text
 
 
 # late trades

@@ -88,7 +88,7 @@ def test_a_trade_committed_late_under_the_watermark_is_found(settled: World) -> 
     """Nothing is newer than what was read; there is one more of the old."""
     commit_late(settled)
     finding = found(look(settled, daily=False), Kind.COMMITTED_LATE)
-    assert finding.text.startswith("1 trade(s) (t000005) are in the warehouse that were not")
+    assert finding.text.startswith("1 trade(s) (t000005) were not in the warehouse when")
     assert f"`settlement run demo {DAY}`" in finding.text
     assert finding.start is None
     settled.run(DAY)
@@ -128,7 +128,7 @@ def test_trades_that_cancel_each_other_out_are_found_by_their_number(settled: Wo
     for buyer, seller in ((ALICE, BOB), (BOB, ALICE)):
         settled.trade(buyer, seller, 7, day=DAY, recorded_at=noon(DAY))
     finding = found(look(settled), Kind.COMMITTED_LATE)
-    assert finding.text.startswith("2 trade(s) (t000005, t000006) are in the warehouse")
+    assert finding.text.startswith("2 trade(s) (t000005, t000006) were not in the warehouse")
 
 
 # recorded in the future
@@ -221,7 +221,7 @@ def test_an_edited_trade_is_found(settled: World) -> None:
 def test_two_clients_who_swap_their_trades_are_found(settled: World) -> None:
     """Counts and sums per currency are what they were."""
     change(settled, "t000003", buyer_connection_id=BOB, seller_connection_id=ALICE)
-    assert "one of 1 trade(s) (t000003)" in found(look(settled), Kind.EDITED).text
+    assert "One of 1 trade(s) (t000003)" in found(look(settled), Kind.EDITED).text
 
 
 def test_a_trade_that_is_loaded_again_under_a_new_recording_is_edited(settled: World) -> None:
@@ -243,7 +243,7 @@ def test_what_the_ledger_does_not_remember_is_counted(settled: World) -> None:
     findings = look(settled)
     gone, early = found(findings, Kind.GONE, str(BEFORE)), found(findings, Kind.COMMITTED_LATE)
     assert gone.text.startswith("1 trade(s) that this date has read")
-    assert early.text.startswith("1 trade(s) are in the warehouse")
+    assert early.text.startswith("1 trade(s) were not in the warehouse")
     assert "does not remember the ids" in gone.text
     assert "does not remember the ids" in early.text
     assert early.start is None
@@ -382,7 +382,7 @@ def test_many_dates_that_differ_are_told_by_their_counts(
     settled.warehouse.trades.clear()
     findings = look(settled)
     assert "2 trade(s) (t000003, t000004)" in found(findings, Kind.GONE).text
-    assert "2 trades were read, 0 of that time" in found(findings, Kind.GONE, str(BEFORE)).text
+    assert "2 trades were read; now there are 0" in found(findings, Kind.GONE, str(BEFORE)).text
 
 
 # trades that no date covers

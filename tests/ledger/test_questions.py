@@ -147,8 +147,8 @@ def test_of_two_people_who_answer_at_once_one_wins(ledger: Ledger) -> None:
 
 
 TAMPERINGS = {
-    "the facts": ("UPDATE question SET facts = '{}'", "is not what was asked"),
-    "who asked": ("UPDATE question SET asked_by = 'olga'", "is not what was asked"),
+    "the facts": ("UPDATE question SET facts = '{}'", "says was asked"),
+    "who asked": ("UPDATE question SET asked_by = 'olga'", "says was asked"),
     "the answer": ("UPDATE question SET choice = 'settle'", "its event says leave by petra"),
     "who answered": ("UPDATE question SET decided_by = 'olga'", "its event says leave by petra"),
     "an answer taken back": (

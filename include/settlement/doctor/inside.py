@@ -61,7 +61,7 @@ def _of_binding(ledger: Ledger, partner: PartnerFile, base_url: str) -> Iterator
         was = ", ".join(f"{each} = {held[each]}" for each in differing)
         yield wrong(
             subject,
-            f"bound to {was}, which the partner file or Airflow connection now says otherwise: "
+            f"bound to {was}, but the partner file or Airflow connection now says something else: "
             f"undo the edit, or `settlement bind {partner.name}`",
         )
     else:
@@ -98,7 +98,7 @@ def look_at_warehouse(
         yield ok(subject, f"{count:,} trades of {day} pass every check: {positions}, balanced")
     else:
         yield note(
-            subject, f"no trades of {day}: columns can be read, types and checks cannot be told"
+            subject, f"no trades of {day}: the columns can be read, nothing else can be tested"
         )
     loaded = warehouse.loaded_until(partner, now + CLOCKS_DIFFER)
     if loaded is None:

@@ -26,8 +26,8 @@ TOKEN = "access token"  # noqa: S105 - what the line is about
 CALLED = "calls to the platform"
 FINALIZE = (
     "at the end of the dispute window BitGo calls an endpoint (finalize) that the platform must "
-    "host; so must it those for connections and allocations. This project hosts none of them and "
-    "needs none as evidence. What happens if nobody answers is BitGo's to say: ask it (see "
+    "host, and others for connections and allocations. This project hosts none of them and needs "
+    "none as evidence. Ask BitGo what happens if nobody answers: only BitGo can say (see "
     "docs/disputes.md)"
 )
 ASKING = "asking for signing payloads"
@@ -41,9 +41,7 @@ def look_at_partner(api: PartnerApi, partner: PartnerFile, now: datetime) -> Ite
     try:
         answer = api.exchange("GET", f"{enterprise_path(partner)}/partners")
     except TransportError as error:
-        yield wrong(
-            TOKEN, f"{api.base_url} gives no answer ({error}): check host and the way there"
-        )
+        yield wrong(TOKEN, f"{api.base_url} gives no answer ({error}): check host and network")
         return
     yield _of_token(partner, answer)
     yield from _of_clock(answer, now)
@@ -52,7 +50,7 @@ def look_at_partner(api: PartnerApi, partner: PartnerFile, now: datetime) -> Ite
 
 
 def look_at_write_scope(api: PartnerApi, partner: PartnerFile) -> Iterator[Diagnosis]:
-    """Ask for the payload of nothing: refused as malformed by whoever would be let in."""
+    """Ask for the payload of an empty request: a partner that lets us in calls it malformed."""
     try:
         path = f"{enterprise_path(partner)}/partners/settlements-signing"
         answer = api.exchange("POST", path, body=b"{}")
@@ -106,8 +104,8 @@ def _of_token(partner: PartnerFile, answer: Answer) -> Diagnosis:
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return wrong(
             TOKEN,
-            f"refused ({said}): check that it is of this environment, not expired, used from an "
-            "allowed address, and of a member of the enterprise",
+            f"refused ({said}): check that it belongs to this environment and to a member of the "
+            "enterprise, has not expired, and is used from an allowed address",
         )
     return wrong(
         TOKEN,

@@ -22,7 +22,7 @@ def look_at_strays(
     with ledger.transaction() as tx:
         upgraded = current_version(tx) == newest_version()
     if not upgraded:
-        yield note(SUBJECT, "cannot be told before the ledger is upgraded: it knows the windows")
+        yield note(SUBJECT, "not known before the ledger is upgraded: it holds the windows")
         return
     found = find_strays(ledger, warehouse, partner, now)
     for each in found:

@@ -1,4 +1,7 @@
-"""Attempts: one row per HTTP exchange, written before the socket is opened."""
+"""Attempts: one row per HTTP exchange with the partner, written before the socket is opened.
+
+Only what the watch and the doctor read has none: nothing in the ledger follows from it.
+"""
 
 from __future__ import annotations
 

@@ -51,9 +51,9 @@ def decimals_conflict(partner: PartnerFile, bound: Mapping[str, int]) -> str | N
         for currency, change in changed.items()
     )
     return (
-        f"partner {partner.name}: {listed}: nothing is sent, since every such amount would become "
-        "another one. Undo the edit of [currencies]; if the unit of the amounts in the warehouse "
-        f"really is another one from now on, `settlement bind {partner.name}`"
+        f"partner {partner.name}: {listed}. Nothing is sent: every such amount would become "
+        "another one. Undo the edit of [currencies]. Only if the unit of amounts in the warehouse "
+        f"has really changed: `settlement bind {partner.name}`"
     )
 
 

@@ -96,7 +96,7 @@ def _fill(
     if not held.free:
         raise OutcomeUnknownError(
             f"{held.external_id} was found {held.state.value} at the partner while it was being "
-            "filled: nothing is built; the difference is taken again"
+            "filled: nothing is built, and the difference is computed again"
         )
     current = held.current
     unchanged = (
@@ -135,7 +135,7 @@ def _fill(
 
 
 def _withdraw(tx: Connection, held: Slot, partner: str, business_date: date, actor: Actor) -> None:
-    """Empty a free slot that has nothing to carry any more; a refused one is empty already."""
+    """Empty a free slot that has nothing to carry any more; a refused one counts for nothing."""
     if held.state not in {State.PREPARED, State.UNKNOWN}:
         return
     tx.execute(

@@ -1,4 +1,8 @@
-"""The one path by which evidence, or a person's decision, changes the state of a slot."""
+"""How evidence, or a person's decision, changes the state of a slot.
+
+Two other things write a state: `filling` prepares and withdraws slots for a build, and a slot that
+is opened begins as withdrawn (`slots.open_slot`).
+"""
 
 from __future__ import annotations
 
@@ -50,7 +54,7 @@ _SENT_FIRST_THEN = (
 def apply_evidence(
     tx: Connection, external_id: str, evidence: Evidence, actor: Actor, *, answer_digest: str | None
 ) -> Slot:
-    """Fold one piece of evidence into a slot and write its event. The only way a state changes.
+    """Fold one piece of evidence into a slot and write its event: the one way for evidence.
 
     A slot that becomes diverged is asked about at once: a person decides what is booked.
 

@@ -71,8 +71,8 @@ def require_within_limits(
     if passed:
         listed = "".join(f"\n- {each}" for each in passed)
         raise LimitExceededError(
-            f"{partner.name} {business_date}: nothing is built, it would pass what the partner "
-            f"file {partner.name}.toml allows:{listed}\nNext step: look at the amounts with "
+            f"{partner.name} {business_date}: nothing is built: more would move than "
+            f"{partner.name}.toml allows:{listed}\nNext step: look at the amounts with "
             f"`settlement preview {partner.name} {business_date}`. Nobody can approve more: only "
             "whoever owns the partner file may raise a limit. Then clear compute_net_positions "
             "with its downstream tasks"

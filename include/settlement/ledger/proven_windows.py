@@ -135,18 +135,18 @@ def _contradicted(partner: PartnerFile, slots: Sequence[Row[Any]]) -> WindowConf
         held = f"has {Window(first.frozen_start, first.frozen_end)} for that date"
     return WindowConflictError(
         f"{partner.name}: {_listed([each.external_id for each in slots])} contradicts this ledger: "
-        f"by its notes {first.external_id} settled the trades of {booked}, the ledger {held}. "
-        "Nothing is sent. This ledger is not the one that they were sent from: restore that one, "
-        "or begin with an empty ledger, which takes its windows from the partner (docs/backup.md)"
+        f"according to its notes, {first.external_id} settled the trades of {booked}, but the "
+        f"ledger {held}. Nothing is sent. Another ledger sent these requests: restore that one, or "
+        "begin with an empty ledger, which takes its windows from the partner (docs/backup.md)"
     )
 
 
 def _strange(partner: PartnerFile, external_ids: Sequence[str]) -> WindowConflictError:
     return WindowConflictError(
-        f"{partner.name}: the partner shows {_listed(external_ids)} for a date that is not a "
-        "business date by the partner file, no notes say which trades it settled, and the ledger "
-        "has no window of it. Nothing is sent. Write the calendar back as it was for that date, "
-        "and empty this ledger again (docs/backup.md)"
+        f"{partner.name}: the partner shows {_listed(external_ids)} for a date that is no "
+        "business date according to the partner file. No notes say which trades it settled, and "
+        "the ledger has no window of that date. Nothing is sent. Write the calendar back as it was "
+        "for that date, and empty this ledger again (docs/backup.md)"
     )
 
 

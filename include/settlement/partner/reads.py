@@ -243,12 +243,12 @@ def _require_about(settlement: Settlement, detail: SettlementDetail) -> None:
     shown = detail.settlement
     if (shown.id, shown.external_id) != (settlement.id, settlement.external_id):
         raise UnreadableAnswer(
-            f"it shows settlement {shown.id} under {one_line(shown.external_id)}, asked for was "
+            f"it shows settlement {shown.id} under {one_line(shown.external_id)}, not "
             f"{settlement.id} under {settlement.external_id}"
         )
     for each in detail.transfers:
         if each.settlement_id != settlement.id:
             raise UnreadableAnswer(
-                f"its transfer {each.id} is of settlement {each.settlement_id}, asked for was "
+                f"its transfer {each.id} belongs to settlement {each.settlement_id}, not to "
                 f"{settlement.id}"
             )

@@ -74,15 +74,15 @@ def require_one_netting_request(
         if off:
             raise NotNettingError(
                 f"{name} is a broker, but what its clients owe each other does not net to zero: "
-                f"{', '.join(off[:SHOWN])}. Fees and trades of the house cannot be settled with a "
-                "broker's requests; a hold on one side of a trade leaves the other side over: "
-                "correct the trades or end the hold, then clear compute_net_positions"
+                f"{', '.join(off[:SHOWN])}. A broker's request cannot settle fees, or trades "
+                "with the house. A hold on one side of a trade leaves the other side unmatched. "
+                "Correct the trades or end the hold, then clear compute_net_positions"
             )
         connections = {line.connection_id for line in lines}
         if len(connections) > max_connections:
             raise NotNettingError(
                 f"{name} is a broker, so a date is one request, and this one names "
                 f"{len(connections)} connections; max_connections_per_request is "
-                f"{max_connections}. Halves of it would not net to zero: raise the maximum if the "
-                "partner accepts that many"
+                f"{max_connections}. It cannot be split, since its parts would not net to zero: "
+                "raise the maximum if the partner accepts that many"
             )

@@ -214,7 +214,7 @@ def _difference(path: str, asked: object, given: object) -> str | None:
     if not isinstance(asked, dict):
         if type(given) is type(asked) and given == asked:
             return None
-        return f"{name} is {_shown(given)}, asked for was {_shown(asked)}"
+        return f"{name} is {_shown(given)}, but {_shown(asked)} was asked for"
     if not isinstance(given, dict):
         return f"{name} is {_shown(given)}, not an object"
     prefix = f"{path}." if path else ""

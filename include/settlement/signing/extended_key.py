@@ -72,7 +72,7 @@ def _decode(text: str) -> tuple[bytes, bytes]:
     for character in text:
         digit = _ALPHABET.find(character)
         if digit < 0:
-            raise _error("it has a character that base58 has not; is there a space or line break?")
+            raise _error("it has a character that base58 does not know; a space or line break?")
         number = number * 58 + digit
     zeros = len(text) - len(text.lstrip("1"))
     raw = bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
@@ -83,7 +83,7 @@ def _decode(text: str) -> tuple[bytes, bytes]:
         raise _error("its checksum is wrong: a character was lost or changed in copying")
     is_root, has_parent = content[4] == 0, any(content[5:13])
     if is_root and has_parent:
-        raise _error("it says that it is a root key and names a parent")
+        raise _error("it claims to be a root key, but names a parent")
     return content[:4], content[-33:]
 
 

@@ -70,7 +70,7 @@ class LocalSigner:
         signer = cls(private_key, also_good)
         if expected and signer.key_id not in also_good:
             raise SigningKeyError(
-                f"the signing key has id {signer.key_id}, expected is {' or '.join(also_good)}: "
+                f"the signing key has id {signer.key_id}, not {' or '.join(also_good)}: "
                 "correct the key or public_key in the Airflow connection of the signing key"
             )
         return signer

@@ -1,1 +1,1 @@
-"""A slot's state as a fold over evidence, and what is still owed because of it."""
+"""What evidence makes of a slot's state, and what is still owed because of it."""

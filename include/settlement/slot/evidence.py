@@ -189,7 +189,7 @@ def _classify_settlement(
         detail = f"HTTP {status}: the answer shows another settlement than {external_id}"
         return Answered(body, Verdict.UNKNOWN, detail=detail)
     if settlement_id is not None and shown_id != settlement_id:
-        detail = f"HTTP {status}: the answer shows id {shown_id}, known is {settlement_id}"
+        detail = f"HTTP {status}: the answer shows id {shown_id}, not {settlement_id}"
         return Answered(body, Verdict.UNKNOWN, detail=detail)
     shown_status = settlement.get("status")
     if not isinstance(shown_status, str) or not shown_status:

@@ -1,4 +1,4 @@
-"""Money at risk: one computed sentence, the same in task errors, on pages, in alerts and commands.
+"""Money at risk: one computed sentence, the same in task errors and in what commands show.
 
 Amounts are gross, in base units: the sum of what each client gives or receives.
 """
@@ -90,7 +90,7 @@ class MoneyAtRisk:
             return [*lines, "the date's trades were never read: what is owed is not known"]
         if self.read_at is not None:
             known = f"{self.read_at.astimezone(UTC):%Y-%m-%d %H:%M}Z"
-            lines.append(f"as far as known: the newest reading of trades that ended is of {known}")
+            lines.append(f"as far as known: the newest complete reading of trades is of {known}")
         return lines if self.amounts else [NOTHING_AT_RISK, *lines]
 
     def sentence(self, decimals: Mapping[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""The state of a slot is a fold over evidence, in this one pure function.
+"""What evidence does to the state of a slot: a fold, in one pure function.
 
 Evidence of completion wins from any state and a no never overrides it. Late answers are evidence
 like any other. Only a look-up that works and finds nothing can turn a no into `refused`.
@@ -47,7 +47,9 @@ ABSENCES_TO_REFUSE = {Verdict.REFUSAL: 1, Verdict.UNAUTHORISED: 2}
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What was, or will be, sent under a slot; `sent` once an attempt row was written for it.
+    """What was, or will be, sent under a slot.
+
+    `sent`: an attempt row was written for it, and nothing proved that no byte left.
 
     `cutoff_at` is a property of the settlement where the partner's clients may dispute. `window` is
     that of the trades that it settles; None for one that was adopted without notes of ours.
@@ -80,7 +82,7 @@ class Slot:
 
     @property
     def never_sent(self) -> bool:
-        """No attempt row was ever written for the current body."""
+        """No byte of the current body can have left: see `Body.sent`."""
         return self.current is not None and not self.current.sent
 
     @property

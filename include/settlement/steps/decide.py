@@ -91,7 +91,7 @@ def _require_current(tx: Connection, asked: Question) -> None:
     if not still_matters(tx, asked):
         raise DecisionError(
             f"question {asked.digest[:SHORT]} of {asked.partner} {asked.business_date} is out of "
-            "date: what it is about has changed since. Nothing changes; `settlement decide "
+            "date: what it is about has changed since. Nothing is done; `settlement decide "
             f"{asked.partner}` lists what is open"
         )
 

@@ -26,7 +26,7 @@ class Shortfall:
 
     def text(self, decimals: Mapping[str, int]) -> str:
         """Who must fund what, in one phrase."""
-        account = f"connection {self.connection_id}" if self.connection_id else "the own account"
+        account = f"connection {self.connection_id}" if self.connection_id else "our own account"
         places = decimals.get(self.currency, 0)
         missing, held = (
             display(each, places) for each in (self.needed - self.available, self.available)

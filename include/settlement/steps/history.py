@@ -213,9 +213,9 @@ def _undecided(changed: ChangedDate) -> HistoryChangedError:
             "may be the same ones, loaded again under a new recorded_at. "
         )
     return HistoryChangedError(
-        f"{changed.partner} {changed.business_date}: trades that an earlier snapshot has read have "
-        f"changed or gone: {changed.change.described()}. {warning}Nothing is sent. Next step: if "
-        "the warehouse is half loaded, clear this task after the load. If the change stays, a "
+        f"{changed.partner} {changed.business_date}: trades that an earlier snapshot read have "
+        f"changed or are gone: {changed.change.described()}. {warning}Nothing is sent. Next step: "
+        "if the warehouse is half loaded, clear this task after the load. If the change stays, a "
         f"person decides: `settlement decide {changed.partner} {changed.digest[:SHORT]} settle` "
         "moves the money of the change, `leave` does not"
     )

@@ -76,7 +76,7 @@ def _raise_for_open(slot: Slot, evidence: Answered | None, said: str) -> None:
     if verdict is Verdict.UNAUTHORISED:
         raise CredentialsError(
             f"{slot.external_id}: the partner does not accept the request ({said}), and nothing "
-            "proves yet that it holds none. Next step: check access token, membership and signing "
+            "proves yet that it booked none. Next step: check access token, membership and signing "
             "key, then clear this task"
         )
     retry_after = evidence.retry_after if evidence else None

@@ -183,11 +183,11 @@ class _OfOthers:
         count = len(self.trades)
         more = f" and {count - len(names)} more" if count > len(names) else ""
         why = (
-            f"belong to {days} already: trade {', '.join(names)}{more}. Settled here they would be "
-            "settled twice"
+            f"belong to {days} already: trade {', '.join(names)}{more}. Settled here too, they "
+            "would be settled twice"
             if self.certain
             else f"may have come from {days}, which no longer holds what was settled: trade "
-            f"{', '.join(names)}{more}. If they have, they would be settled twice here"
+            f"{', '.join(names)}{more}. If they have, they would be settled twice"
         )
         return TradeOfAnotherDateError(
             f"{partner} {self.frozen.business_date}: {count} trade(s) of this date {why}. Nothing "

@@ -1,4 +1,4 @@
-"""The gate right before every send: all of it in the transaction that writes the attempt row."""
+"""The checks right before every send, all in the transaction that writes the attempt row."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _require_no_hold(tx: Connection, partner: PartnerFile, body: StoredBody) -> 
 
 
 def _require_plan_holds(tx: Connection, body: StoredBody) -> None:
-    """No first send past the snapshot that the body was built from.
+    """Refuse a first send that would make more booked than the body's snapshot owes.
 
     What other slots of the date hold may have turned out differently since the build.
 

@@ -23,8 +23,9 @@ def sign_requests(
 ) -> list[str]:
     """Sign every current body that has a payload and no signature of this key, unless it was sent.
 
-    Needs neither token nor network. The exact request bytes are stored with the signature: what
-    is sent later is what is stored here. Returns the externalIds to submit, in order of sending.
+    Never talks to the partner: it needs the ledger, and the remote signer where that holds the
+    key. The exact request bytes are stored with the signature: what is sent later is what is
+    stored here. Returns the externalIds to submit, in order of sending.
 
     :raises ApprovalMissingError: if a person must approve one first and has not; nothing is signed
     :raises PayloadMismatchError: if a stored payload is not what its body asks for

@@ -25,8 +25,8 @@ from settlement.values import Actor, PositionKey, Positions
 
 SHOWN = 5
 NOT_LISTED = (
-    "what the partner holds was not read since the trades were, so the ledger may not know all of "
-    "it: clear build_requests with its downstream tasks"
+    "the partner's list was not read after the trades were, so the ledger may not know all that is "
+    "booked: clear build_requests with its downstream tasks"
 )
 CAUSES_FIRST = (
     State.REFUSED,

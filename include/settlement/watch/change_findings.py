@@ -62,8 +62,8 @@ class _Saying:
             yield self._finding(
                 Kind.EDITED,
                 f"{edited.positions} net position(s) are not what was read, and no trade came or "
-                f"went: {edited.example} (base units). Edited was one of {edited.suspects} or "
-                f"more. If the edit is right, {self._run} asks a person whether its money moves",
+                f"went: {edited.example} (base units). One of {edited.suspects}, or more, was "
+                f"edited. If the edit is right, {self._run} asks a person whether its money moves",
             )
 
     def without_a_closer_look(self) -> Iterator[Finding]:
@@ -71,8 +71,8 @@ class _Saying:
         compared, count = self._changed.compared, self._changed.compared.count
         was = compared.snapshot.trade_count
         said = (
-            f"{was} trades were read, {count.read} of that time are there now and "
-            f"{count.trades - count.read} were recorded since"
+            f"{was} trades were read; now there are {count.read} that were recorded by then, and "
+            f"{count.trades - count.read} that were recorded since"
         )
         if self._changed.unfit is not None:
             text = f"{said}; they cannot be compared one by one: {self._changed.unfit}"
@@ -98,7 +98,7 @@ class _Saying:
             yield self._late(closer, start)
         if added.early:
             news = (
-                f"{added.early} are in the warehouse that were not when the date was read, though "
+                f"{added.early} were not in the warehouse when the date was read, though "
                 "their recorded_at is earlier: they were committed late, or loaded with a false "
                 f"time{'' if closer.by_id else f' ({UNKNOWN})'}"
             )

@@ -28,8 +28,8 @@ def unanswered(eyes: Eyes, questions: Sequence[Question]) -> Iterator[Finding]:
     for each in questions:
         waited = eyes.now - each.asked_at
         text = (
-            f"a question ({each.subject.value}, {each.digest[:SHORT]}) waits for an answer since "
-            f"{in_words(waited)}: answer it in settlement_decision, or with `settlement decide "
+            f"a question ({each.subject.value}, {each.digest[:SHORT]}) has waited for an answer "
+            f"for {in_words(waited)}: answer it in settlement_decision, or with `settlement decide "
             f"{partner}`"
         )
         yield Finding(
@@ -55,8 +55,8 @@ def old_holds(eyes: Eyes, holds: Sequence[Hold]) -> Iterator[Finding]:
         age = eyes.now - each.at
         if each.until is None and age > OLD_HOLD:
             text = (
-                f"connection {each.connection_id} is on hold without an end since {in_words(age)} "
-                f"by {each.who} ({each.reason}): lift the hold, or renew it with --until"
+                f"connection {each.connection_id} has been on hold for {in_words(age)} without an "
+                f"end, by {each.who} ({each.reason}): lift the hold, or renew it with --until"
             )
             yield Finding(Kind.OLD_HOLD, eyes.partner.name, text)
 
@@ -71,7 +71,7 @@ def stopped(eyes: Eyes, stop: Stop | None) -> Iterator[Finding]:
     """While it is up nothing is sent."""
     if stop is not None:
         text = (
-            f"stopped since {in_words(eyes.now - stop.at)} by {stop.who} ({stop.reason}), nothing "
+            f"stopped {in_words(eyes.now - stop.at)} ago by {stop.who} ({stop.reason}), nothing "
             f"is sent: once the reason is gone, `settlement go {eyes.partner.name}` and run the "
             "dates that failed meanwhile"
         )

@@ -150,7 +150,7 @@ def unknown_at_partner(eyes: Eyes, compared: Comparison) -> Iterator[Finding]:
                 eyes.partner.name,
                 f"{said}the ledger does not know it: find out whether the ledger was restored or "
                 "somebody else settles under our name, then run the date, which adopts it; what "
-                "no run adopts, `settlement record` does",
+                "no run adopts, take with `settlement record`",
                 business_date=identity.business_date,
                 external_id=each.external_id,
             )

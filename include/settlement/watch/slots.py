@@ -44,8 +44,8 @@ def open_too_long(eyes: Eyes, slots: Sequence[OpenSlot]) -> Iterator[Finding]:
         if age <= eyes.partner.look_up_first_after:
             continue
         text = (
-            f"is {each.state.value} since {in_words(age)}: clear submit_requests of the date's run "
-            "with downstream, which looks it up before anything is sent"
+            f"was sent {in_words(age)} ago and is {each.state.value}: clear submit_requests of the "
+            "date's run with downstream, which looks it up before anything is sent"
         )
         yield Finding(
             Kind.OPEN_TOO_LONG,

@@ -39,7 +39,7 @@ def decide(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Answer what only a person can: a diverged request, changed history, an approval.
+    """Answer what only a person can: a diverged request, changed or moved trades, an approval.
 
     With the partner alone it lists what is open; with a question it shows what is asked and what
     each answer does to the money; with an answer and a reason it decides. An answer to facts that

@@ -40,7 +40,7 @@ def disputes(
 ) -> None:
     """Show what clients dispute: what they expect, what we instructed, the trades behind it.
 
-    The partner is asked; nothing changes. A dispute is raised, retracted and closed by the client
+    The partner is asked; no state changes. A dispute is raised, retracted and closed by the client
     and BitGo, never from here. What a closed one adjusts is moved by BitGo with a later settlement
     and is no part of what we send.
 

@@ -33,9 +33,10 @@ def doctor(partner: PartnerName, *, as_json: AsJson = False) -> None:
 
     Token and its scopes, licence, dispute settings, answers beside the published API, connections,
     currencies and their decimals, signing key, clocks, warehouse query, pool, DAG, ledger and
-    binding. It only reads, signs a worthless text, and sends nothing; use it before the first run,
-    after every change of set-up, and when in doubt. It ends with 1 if anything is wrong; notes are
-    worth knowing and stop nothing.
+    binding. It reads, asks for the payload of an empty request, which the partner refuses, and has
+    a worthless text signed; it sends no settlement. Use it before the first run, after every change
+    of set-up, and when in doubt. It ends with 1 if anything is wrong; notes are worth knowing and
+    stop nothing.
 
     **Example**
 

@@ -84,7 +84,7 @@ class RemoteSigner:
             ) from None
         if key_id not in self._public_keys:
             raise SigningKeyError(
-                f"the remote signer signed with key {key_id}, expected is "
+                f"the remote signer signed with key {key_id}, not with "
                 f"{' or '.join(sorted(self._public_keys))}: nothing is sent; correct wallet_id or "
                 "public_key in the Airflow connection of the signing key"
             )

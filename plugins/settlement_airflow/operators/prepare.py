@@ -80,7 +80,7 @@ class BuildRequestsOperator(GatedOperator):
         if built.superseded:
             self.log.warning(
                 "Nothing is built here: a newer run has taken %s, or a settlement of another date "
-                "was found at the partner after its trades were read. In that case clear "
+                "was found at the partner after its trades were read. In the second case clear "
                 "compute_net_positions with its downstream tasks",
                 work.business_date,
             )
@@ -132,7 +132,7 @@ def _first_to_last(external_ids: Sequence[str]) -> str:
 
 
 class SignRequestsOperator(GatedOperator):
-    """Signs the payloads that the ledger holds as prepared. Needs neither token nor network.
+    """Signs the payloads that the ledger holds as prepared. Never talks to the partner.
 
     Runs on the queue `signer`, so that only workers of that queue need the signing key.
     """

@@ -75,8 +75,8 @@ def _check_currencies(tx: Connection, audited: Audited) -> int:
         is_held, in_event = held.get(currency), units.bound.get(currency)
         if is_held != in_event:
             raise broken(
-                f"the decimals of {currency} of {audited.partner} are {is_held}, bound were "
-                f"{in_event}"
+                f"the decimals of {currency} of {audited.partner} are {is_held}, but "
+                f"{in_event} were bound"
             )
     return len(held)
 
@@ -95,7 +95,7 @@ def _check_windows(tx: Connection, audited: Audited) -> int:
         named = f"business date {row.business_date} of {audited.partner}"
         window = f"[{row.window_start.isoformat()}, {row.window_end.isoformat()})"
         if frozen.get(row.business_date) != window:
-            raise broken(f"{named} has window {window}, frozen was {frozen.get(row.business_date)}")
+            raise broken(f"{named} has window {window}, not {frozen.get(row.business_date)}")
         if before is not None and row.window_start < before.window_end:
             raise broken(f"{named} begins before {before.business_date} ends: windows overlap")
         before = row

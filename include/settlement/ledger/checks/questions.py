@@ -58,7 +58,7 @@ def _check_asked(row: Row[Any], event: Event | None) -> None:
         row.run_id,
     )
     if said != held:
-        raise broken(f"{_named(row.digest)} is not what was asked, by its last event")
+        raise broken(f"{_named(row.digest)} is not what its last event says was asked")
 
 
 def _check_answer(row: Row[Any], event: Event | None) -> None:

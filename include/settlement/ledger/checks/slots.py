@@ -139,9 +139,9 @@ def _check_content(each: StoredBody, in_event: str) -> None:
     if each.digest != in_event:
         raise broken(f"{named} is not the one that its event names")
     if each.nonce != nonce_of(each.external_id, each.lines, each.cutoff_at, each.window):
-        raise broken(f"the nonce of {named} is not that of its lines")
+        raise broken(f"the nonce of {named} does not fit its lines")
     if each.notes != notes_of(each.business_date, each.nonce, each.window):
-        raise broken(f"the notes of {named} are not that of its nonce")
+        raise broken(f"the notes of {named} do not fit its nonce")
 
 
 def _check_request(each: StoredBody, request: bytes, signed: Signed | None) -> None:

@@ -173,8 +173,8 @@ def require_another_person(asked: Question, who: str) -> None:
     """
     if _person(who) == may_not_answer(asked):
         raise DecisionError(
-            f"{who} started the run that asks, so somebody else has to answer: two people "
-            "look at these amounts, not one twice"
+            f"{who} started the run that asks, so somebody else has to answer: these "
+            "amounts need two people"
         )
 
 

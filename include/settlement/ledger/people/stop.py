@@ -45,5 +45,5 @@ def require_go(tx: Connection, partner: str) -> None:
         raise StoppedError(
             f"partner {partner} is stopped by {row.who} since {row.at.isoformat()} "
             f"({row.reason}): nothing is sent. "
-            f"Next step: when it is over, `settlement go {partner}` lifts it; then clear this task"
+            f"Next step: when the reason is gone, `settlement go {partner}`; then clear this task"
         )
