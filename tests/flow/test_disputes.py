@@ -24,8 +24,8 @@ from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
 from settlement.ledger.people.question import Choice
 from settlement.ledger.people.questions import open_questions
+from settlement.ledger.reading import recorded_reader
 from settlement.ledger.transfers import TransferKind, kind_of, load_transfers
-from settlement.partner.reads import PartnerReader
 from settlement.steps.decide import decide
 from settlement.steps.disputes import disputed_requests
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
@@ -191,7 +191,7 @@ def test_a_dispute_is_shown_beside_what_we_instructed(world: World) -> None:
     """What the client expects, what we asked for, and where it stands."""
     pending(world)
     raised = world.sandbox.raise_dispute(SLOT, BOB, {"BTC": -80}, "20 too many")
-    reader = PartnerReader(world.ledger, world.api, world.partner, ACTOR)
+    reader = recorded_reader(world.ledger, world.api, world.partner, ACTOR)
     (found,) = disputed_requests(world.ledger, reader, "demo")
     assert (found.external_id, found.business_date) == (SLOT, DAY)
     assert found.ours["BTC"] == -100

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from settlement.ledger.database import Ledger
+from settlement.ledger.reading import recorded_reader
 from settlement.partner.exchange import Answer, PartnerApi
-from settlement.partner.reads import PartnerReader
 from settlement.steps.listing import adopt_unknown_settlements
 from support.day import ACTOR, ALICE, BOB, DAY, World
 
@@ -61,7 +61,7 @@ def world(ledger: Ledger) -> World:
 
 def list_for(world: World, day: date) -> None:
     """A build lists before it fills slots."""
-    reader = PartnerReader(world.ledger, world.api, world.partner, ACTOR)
+    reader = recorded_reader(world.ledger, world.api, world.partner, ACTOR)
     adopt_unknown_settlements(world.ledger, reader, world.partner, day, ACTOR)
 
 

@@ -29,9 +29,9 @@ from settlement.ledger.people.holds import lift_hold, put_on_hold
 from settlement.ledger.people.question import Choice, Subject
 from settlement.ledger.people.questions import ask, record_choice
 from settlement.ledger.people.stop import raise_stop
+from settlement.ledger.reading import recorded_reader
 from settlement.ledger.schema import metadata
 from settlement.partner.exchange import PartnerApi
-from settlement.partner.reads import PartnerReader
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
 from settlement.steps.listing import adopt_unknown_settlements
@@ -101,7 +101,7 @@ def test_a_date_that_only_the_partner_remembers_was_touched_by_no_run(
     """A new ledger has taken over its request and its window; whether all is settled, it says."""
     world.run(DAY)
     world.ledger = fresh_ledger
-    reader = PartnerReader(fresh_ledger, world.api, world.partner, ACTOR)
+    reader = recorded_reader(fresh_ledger, world.api, world.partner, ACTOR)
     assert adopt_unknown_settlements(fresh_ledger, reader, world.partner, DAY, ACTOR) == [SLOT]
     assert "no run has ever read" in found(look(world, later=HOUR), Kind.NEVER_TOUCHED).text
 

@@ -13,9 +13,9 @@ from partner_sandbox.faults import FaultKind, Route
 from settlement.errors import CredentialsError, OutcomeUnknownError
 from settlement.ledger.attempts import attempts_of
 from settlement.ledger.database import Ledger
+from settlement.ledger.reading import recorded_reader
 from settlement.ledger.schema import event, slot
 from settlement.partner.exchange import Answer
-from settlement.partner.reads import PartnerReader
 from settlement.slot.state import State
 from settlement.steps.look_up import look_up
 from support.day import ACTOR, ALICE, BOB, World
@@ -38,7 +38,7 @@ def world(ledger: Ledger) -> World:
 
 def look_it_up(world: World, external_id: str = SLOT) -> State:
     """One look-up of a slot."""
-    reader = PartnerReader(world.ledger, world.api, world.partner, ACTOR)
+    reader = recorded_reader(world.ledger, world.api, world.partner, ACTOR)
     return look_up(world.ledger, reader, external_id, ACTOR).state
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from settlement.config.partner_file import load_partner
 from settlement.errors import DivergedSlotError
-from settlement.partner.reads import enterprise_path
+from settlement.partner.paths import enterprise_path
 from settlement.request.instruction import SettlementInstruction
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions

@@ -24,12 +24,12 @@ from settlement.ledger.limits import require_within_limits
 from settlement.ledger.people.approvals import ask_for_approval
 from settlement.ledger.people.holds import Hold, holds_in_force
 from settlement.ledger.people.stop import require_go
+from settlement.ledger.reading import recorded_reader
 from settlement.ledger.refusals import load_refusals
 from settlement.ledger.slots import load_slots
 from settlement.ledger.snapshots import Snapshot, load_positions, newest_snapshot
 from settlement.partner.answers import Connection as PartnerConnection
 from settlement.partner.exchange import PartnerApi
-from settlement.partner.reads import PartnerReader
 from settlement.request.broker import require_one_netting_request
 from settlement.request.narrowing import Refusal
 from settlement.slot.difference import Plan, difference, plan, without_connections
@@ -89,7 +89,7 @@ def build_requests(
         snapshot = newest_snapshot(tx, partner.name, business_date)
     if snapshot is None or snapshot.generation != generation:
         return Built([], superseded=True)
-    reader = PartnerReader(ledger, api, partner, actor)
+    reader = recorded_reader(ledger, api, partner, actor)
     adopt_unknown_settlements(ledger, reader, partner, business_date, actor)
     with ledger.transaction() as tx:
         taken_at, look_back = snapshot.taken_at, partner.look_back

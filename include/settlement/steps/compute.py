@@ -15,6 +15,7 @@ from settlement.ledger.chain import append_event
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import FrozenDate, load_date, next_generation
 from settlement.ledger.people.stop import require_go
+from settlement.ledger.reading import recorded_reader
 from settlement.ledger.snapshots import (
     Snapshot,
     newest_snapshot,
@@ -22,7 +23,6 @@ from settlement.ledger.snapshots import (
 )
 from settlement.ledger.trade_memory import lock_trades
 from settlement.partner.exchange import PartnerApi
-from settlement.partner.reads import PartnerReader
 from settlement.steps.history import Ruling, ruling_on_history
 from settlement.steps.listing import adopt_unknown_settlements
 from settlement.steps.own_trades import OwnTrades, own_trades
@@ -113,7 +113,7 @@ def _learn_windows(
         if load_date(tx, partner.name, business_date) is not None:
             return
         require_go(tx, partner.name)
-    reader = PartnerReader(ledger, api, partner, actor)
+    reader = recorded_reader(ledger, api, partner, actor)
     adopt_unknown_settlements(ledger, reader, partner, business_date, actor)
 
 

@@ -23,10 +23,12 @@ from settlement.ledger.people.question import (
 )
 from settlement.ledger.people.question_facts import still_matters
 from settlement.ledger.people.questions import load_question, record_choice
+from settlement.ledger.reading import recorded_reader
 from settlement.ledger.slots import require_slot
 from settlement.partner.exchange import PartnerApi
 from settlement.partner.reads import PartnerReader
-from settlement.slot.evidence import Shown, one_line
+from settlement.partner.words import one_line
+from settlement.slot.evidence import Shown
 from settlement.steps.placing import shown_now
 from settlement.steps.question_text import body_of, title_of
 from settlement.values import Actor
@@ -106,7 +108,7 @@ def _adopt(
 ) -> Question:
     """Look up once more; take what the partner shows as booked if it is still what was asked."""
     external_id = str(asked.external_id)
-    shown = _shown_for_adoption(PartnerReader(ledger, api, partner, actor), external_id)
+    shown = _shown_for_adoption(recorded_reader(ledger, api, partner, actor), external_id)
     with ledger.transaction() as tx:
         divergence = Divergence(require_slot(tx, external_id, lock=True), shown)
         same = divergence.digest == asked.digest

@@ -16,7 +16,8 @@ from settlement.partner.answers import (
     status_not_known,
 )
 from settlement.partner.reads import PartnerReader
-from settlement.slot.evidence import Absent, Shown, ShownTransfer, Verdict, one_line
+from settlement.partner.words import one_line
+from settlement.slot.evidence import Absent, Shown, ShownTransfer, Verdict
 from settlement.slot.state import ABSENCES_TO_REFUSE, Slot, State
 from settlement.values import Actor, Line, PositionKey, as_positions
 

@@ -14,9 +14,10 @@ from settlement.ledger.filling import store_payload
 from settlement.ledger.folding import apply_evidence
 from settlement.ledger.partner_changes import record_partner_changes
 from settlement.ledger.people.stop import require_go
+from settlement.ledger.reading import recorded_reader
 from settlement.partner.answers import UnreadableAnswer, parse_signing_payload
-from settlement.partner.exchange import Answer, PartnerApi, TransportError
-from settlement.partner.reads import PartnerReader, enterprise_path
+from settlement.partner.exchange import Answer, ExchangeKind, PartnerApi, TransportError
+from settlement.partner.paths import enterprise_path
 from settlement.request.instruction import SettlementInstruction, check_payload
 from settlement.slot.evidence import Answered, Verdict, classify_payload_answer
 from settlement.slot.state import Slot, State
@@ -63,7 +64,7 @@ def fetch_payload(
         attempt_id = start_attempt(
             tx,
             partner.name,
-            "payload",
+            ExchangeKind.PAYLOAD,
             actor,
             external_id=external_id,
             body=body.number,
@@ -88,9 +89,9 @@ def fetch_payload(
             )
             answer_digest = digest_of(outcome)
             slot = apply_evidence(tx, external_id, evidence, actor, answer_digest=answer_digest)
-    record_partner_changes(ledger, partner.name, "payload", outcome, actor)
+    record_partner_changes(ledger, partner.name, ExchangeKind.PAYLOAD, outcome, actor)
     if payload is None:
-        reader = PartnerReader(ledger, api, partner, actor)
+        reader = recorded_reader(ledger, api, partner, actor)
         slot = conclude_by_look_up(ledger, reader, slot, evidence.verdict, actor)
         _raise_for(slot, evidence)
         return

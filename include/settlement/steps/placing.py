@@ -12,6 +12,7 @@ from settlement.ledger.people.divergence import Divergence, ask_about
 from settlement.ledger.people.ignored import ignore_settlement
 from settlement.ledger.people.question import Choice
 from settlement.ledger.people.questions import record_choice
+from settlement.ledger.reading import recorded_reader
 from settlement.ledger.slots import load_slot, open_slot, require_slot
 from settlement.partner.answers import Settlement
 from settlement.partner.exchange import PartnerApi
@@ -39,7 +40,7 @@ def record_settlement(
 
     :raises ConfigurationError: if the partner shows nothing, or several, under the id
     """
-    shown = shown_now(PartnerReader(ledger, api, partner, actor), external_id)
+    shown = shown_now(recorded_reader(ledger, api, partner, actor), external_id)
     with ledger.transaction() as tx:
         if load_slot(tx, external_id) is None:
             open_slot(tx, SlotIdentity(partner.name, business_date, 0), external_id=external_id)
@@ -85,7 +86,7 @@ def ignore_named(
                 f"{external_id} is a slot of ours and cannot be ignored: look at it with "
                 "`settlement show`"
             )
-    settlement = _the_one_named(PartnerReader(ledger, api, partner, actor), external_id)
+    settlement = _the_one_named(recorded_reader(ledger, api, partner, actor), external_id)
     with ledger.transaction() as tx:
         ignore_settlement(tx, partner.name, settlement.id, external_id, reason, actor)
     return settlement

@@ -8,9 +8,9 @@ from datetime import date
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import OutcomeUnknownError
 from settlement.ledger.database import Ledger
+from settlement.ledger.reading import recorded_reader
 from settlement.ledger.slots import load_slots
 from settlement.partner.exchange import PartnerApi
-from settlement.partner.reads import PartnerReader
 from settlement.slot.state import Slot, State
 from settlement.steps.look_up import look_up
 from settlement.steps.outcome import raise_unless_done
@@ -62,5 +62,5 @@ def _look_up_all(
 ) -> list[Slot]:
     with ledger.transaction() as tx:
         slots = [each for each in load_slots(tx, partner.name, business_date) if wanted(each)]
-    reader = PartnerReader(ledger, api, partner, actor)
+    reader = recorded_reader(ledger, api, partner, actor)
     return [look_up(ledger, reader, each.external_id, actor) for each in slots]

@@ -19,9 +19,11 @@ from settlement.ledger.binding import require_binding
 from settlement.ledger.database import Ledger
 from settlement.ledger.folding import apply_to
 from settlement.ledger.partner_changes import record_partner_changes
+from settlement.ledger.reading import recorded_reader
 from settlement.ledger.slots import require_slot
-from settlement.partner.exchange import Answer, PartnerApi, TransportError
-from settlement.partner.reads import PartnerReader, settlements_path
+from settlement.partner.exchange import Answer, ExchangeKind, PartnerApi, TransportError
+from settlement.partner.paths import settlements_path
+from settlement.partner.reads import PartnerReader
 from settlement.slot.evidence import Answered, classify
 from settlement.slot.state import FREE, Slot, State
 from settlement.steps.funding import what_is_missing
@@ -64,7 +66,7 @@ def submit_request(
         require_binding(tx, partner, api.base_url, actor)
         slot = require_slot(tx, external_id)
         look_first = older_than_age_lock(tx, partner, external_id)
-    reader = PartnerReader(ledger, api, partner, actor)
+    reader = recorded_reader(ledger, api, partner, actor)
     if look_first:
         slot = look_up(ledger, reader, external_id, actor)
     if _may_be_sent(partner, slot):
@@ -132,7 +134,7 @@ def _require_shown(
         done = submit_request(ledger, api, partner, slot.external_id, actor)
         if not done.conflict:
             return
-    reader = PartnerReader(ledger, api, partner, actor)
+    reader = recorded_reader(ledger, api, partner, actor)
     now = look_up(ledger, reader, slot.external_id, actor)
     raise_unless_done(now, None)
     if now.state in NOT_SHOWN:
@@ -181,5 +183,5 @@ def _send(
             now=now,
         )
         after = apply_to(tx, before, evidence, actor, answer_digest=digest_of(outcome))
-    record_partner_changes(ledger, partner.name, "submit", outcome, actor)
+    record_partner_changes(ledger, partner.name, ExchangeKind.SUBMIT, outcome, actor)
     return after, evidence

@@ -7,7 +7,8 @@ from settlement.ledger.attempts import finish_attempt, other_attempt_may_have_le
 from settlement.ledger.database import Ledger
 from settlement.ledger.folding import apply_to
 from settlement.ledger.slots import require_slot
-from settlement.slot.evidence import NotSent, one_line
+from settlement.partner.words import one_line
+from settlement.slot.evidence import NotSent
 from settlement.steps.sending import BegunAttempt
 from settlement.values import Actor
 

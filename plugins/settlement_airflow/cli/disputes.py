@@ -13,8 +13,8 @@ from rich.text import Text
 from settlement.amounts import displayed, to_base_units_text
 from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.ledger.database import Ledger
+from settlement.ledger.reading import recorded_reader
 from settlement.ledger.snapshots import load_positions_of
-from settlement.partner.reads import PartnerReader
 from settlement.steps.disputes import DisputedRequest, disputed_requests
 from settlement_airflow.cli.amounts_shown import at
 from settlement_airflow.cli.arguments import AsJson, PartnerName, parse_day, person
@@ -51,7 +51,7 @@ def disputes(
     """
     file = load_partner(partner)
     with work_for(file) as ledger:
-        reader = PartnerReader(ledger, api_of(file), file, person())
+        reader = recorded_reader(ledger, api_of(file), file, person())
         found = disputed_requests(ledger, reader, file.name, day)
         traces = [traces_behind(ledger, file, each) for each in found]
     if as_json:

@@ -21,9 +21,9 @@ from settlement.errors import (
     WarehouseNotLoadedError,
 )
 from settlement.ledger.database import Ledger
+from settlement.ledger.reading import recorded_reader
 from settlement.ledger.schema import body
 from settlement.ledger.slots import load_slots
-from settlement.partner.profile import windows_of
 from settlement.slot.state import Slot, State
 from settlement.steps.compute import CLOCKS_DIFFER
 from settlement.steps.pending import Waiting, waiting_for
@@ -138,7 +138,7 @@ class AwaitSettlementOperator(SettlementOperator):
             if not pending:
                 return None, now
             sent_at = _sent_first(ledger, pending) or now
-            windows = windows_of(api, partner)
+            windows = recorded_reader(ledger, api, partner, work.actor).windows()
             waiting = waiting_for(pending, sent_at, windows, now, FIRST_DELAY)
             reasons = [f"{each.external_id}: {each.reason}" for each in _pending(ledger, work)
                        if each.reason]  # fmt: skip
