@@ -8,10 +8,10 @@ from sqlalchemy import select
 from partner_sandbox.demo_world import demo_world_with_disputes
 from settlement.errors import NotSettledError
 from settlement.ledger.database import Ledger
-from settlement.ledger.reading import recorded_reader, unrecorded_reader
+from settlement.ledger.reading import unrecorded_reader
 from settlement.ledger.schema import attempt
 from settlement.partner.exchange import ExchangeKind
-from support.day import ACTOR, ALICE, BOB, World, demo_partner
+from support.day import ALICE, BOB, World, demo_partner
 from support.partners_clock import PartnersClock
 from support.recorder import Recorder
 
@@ -50,7 +50,7 @@ def watched(ledger: Ledger) -> tuple[World, Recorder]:
 def test_every_exchange_of_a_run_has_its_row(watched: tuple[World, Recorder]) -> None:
     """One each, in order; all kinds that there are, the profile with its windows too."""
     world, recorder = watched
-    reader = recorded_reader(world.ledger, world.api, world.partner, ACTOR)
+    reader = world.desk.reader
     reader.windows()
     reader.disputes()
     asked = [KIND_OF.get((method, path.rsplit("/", 1)[1])) for method, path, _ in recorder.requests]
@@ -66,7 +66,7 @@ def test_whoever_only_looks_leaves_no_row(watched: tuple[World, Recorder]) -> No
     world, recorder = watched
     before, asked = attempts(world), len(recorder.requests)
     reader = unrecorded_reader(world.ledger, world.api, world.partner)
-    recorded = recorded_reader(world.ledger, world.api, world.partner, ACTOR)
+    recorded = world.desk.reader
     shown = (reader.windows(), reader.connections(), reader.disputes(), reader.balances())
     assert len(recorder.requests) > asked
     assert attempts(world) == before

@@ -21,11 +21,10 @@ from settlement.ledger import partner_changes
 from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
 from settlement.ledger.partner_changes import recorded_changes
-from settlement.ledger.reading import recorded_reader
 from settlement.partner.exchange import Answer
 from settlement.watch.finding import Kind
 from support.between import About, Between, Change, asks_payload, lists, reads_one, sends
-from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
+from support.day import ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
 from support.in_process import net_of
 from support.partners_clock import PartnersClock
 from support.watching import kinds, look
@@ -253,7 +252,7 @@ def test_a_mutated_answer_about_disputes_is_named(ledger: Ledger, mutation: Muta
     world = disputing(ledger, PartnersClock())
     booked = world.booked()
     world.api.put(mutation.about, edited(mutation.path, mutation.edit))
-    said, reader = [], recorded_reader(world.ledger, world.api, world.partner, ACTOR)
+    said, reader = [], world.desk.reader
     for read in (reader.windows, reader.disputes):
         try:
             said.append(str(read()))
@@ -332,7 +331,7 @@ def test_the_sandbox_sends_what_is_published(world: World, fresh_ledger: Ledger)
     world.run()
     clock = PartnersClock()
     with_disputes = disputing(fresh_ledger, clock)
-    recorded_reader(fresh_ledger, with_disputes.api, with_disputes.partner, ACTOR).disputes()
+    with_disputes.desk.reader.disputes()
     for each, answers in ((world, 6), (with_disputes, 7)):
         assert recorded(each) == []
         (found,) = look_at_contract(each.api, each.partner)
