@@ -15,9 +15,12 @@ from airflow.sdk.exceptions import AirflowException
 from sqlalchemy import URL
 
 import settlement
+from settlement.config.partner_file import PartnerFile
 from settlement.ledger.database import Ledger
 from settlement.ledger.install.version import require_newest_version
 from settlement.partner.exchange import PartnerApi
+from settlement.steps.desk import Desk
+from settlement.values import Actor
 from settlement.warehouse import Warehouse
 from settlement.warehouse.sql import SqlWarehouse
 from settlement_airflow.airflow_connection import connection_named, wrong_connection
@@ -42,6 +45,18 @@ def opened_ledger(conn_id: str) -> Iterator[Ledger]:
         yield ledger
     finally:
         ledger.engine.dispose()
+
+
+@contextmanager
+def opened_desk(partner: PartnerFile, actor: Actor, *, pool_slots: int = 1) -> Iterator[Desk]:
+    """A partner's desk with its ledger open; the step that needs the API opens it.
+
+    :param pool_slots: slots of the pool `partner_api` that the task occupies
+    :raises ConfigurationError, LedgerVersionError, LedgerUnavailableError: as `opened_ledger` does
+    """
+    open_api = partial(open_partner_api, partner.api_conn_id, pool_slots=pool_slots)
+    with opened_ledger(partner.ledger_conn_id) as ledger:
+        yield Desk(ledger, partner, open_api, actor)
 
 
 def postgres_url(conn_id: str) -> URL:

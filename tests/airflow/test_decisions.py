@@ -27,7 +27,7 @@ from settlement_airflow.hooks.partner_api import PartnerApiHook
 from settlement_airflow.operators import ask, asking, base
 from settlement_airflow.operators import decide as deciding
 from support.airflow_day import AirflowDay, RunOfDag, ended
-from support.day import ALICE, BOB, CAROL, DAVE, DAY
+from support.day import ALICE, BOB, CAROL, DAVE, DAY, desk_of
 from support.required_actions import RequiredActions, meanwhile
 from support.settling import diverge, settle
 
@@ -77,8 +77,8 @@ def decision_run(day: AirflowDay, asked: Question) -> RunOfDag:
 def by_command(day: AirflowDay, choice: Choice, who: str = "petra") -> bool:
     """Answer the open question as `settlement decide` does; False while none is open."""
     for asked in open_now(day):
-        api = PartnerApiHook("partner_api")
-        decide(day.ledger, api, load_partner("demo"), asked.digest, choice, "seen", Actor(who))
+        api, partner = PartnerApiHook("partner_api"), load_partner("demo")
+        decide(desk_of(day.ledger, api, partner, Actor(who)), asked.digest, choice, "seen")
         return True
     return False
 

@@ -31,6 +31,7 @@ from settlement.steps.compute import compute_net_positions
 from settlement.steps.sign import sign_requests
 from settlement.steps.submit import submit_request
 from settlement.values import Actor
+from settlement_airflow import connections
 from settlement_airflow.connections import open_partner_api, open_warehouse
 from settlement_airflow.operators import preview, wait
 from settlement_airflow.operators.base import Work
@@ -39,7 +40,7 @@ from settlement_airflow.signers import open_signer
 from settlement_airflow.slices import slices_of
 from support.airflow_day import AirflowDay, ended
 from support.between import Between, reads_one, sends
-from support.day import ACTOR, ALICE, DAY
+from support.day import ACTOR, ALICE, DAY, desk_of
 
 SATURDAY = date(2026, 3, 7)
 PERSON = Actor("a person")
@@ -295,18 +296,19 @@ def test_a_status_that_is_not_known_is_named_while_it_is_waited_for(
         lambda method, path: sends(method, path) or reads_one(method, path),
         lambda answer: replace(answer, body=answer.body.replace(b'"completed"', b'"netted"', 1)),
     )
-    computed = compute_net_positions(day.ledger, api, warehouse, partner, DAY, ACTOR)
-    build_requests(day.ledger, api, partner, DAY, computed.generation, ACTOR)
+    desk = desk_of(day.ledger, api, partner)
+    computed = compute_net_positions(desk, warehouse, DAY)
+    build_requests(desk, DAY, computed.generation)
     signer = open_signer(partner.signing_conn_id)
-    for external_id in sign_requests(day.ledger, signer, partner, DAY, ACTOR):
-        submit_request(day.ledger, api, partner, external_id, ACTOR)
+    for external_id in sign_requests(desk, signer, DAY):
+        submit_request(desk, external_id)
     assert set(day.states().values()) == {"pending"}
 
     told: dict[str, dict[str, str]] = {}
     task_instance = SimpleNamespace(
         task_id="await_settlement", xcom_push=lambda key, value: told.update({key: value})
     )
-    monkeypatch.setattr(wait, "open_partner_api", lambda _: api)
+    monkeypatch.setattr(connections, "open_partner_api", lambda *_, **__: api)
     operator = wait.AwaitSettlementOperator(task_id="await_settlement", partner="demo")
     work, context = Work(partner, DAY, ACTOR), {"ti": task_instance}
     with pytest.raises(TaskDeferred):

@@ -23,7 +23,7 @@ from settlement_airflow.operators.base import airflow_errors
 from settlement_airflow.signers import open_signer
 from support.airflow_day import AirflowDay
 from support.certificates import self_signed, tls_server
-from support.day import ACTOR, DAY
+from support.day import DAY, desk_of
 
 TOKEN = "secret-token-0123456789"
 PATH = "/api/network/v1/enterprises/e/partners/settlements"
@@ -108,13 +108,14 @@ def test_a_request_is_prepared_after_it_and_its_task_fails_at_once(
     """No retries are burnt, nothing is unknown, and the right host settles the date."""
     partner = load_partner("demo")
     api, warehouse = open_partner_api(partner.api_conn_id), open_warehouse("warehouse")
-    computed = compute_net_positions(day.ledger, api, warehouse, partner, DAY, ACTOR)
-    build_requests(day.ledger, api, partner, DAY, computed.generation, ACTOR)
-    (name,) = sign_requests(day.ledger, open_signer(partner.signing_conn_id), partner, DAY, ACTOR)
+    desk = desk_of(day.ledger, api, partner)
+    computed = compute_net_positions(desk, warehouse, DAY)
+    build_requests(desk, DAY, computed.generation)
+    (name,) = sign_requests(desk, open_signer(partner.signing_conn_id), DAY)
     with tls_server(self_signed(tmp_path)) as server:
         elsewhere = Elsewhere(connect(server.url), api.base_url)
         with pytest.raises(UntrustedHostError) as caught:
-            submit_request(day.ledger, elsewhere, partner, name, ACTOR)
+            submit_request(desk_of(day.ledger, elsewhere, partner), name)
         assert server.requests == []
     assert day.states() == {name: "prepared"}
     with pytest.raises(AirflowFailException, match="untrusted-host"), airflow_errors():
@@ -122,6 +123,6 @@ def test_a_request_is_prepared_after_it_and_its_task_fails_at_once(
     with day.ledger.transaction() as tx:
         row = tx.execute(select(attempt).where(attempt.c.kind == "submit")).one()
     assert row.error.startswith("not sent: the certificate of https://127.0.0.1")
-    submit_request(day.ledger, api, partner, name, ACTOR)
+    submit_request(desk, name)
     assert day.states() == {name: "completed"}
     assert day.booked() == day.owed()

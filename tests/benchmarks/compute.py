@@ -28,6 +28,7 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.install.embedded import EmbeddedServer
 from settlement.ledger.install.upgrade import upgrade_ledger
 from settlement.steps.compute import compute_net_positions
+from settlement.steps.desk import Desk
 from settlement.values import Actor
 from settlement.warehouse.sql import SqlWarehouse
 from support.in_process import SandboxApi
@@ -159,7 +160,7 @@ def _compute(file: Path, url: URL) -> Measured:
     partner, world = load_partner("demo"), demo_world()
     api = SandboxApi(Sandbox(Store(), partial(datetime.now, UTC), Settings(), world))
     started = perf_counter()
-    done = compute_net_positions(ledger, api, warehouse, partner, DAY, Actor("bench"))
+    done = compute_net_positions(Desk(ledger, partner, lambda: api, Actor("bench")), warehouse, DAY)
     seconds = perf_counter() - started
     ledger.engine.dispose()
     return Measured(seconds, done.position_count, peak())

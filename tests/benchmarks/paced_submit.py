@@ -35,6 +35,7 @@ from settlement.partner.exchange import Answer
 from settlement.signing.signer import LocalSigner
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
+from settlement.steps.desk import Desk
 from settlement.steps.sign import sign_requests
 from settlement.values import Actor
 from settlement_airflow.connections import open_warehouse
@@ -146,9 +147,10 @@ def _signed(ledger: Ledger, day: date) -> list[str]:
     partner = load_partner("demo")
     warehouse = open_warehouse(partner.warehouse_conn_id)
     api = UnpacedHook(partner.api_conn_id)
-    computed = compute_net_positions(ledger, api, warehouse, partner, day, ACTOR)
-    build_requests(ledger, api, partner, day, computed.generation, ACTOR)
-    return sign_requests(ledger, LocalSigner.from_xprv(DEMO_XPRV), partner, day, ACTOR)
+    desk = Desk(ledger, partner, lambda: api, ACTOR)
+    computed = compute_net_positions(desk, warehouse, day)
+    build_requests(desk, day, computed.generation)
+    return sign_requests(desk, LocalSigner.from_xprv(DEMO_XPRV), day)
 
 
 def _limit_requests(url: str, certificate: Path) -> None:

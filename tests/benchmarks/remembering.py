@@ -28,6 +28,7 @@ from settlement.ledger.install.embedded import EmbeddedServer
 from settlement.ledger.install.upgrade import upgrade_ledger
 from settlement.ledger.trade_memory import lock_trades, remember
 from settlement.steps import compute
+from settlement.steps.desk import Desk
 from settlement.values import Actor
 from settlement.warehouse.hashed_ids import NONE, ReadIds
 from settlement.warehouse.reader import TradeIds, WarehouseSnapshot
@@ -169,8 +170,9 @@ def _compute(file: Path, url: URL, *, asks: bool) -> tuple[float, int]:
     file_of_demo = load_partner("demo")
     compute.BusinessCalendar.require_due = lambda *_: None  # type: ignore[method-assign]
     compute.CLOCKS_DIFFER = timedelta(days=10_000)
+    desk = Desk(ledger, file_of_demo, lambda: api, Actor("bench"))
     started = perf_counter()
-    compute.compute_net_positions(ledger, api, warehouse, file_of_demo, DAY, Actor("bench"))
+    compute.compute_net_positions(desk, warehouse, DAY)
     seconds = perf_counter() - started
     ledger.engine.dispose()
     return seconds, peak() // KIB * KIB

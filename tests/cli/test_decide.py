@@ -12,7 +12,7 @@ from settlement.errors import DivergedSlotError, HistoryChangedError
 from settlement.steps.reconcile import reconcile_conflicts
 from settlement_airflow.cli.workplace import api_of
 from support.airflow_day import AirflowDay
-from support.day import ACTOR, ALICE, BOB, DAY
+from support.day import ALICE, BOB, DAY, desk_of
 from support.settling import settle
 
 from .conftest import Command, events
@@ -92,7 +92,7 @@ def settle_until_looked_up(day: AirflowDay) -> None:
         settle(day)
     finally:
         partner = load_partner("demo")
-        reconcile_conflicts(day.ledger, api_of(partner), partner, DAY, ACTOR)
+        reconcile_conflicts(desk_of(day.ledger, api_of(partner), partner), DAY)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from settlement.errors import HistoryChangedError, NotSettledError
 from settlement.steps.reconcile import look_up_pending
 from settlement_airflow.cli.workplace import api_of
 from support.airflow_day import AirflowDay
-from support.day import ACTOR, BOB, DAY
+from support.day import BOB, DAY, desk_of
 from support.settling import settle
 
 from .conftest import Command
@@ -35,7 +35,7 @@ def windows_end(day: AirflowDay) -> None:
     """The partner finalises, and the date is looked up."""
     day.clock.windows_end()
     partner = load_partner("demo")
-    look_up_pending(day.ledger, api_of(partner), partner, DAY, ACTOR)
+    look_up_pending(desk_of(day.ledger, api_of(partner), partner), DAY)
 
 
 def test_a_dispute_stands_beside_our_lines_and_the_trades_behind_them(

@@ -14,7 +14,7 @@ from settlement.values import PositionKey
 from settlement_airflow.cli.workplace import warehouse_of
 from settlement_airflow.connections import open_partner_api
 from support.airflow_day import AirflowDay
-from support.day import ACTOR, ALICE, BOB, CAROL, DAY
+from support.day import ALICE, BOB, CAROL, DAY, desk_of
 from support.settling import settle
 
 from .conftest import Command
@@ -64,7 +64,7 @@ def test_show_names_the_difference_of_a_date_that_is_not_settled(
     day.trade(ALICE, CAROL, 7)
     partner = load_partner("demo")
     api = open_partner_api(partner.api_conn_id)
-    compute_net_positions(day.ledger, api, warehouse_of(partner), partner, DAY, ACTOR)
+    compute_net_positions(desk_of(day.ledger, api, partner), warehouse_of(partner), DAY)
     shown = json.loads(command("show", "demo", "2026-03-03", "--json").out)
     assert amounts(shown["difference"])[PositionKey(ALICE, "BTC")] == 7
     read = command("show", "demo", "2026-03-03").out

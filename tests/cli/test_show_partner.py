@@ -14,7 +14,7 @@ from settlement.watch.date_span import spans_of
 from settlement_airflow.cli.workplace import warehouse_of
 from settlement_airflow.connections import open_partner_api
 from support.airflow_day import AirflowDay
-from support.day import ACTOR, ALICE, CAROL, DAY, demo_partner
+from support.day import ALICE, CAROL, DAY, demo_partner, desk_of
 from support.settling import settle
 
 from .conftest import Command
@@ -40,7 +40,7 @@ def test_money_at_risk_comes_first_and_every_date_with_its_own(
     day.trade(ALICE, CAROL, 7)
     partner = load_partner("demo")
     api = open_partner_api(partner.api_conn_id)
-    compute_net_positions(day.ledger, api, warehouse_of(partner), partner, DAY, ACTOR)
+    compute_net_positions(desk_of(day.ledger, api, partner), warehouse_of(partner), DAY)
     read = command("show", "demo").out
     assert read.index("money at risk") < read.index("dates that are not settled")
     assert "0.00000014" in read

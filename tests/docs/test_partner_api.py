@@ -8,9 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from settlement.partner.contract.published import published
 
 from partner_sandbox.settings import Settings
+from settlement.partner.contract.published import published
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs" / "partner-api.md"

@@ -14,14 +14,12 @@ from hypothesis import strategies as st
 
 from settlement.partner.answers import LARGEST_READ, partners_word
 from settlement.partner.exchange import Answer, TransportError
+from settlement.partner.words import one_line, refuses_to_show, retry_after_s
 from settlement.slot.evidence import (
     Answered,
     Verdict,
     classify,
     classify_payload_answer,
-    one_line,
-    refuses_to_show,
-    retry_after_s,
 )
 
 PAGE = Path(__file__).parents[2] / "docs" / "answers.md"

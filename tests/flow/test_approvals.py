@@ -20,7 +20,7 @@ from settlement.steps.compute import compute_net_positions
 from settlement.steps.decide import Decided, body_of, decide, title_of
 from settlement.steps.sign import sign_requests
 from settlement.values import Actor
-from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
+from support.day import ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
 from support.in_process import net_of
 from support.recorder import Recorder
 
@@ -51,7 +51,7 @@ def open_now(world: World) -> list[Question]:
 def answer(world: World, choice: Choice, who: Actor = PERSON, digest: str = "") -> Decided:
     """Answer the question that is open, or the one named."""
     digest = digest or open_now(world)[0].digest
-    return decide(world.ledger, world.api, world.partner, digest, choice, "the totals fit", who)
+    return decide(world.desk_of(who), digest, choice, "the totals fit")
 
 
 def refused_for_approval(world: World) -> str:
@@ -92,7 +92,7 @@ def test_what_is_approved_is_sent(world: World) -> None:
     refused_for_approval(world)
     decided = answer(world, Choice.APPROVE)
     assert not decided.run_again
-    assert sign_requests(world.ledger, world.signer, world.partner, DAY, ACTOR) == [SLOT]
+    assert sign_requests(world.desk, world.signer, DAY) == [SLOT]
     world.run()
     assert world.booked() == net_of(world.warehouse.trades)
     assert open_now(world) == []
@@ -144,7 +144,7 @@ def test_what_is_rejected_is_not_sent_and_a_run_started_again_asks_again(world: 
     (first,) = open_now(world)
     answer(world, Choice.REJECT)
     with pytest.raises(ApprovalMissingError, match="petra rejected it"):
-        sign_requests(world.ledger, world.signer, world.partner, DAY, ACTOR)
+        sign_requests(world.desk, world.signer, DAY)
     assert open_now(world) == []
     refused_for_approval(world)
     (second,) = open_now(world)
@@ -162,10 +162,8 @@ def test_who_started_the_run_does_not_approve_it(
     world: World, requester: str, decider: str
 ) -> None:
     """Two people, in the UI or at the command line."""
-    arguments = (world.ledger, world.api, world.warehouse, world.partner, DAY, Actor(requester))
-    computed = compute_net_positions(*arguments)
-    build = (world.ledger, world.api, world.partner, DAY, computed.generation)
-    built = build_requests(*build, Actor(requester))
+    computed = compute_net_positions(world.desk_of(Actor(requester)), world.warehouse, DAY)
+    built = build_requests(world.desk_of(Actor(requester)), DAY, computed.generation)
     assert built.approval == open_now(world)[0].digest
     with pytest.raises(DecisionError, match="somebody else"):
         answer(world, Choice.APPROVE, Actor(decider))

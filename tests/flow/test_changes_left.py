@@ -101,8 +101,7 @@ class LeftDay:
         world = self.world
         with world.ledger.transaction() as tx:
             (question,) = open_questions(tx, "demo", DAY)
-        arguments = (world.ledger, world.api, world.partner, question.digest)
-        decide(*arguments, Choice.LEAVE, "a wrong edit", PERSON)
+        decide(world.desk_of(PERSON), question.digest, Choice.LEAVE, "a wrong edit")
 
 
 def nothing_but(booked: dict[PositionKey, int], trades: Sequence[TradeRow]) -> bool:

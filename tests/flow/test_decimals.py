@@ -187,13 +187,12 @@ def preview(world: World) -> None:
 
 def record(world: World) -> None:
     """A person takes what is booked."""
-    arguments = (world.ledger, world.api, world.partner, FIRST_SLOT, DAY, "known", ACTOR)
-    record_settlement(*arguments)
+    record_settlement(world.desk, FIRST_SLOT, DAY, "known")
 
 
 def answer(world: World) -> None:
     """A person answers a question, having seen its amounts."""
-    decide(world.ledger, world.api, world.partner, "abc", Choice.LEAVE, "as it is", ACTOR)
+    decide(world.desk, "abc", Choice.LEAVE, "as it is")
 
 
 @pytest.mark.parametrize("step", [preview, record, answer])

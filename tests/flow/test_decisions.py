@@ -69,8 +69,7 @@ def answer(
 ) -> Decided:
     """Answer the question, by default the only one that is open."""
     asked = question or the_question(world)
-    arguments = (world.ledger, world.api, world.partner, asked.digest[:12])
-    return decide(*arguments, choice, "looked into it", who)
+    return decide(world.desk_of(who), asked.digest[:12], choice, "looked into it")
 
 
 def events(world: World, kind: str) -> list[Event]:
@@ -194,7 +193,7 @@ def test_what_changed_at_the_partner_is_not_adopted_but_asked_anew(world: World)
 def test_recording_it_by_hand_answers_the_question(world: World) -> None:
     """`settlement record` takes theirs too: the question is answered, not left hanging."""
     asked = run_until_diverged(world)
-    record_settlement(world.ledger, world.api, world.partner, SLOT, DAY, "theirs is right", PERSON)
+    record_settlement(world.desk_of(PERSON), SLOT, DAY, "theirs is right")
     with world.ledger.transaction() as tx:
         ended = load_question(tx, "demo", asked.digest)
     assert (ended.choice, ended.decided_by) == (Choice.ADOPT, "petra")
@@ -206,7 +205,7 @@ def test_what_was_left_can_still_be_recorded(world: World) -> None:
     """A person who left it has a way out: record what the partner shows."""
     run_until_diverged(world)
     answer(world, Choice.LEAVE)
-    record_settlement(world.ledger, world.api, world.partner, SLOT, DAY, "explained now", PERSON)
+    record_settlement(world.desk_of(PERSON), SLOT, DAY, "explained now")
     world.run()
     assert world.booked() == net_of(world.warehouse.trades)
 

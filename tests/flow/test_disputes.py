@@ -25,7 +25,6 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.people.question import Choice
 from settlement.ledger.people.questions import open_questions
 from settlement.ledger.transfers import TransferKind, kind_of, load_transfers
-from settlement.partner.reads import PartnerReader
 from settlement.steps.decide import decide
 from settlement.steps.disputes import disputed_requests
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
@@ -177,7 +176,7 @@ def test_trades_that_all_went_are_taken_back_up_to_the_end_of_the_window(
         world.run()
     with world.ledger.transaction() as tx:
         (question,) = open_questions(tx, "demo")
-    decide(world.ledger, world.api, world.partner, question.digest, Choice.SETTLE, "gone", ACTOR)
+    decide(world.desk, question.digest, Choice.SETTLE, "gone")
     pending(world)
     sent = [json.loads(body) for _, path, body in world.api.requests if b"signature" in body]
     window = BusinessCalendar(world.partner).window(DAY)
@@ -191,16 +190,15 @@ def test_a_dispute_is_shown_beside_what_we_instructed(world: World) -> None:
     """What the client expects, what we asked for, and where it stands."""
     pending(world)
     raised = world.sandbox.raise_dispute(SLOT, BOB, {"BTC": -80}, "20 too many")
-    reader = PartnerReader(world.ledger, world.api, world.partner, ACTOR)
-    (found,) = disputed_requests(world.ledger, reader, "demo")
+    (found,) = disputed_requests(world.desk)
     assert (found.external_id, found.business_date) == (SLOT, DAY)
     assert found.ours["BTC"] == -100
     assert found.dispute.expected == {"BTC": -80}
     assert (found.dispute.status, found.dispute.reason) == ("open", "20 too many")
     world.sandbox.retract_dispute(raised.id)
-    (found,) = disputed_requests(world.ledger, reader, "demo", DAY)
+    (found,) = disputed_requests(world.desk, DAY)
     assert found.dispute.status == "retracted"
-    assert disputed_requests(world.ledger, reader, "demo", NEXT_DAY) == []
+    assert disputed_requests(world.desk, NEXT_DAY) == []
 
 
 def test_liabilities_above_the_allocation_are_refused_by_name(

@@ -8,7 +8,7 @@ from settlement.errors import SettlementFailedError, ShortOfFundsError
 from settlement.ledger.database import Ledger
 from settlement.steps.build import Built, build_requests
 from settlement.steps.compute import compute_net_positions
-from support.day import ACTOR, ALICE, BOB, DAY, World, demo_partner
+from support.day import ALICE, BOB, DAY, World, demo_partner
 from support.in_process import net_of
 from support.recorder import Recorder
 
@@ -28,11 +28,8 @@ def world(ledger: Ledger) -> World:
 
 def build(world: World) -> Built:
     """Compute and build, as the first tasks of a run do."""
-    computed = compute_net_positions(
-        world.ledger, world.api, world.warehouse, world.partner, DAY, ACTOR
-    )
-    arguments = (world.ledger, world.api, world.partner, DAY, computed.generation, ACTOR)
-    return build_requests(*arguments)
+    computed = compute_net_positions(world.desk, world.warehouse, DAY)
+    return build_requests(world.desk, DAY, computed.generation)
 
 
 def test_a_shortfall_is_said_before_anything_is_signed(world: World) -> None:

@@ -13,7 +13,7 @@ from settlement.ledger.database import Ledger
 from settlement.steps.branch import NextStep, next_steps
 from settlement.steps.compute import compute_net_positions
 from settlement.steps.verify import verify_settled
-from support.day import ACTOR, ALICE, BOB, CAROL, DAY, World, demo_partner
+from support.day import ALICE, BOB, CAROL, DAY, World, demo_partner
 
 SLOT = "demo-2026-03-03-1"
 
@@ -101,7 +101,7 @@ def test_a_date_is_red_once_late_trades_were_read(world: World) -> None:
     """Settled a moment ago; then somebody computed it anew."""
     world.run()
     world.trade(CAROL, BOB, 7)
-    compute_net_positions(world.ledger, world.api, world.warehouse, world.partner, DAY, ACTOR)
+    compute_net_positions(world.desk, world.warehouse, DAY)
     with pytest.raises(NotSettledError, match="still differ"):
         world.verify()
 
@@ -111,7 +111,7 @@ def test_a_date_is_red_while_its_newest_reading_did_not_end(world: World) -> Non
     world.run()
     world.warehouse.trades.append(world.warehouse.trades[0])
     with pytest.raises(SettlementError, match="more than once"):
-        compute_net_positions(world.ledger, world.api, world.warehouse, world.partner, DAY, ACTOR)
+        compute_net_positions(world.desk, world.warehouse, DAY)
     with pytest.raises(NotSettledError, match="did not end in a snapshot"):
         world.verify()
 
@@ -127,7 +127,7 @@ def test_a_date_is_red_if_this_run_has_not_read_its_trades(world: World) -> None
     world.run()
     started = world.ledger.now()
     with pytest.raises(NotSettledError, match="newest snapshot is older than this run"):
-        verify_settled(world.ledger, world.partner, DAY, ACTOR, since=started)
+        verify_settled(world.desk, DAY, since=started)
 
 
 def test_a_settled_date_is_green(world: World) -> None:

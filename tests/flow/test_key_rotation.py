@@ -11,7 +11,7 @@ from settlement.ledger.bodies import StoredBody, load_current_body
 from settlement.ledger.database import Ledger
 from settlement.signing.signer import LocalSigner
 from settlement.steps.sign import sign_requests
-from support.day import ACTOR, ALICE, BOB, DAY, World
+from support.day import ALICE, BOB, DAY, World
 
 SLOT = "demo-2026-03-03-1"
 NEW_KEY = PrivateKey.from_int(4711)
@@ -34,7 +34,7 @@ def stored(world: World) -> StoredBody:
 
 def sign_with(world: World, signer: LocalSigner) -> StoredBody:
     """Clear sign_requests; the request as it would be sent then."""
-    sign_requests(world.ledger, signer, world.partner, DAY, ACTOR)
+    sign_requests(world.desk, signer, DAY)
     return stored(world)
 
 

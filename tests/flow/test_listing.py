@@ -10,9 +10,8 @@ from sqlalchemy import text
 
 from settlement.ledger.database import Ledger
 from settlement.partner.exchange import Answer, PartnerApi
-from settlement.partner.reads import PartnerReader
 from settlement.steps.listing import adopt_unknown_settlements
-from support.day import ACTOR, ALICE, BOB, DAY, World
+from support.day import ALICE, BOB, DAY, World
 
 MONDAY, FRIDAY = date(2026, 3, 2), date(2026, 3, 6)
 LOOK_BACK = timedelta(days=35)
@@ -61,8 +60,7 @@ def world(ledger: Ledger) -> World:
 
 def list_for(world: World, day: date) -> None:
     """A build lists before it fills slots."""
-    reader = PartnerReader(world.ledger, world.api, world.partner, ACTOR)
-    adopt_unknown_settlements(world.ledger, reader, world.partner, day, ACTOR)
+    adopt_unknown_settlements(world.desk, day)
 
 
 def listed(world: World) -> tuple[datetime, datetime]:

@@ -28,7 +28,7 @@ from settlement.ledger.dates import load_date
 from settlement.ledger.people.holds import put_on_hold
 from settlement.partner.exchange import Answer, PartnerApi
 from settlement.steps.compute import compute_net_positions
-from support.day import ACTOR, ALICE, BOB, CAROL, DAY, World, demo_partner
+from support.day import ACTOR, ALICE, BOB, CAROL, DAY, World, demo_partner, desk_of
 from support.in_process import net_of
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2026, 3, day) for day in (2, 3, 4, 5))
@@ -91,7 +91,7 @@ def test_an_empty_ledger_proves_nothing_before_the_partners_list_was_read(
     world.run()
     world.ledger = fresh_ledger
     world.warehouse.trades.clear()
-    compute_net_positions(fresh_ledger, world.api, world.warehouse, world.partner, DAY, ACTOR)
+    compute_net_positions(desk_of(fresh_ledger, world.api, world.partner), world.warehouse, DAY)
     with pytest.raises(NotSettledError, match="clear build_requests"):
         world.verify()
     world.run()

@@ -91,7 +91,7 @@ def test_worst_first(world: World) -> None:
     world.fault(FaultKind.DROP_AFTER, route=Route.SUBMIT, times=None)
     run(world)
     world.trade(CAROL, DAVE, 100, price=1)
-    compute_net_positions(world.ledger, world.api, world.warehouse, world.partner, DAY, ACTOR)
+    compute_net_positions(world.desk, world.warehouse, DAY)
     unknown, not_sent = lines(world)
     assert unknown.startswith("unknown 3.00000000 BTC, 0.02 USD")
     assert not_sent.startswith("not sent 0.00000200 BTC, 2.02 USD")
@@ -102,7 +102,7 @@ def test_an_older_reading_is_named_as_such(world: World) -> None:
     run(world)
     world.warehouse.trades.append(world.warehouse.trades[0])
     with pytest.raises(SettlementError, match="more than once"):
-        compute_net_positions(world.ledger, world.api, world.warehouse, world.partner, DAY, ACTOR)
+        compute_net_positions(world.desk, world.warehouse, DAY)
     nothing, known = lines(world)
     assert nothing == "nothing at risk"
     assert known.startswith("as far as known: the newest complete reading of trades is of 20")

@@ -305,16 +305,14 @@ def test_a_foreign_settlement_stops_the_run(crowded: World) -> None:
 
 def test_a_person_may_put_it_aside(crowded: World) -> None:
     """It is none of this project's business: the day settles beside it."""
-    arguments = (crowded.ledger, crowded.api, crowded.partner)
-    ignore_named(*arguments, FOREIGN, "the desk's own", ACTOR)
+    ignore_named(crowded.desk, FOREIGN, "the desk's own")
     crowded.run()
     assert crowded.api.settlements == [SLOT]
 
 
 def test_a_person_may_record_it_for_the_date(crowded: World) -> None:
     """It was part of the day: only the rest is sent."""
-    arguments = (crowded.ledger, crowded.api, crowded.partner)
-    record_settlement(*arguments, FOREIGN, DAY, "by hand, in the outage", ACTOR)
+    record_settlement(crowded.desk, FOREIGN, DAY, "by hand, in the outage")
     crowded.trade(ALICE, ERIN, 3)
     crowded.run()
     assert crowded.booked() == net_of(crowded.warehouse.trades)
@@ -351,8 +349,7 @@ def test_a_person_ends_a_diverged_slot_and_the_rest_settles(world: World) -> Non
     world.fault(FaultKind.FOREIGN, route=Route.SUBMIT)
     with pytest.raises(DivergedSlotError):
         world.run()
-    arguments = (world.ledger, world.api, world.partner)
-    record_settlement(*arguments, SLOT, DAY, "theirs is right", ACTOR)
+    record_settlement(world.desk, SLOT, DAY, "theirs is right")
     world.run()
     assert world.booked() == net_of(world.warehouse.trades)
 
@@ -377,8 +374,7 @@ def test_nothing_is_first_sent_past_what_is_left_since_the_build(ledger: Ledger)
     (prepared,) = world.prepare()
     net = net_of(world.warehouse.trades)
     world.sandbox.book_foreign("by-hand-1", [(*key, amount) for key, amount in net.items()])
-    arguments = (ledger, world.api, world.partner, "by-hand-1", DAY, "settled by phone", ACTOR)
-    record_settlement(*arguments)
+    record_settlement(world.desk, "by-hand-1", DAY, "settled by phone")
     with pytest.raises(SupersededError, match="only 0 is left"):
         world.submit(prepared)
     world.run()

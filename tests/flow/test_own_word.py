@@ -27,10 +27,8 @@ from settlement.ledger.schema import attempt, body, slot
 from settlement.partner import reads as partner_reads
 from settlement.partner.answers import LARGEST_READ
 from settlement.partner.exchange import Answer
-from settlement.partner.profile import windows_of
-from settlement.partner.reads import PartnerReader
 from support.between import Between, Change, asks_payload, lists, reads_one, sends
-from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, World, demo_partner
+from support.day import ALICE, BOB, CAROL, DAVE, World, demo_partner, desk_of
 from support.in_process import SandboxApi, net_of
 
 SLOT = "demo-2026-03-03-1"
@@ -125,12 +123,12 @@ def test_a_page_to_a_look_up_is_not_credentials(world: World, status: int) -> No
         world.run()
     disputing = demo_partner(api_version="v2")
     with pytest.raises(OutcomeUnknownError, match=f"HTTP {status}"):
-        windows_of(world.api, disputing)
+        desk_of(world.ledger, world.api, disputing).reader.windows()
     world.api.put(lambda method, _: method == "GET", says(status, {"error": "no"}))
     with pytest.raises(CredentialsError):
         world.run()
     with pytest.raises(CredentialsError):
-        windows_of(world.api, disputing)
+        desk_of(world.ledger, world.api, disputing).reader.windows()
 
 
 def with_changes(settlement: dict[str, object] | None = None, **transfer: object) -> Change:
@@ -200,7 +198,7 @@ def test_paging_has_an_end(
         api, "exchange", lambda method, path, **more: real(method, path, **{**more, "query": []})
     )
     api.put(lambda _, path: path.endswith("/connections"), endless("connections"))
-    reader = PartnerReader(world.ledger, api, world.partner, ACTOR)
+    reader = world.desk.reader
     with pytest.raises(OutcomeUnknownError, match="connections has not ended after") as caught:
         reader.connections()
     assert f"bounds: {partner_reads.MOST_PAGES} pages, " in caught.value.message

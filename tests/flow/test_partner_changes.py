@@ -22,11 +22,9 @@ from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
 from settlement.ledger.partner_changes import recorded_changes
 from settlement.partner.exchange import Answer
-from settlement.partner.profile import windows_of
-from settlement.partner.reads import PartnerReader
 from settlement.watch.finding import Kind
 from support.between import About, Between, Change, asks_payload, lists, reads_one, sends
-from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
+from support.day import ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
 from support.in_process import net_of
 from support.partners_clock import PartnersClock
 from support.watching import kinds, look
@@ -254,8 +252,8 @@ def test_a_mutated_answer_about_disputes_is_named(ledger: Ledger, mutation: Muta
     world = disputing(ledger, PartnersClock())
     booked = world.booked()
     world.api.put(mutation.about, edited(mutation.path, mutation.edit))
-    said, reader = [], PartnerReader(world.ledger, world.api, world.partner, ACTOR)
-    for read in (lambda: windows_of(world.api, world.partner), reader.disputes):
+    said, reader = [], world.desk.reader
+    for read in (reader.windows, reader.disputes):
         try:
             said.append(str(read()))
         except OutcomeUnknownError as error:
@@ -333,7 +331,7 @@ def test_the_sandbox_sends_what_is_published(world: World, fresh_ledger: Ledger)
     world.run()
     clock = PartnersClock()
     with_disputes = disputing(fresh_ledger, clock)
-    PartnerReader(fresh_ledger, with_disputes.api, with_disputes.partner, ACTOR).disputes()
+    with_disputes.desk.reader.disputes()
     for each, answers in ((world, 6), (with_disputes, 7)):
         assert recorded(each) == []
         (found,) = look_at_contract(each.api, each.partner)

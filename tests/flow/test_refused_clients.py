@@ -13,7 +13,7 @@ from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
 from settlement.slot.state import State
 from settlement.steps.narrow import run_to_narrow
-from support.day import ACTOR, DAY, World, demo_partner
+from support.day import DAY, World, demo_partner
 from support.in_process import net_of
 from support.recorder import Recorder
 
@@ -41,7 +41,7 @@ def runs_by_itself(world: World) -> Iterator[str]:
             yield "green"
         except SettlementError as error:
             yield type(error).__name__
-        if run_to_narrow(world.ledger, world.partner, DAY, ACTOR) is None:
+        if run_to_narrow(world.desk, DAY) is None:
             return
 
 
@@ -189,7 +189,7 @@ def test_what_narrows_goes_on_after_whoever_narrows_is_killed(world: World) -> N
     refuse(world, wrong)
     with pytest.raises(RefusedError):
         world.run()
-    assert run_to_narrow(world.ledger, world.partner, DAY, ACTOR) is not None  # and it never runs
+    assert run_to_narrow(world.desk, DAY) is not None  # and it never runs
     settle(world)
     assert owed_by_client(world) == {wrong}
 
@@ -200,8 +200,8 @@ def test_the_same_refusal_starts_the_same_run(world: World) -> None:
     with pytest.raises(RefusedError):
         world.run()
     (slot,) = [each for each in world.slots() if each.state is State.REFUSED]
-    names = [run_to_narrow(world.ledger, world.partner, DAY, ACTOR) for _ in range(2)]
+    names = [run_to_narrow(world.desk, DAY) for _ in range(2)]
     assert names == [f"narrowing-{slot.external_id}-1"] * 2
     with pytest.raises(RefusedError):
         world.run()
-    assert run_to_narrow(world.ledger, world.partner, DAY, ACTOR) not in names
+    assert run_to_narrow(world.desk, DAY) not in names

@@ -27,7 +27,7 @@ from settlement.steps.decide import body_of, decide
 from settlement.steps.placing import record_settlement
 from settlement.values import Actor
 from settlement.warehouse import TradeRow
-from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
+from support.day import ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
 from support.in_process import net_of
 
 NEXT = DAY + timedelta(days=1)
@@ -73,14 +73,12 @@ def the_question(world: World, day: date = NEXT) -> Question:
 
 def answer(world: World, choice: Choice, day: date = NEXT) -> None:
     """A person answers it."""
-    arguments = (world.ledger, world.api, world.partner, the_question(world, day).digest)
-    decide(*arguments, choice, "looked into it", PERSON)
+    decide(world.desk_of(PERSON), the_question(world, day).digest, choice, "looked into it")
 
 
 def compute(world: World, day: date) -> None:
     """Read and freeze a date."""
-    arguments = (world.ledger, world.api, world.warehouse, world.partner, day, ACTOR)
-    compute_net_positions(*arguments)
+    compute_net_positions(world.desk, world.warehouse, day)
 
 
 # a trade that moves, or comes again
@@ -347,8 +345,7 @@ def test_a_date_that_a_person_recorded_for_has_its_trades(ledger: Ledger) -> Non
     assert by_hand.booked() == world.booked()
     world.trade(BOB, CAROL, 55, day=NEXT)
     (slot,) = world.slots()
-    arguments = (world.ledger, world.api, world.partner, slot.external_id, DAY, "again", PERSON)
-    record_settlement(*arguments)
+    record_settlement(world.desk_of(PERSON), slot.external_id, DAY, "again")
     move(world, trade)
     with pytest.raises(TradeOfAnotherDateError, match=trade.trade_id):
         world.run(NEXT)

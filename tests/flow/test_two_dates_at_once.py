@@ -12,7 +12,7 @@ from settlement.errors import SupersededError
 from settlement.ledger.database import Ledger
 from settlement.steps.compute import Computed, compute_net_positions
 from settlement.steps.own_trades import OwnTrades
-from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World
+from support.day import ALICE, BOB, CAROL, DAVE, DAY, World, desk_of
 from support.in_process import MemoryWarehouse
 from support.racing import in_background, until
 
@@ -50,7 +50,7 @@ def test_of_two_dates_that_freeze_a_trade_at_once_only_one_gets_it(
     monkeypatch.setattr(OwnTrades, "require_own", slowly)
 
     def compute(warehouse: MemoryWarehouse, day: date) -> Computed:
-        return compute_net_positions(ledger, world.api, warehouse, world.partner, day, ACTOR)
+        return compute_net_positions(desk_of(ledger, world.api, world.partner), warehouse, day)
 
     with in_background(lambda: compute(world.warehouse, DAY), lambda: compute(moved, NEXT)) as both:
         ended = [each.exception() for each in both]

@@ -31,7 +31,6 @@ from settlement.ledger.people.questions import ask, record_choice
 from settlement.ledger.people.stop import raise_stop
 from settlement.ledger.schema import metadata
 from settlement.partner.exchange import PartnerApi
-from settlement.partner.reads import PartnerReader
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
 from settlement.steps.listing import adopt_unknown_settlements
@@ -45,7 +44,7 @@ from settlement.watch.finding import Kind, SettleAgain
 from settlement.watch.looks import look_at
 from settlement.watch.partners import Openers, watch_partner, watched
 from settlement.watch.standing import LOOK_BACK, due_dates
-from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, World, demo_partner
+from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, World, demo_partner, desk_of
 from support.watching import DAY, HOUR, SLOT, AirflowSays, found, kinds, look, partner_of_today
 
 RUNBOOK = Path(__file__).parents[2] / "include" / "runbooks" / "settlement_watch.md"
@@ -101,8 +100,8 @@ def test_a_date_that_only_the_partner_remembers_was_touched_by_no_run(
     """A new ledger has taken over its request and its window; whether all is settled, it says."""
     world.run(DAY)
     world.ledger = fresh_ledger
-    reader = PartnerReader(fresh_ledger, world.api, world.partner, ACTOR)
-    assert adopt_unknown_settlements(fresh_ledger, reader, world.partner, DAY, ACTOR) == [SLOT]
+    desk = desk_of(fresh_ledger, world.api, world.partner)
+    assert adopt_unknown_settlements(desk, DAY) == [SLOT]
     assert "no run has ever read" in found(look(world, later=HOUR), Kind.NEVER_TOUCHED).text
 
 
@@ -336,7 +335,7 @@ def test_a_completed_request_that_is_shown_otherwise_is_found(world: World, stat
     world.run(DAY)
     finding = found(look(world), Kind.STATE_CHANGED, SLOT)
     assert f"the partner shows {status}" in finding.text
-    record_settlement(world.ledger, world.api, world.partner, SLOT, DAY, "taken back", ACTOR)
+    record_settlement(world.desk, SLOT, DAY, "taken back")
     assert Kind.STATE_CHANGED not in kinds(look(world))
 
 
@@ -380,7 +379,7 @@ def test_a_foreign_settlement_is_found_unless_somebody_has_placed_it(world: Worl
     world.partner = partner_of_today(foreign_settlements="ignore")
     assert look(world) == []
     world.partner = partner_of_today()
-    ignore_named(world.ledger, world.api, world.partner, "by-hand", "a fee", ACTOR)
+    ignore_named(world.desk, "by-hand", "a fee")
     assert look(world) == []
 
 
@@ -394,10 +393,10 @@ def actor(run_id: str) -> Actor:
 
 def compute_as(world: World, run_id: str, *, build: bool = False) -> None:
     """A run reads the trades of the date, and perhaps what the partner holds."""
-    ledger, partner, who = world.ledger, world.partner, actor(run_id)
-    computed = compute_net_positions(ledger, world.api, world.warehouse, partner, DAY, who)
+    desk = world.desk_of(actor(run_id))
+    computed = compute_net_positions(desk, world.warehouse, DAY)
     if build:
-        build_requests(ledger, world.api, partner, DAY, computed.generation, who)
+        build_requests(desk, DAY, computed.generation)
 
 
 def test_a_run_that_airflow_calls_success_without_a_proof_is_found(world: World) -> None:
@@ -414,7 +413,7 @@ def test_a_run_that_proved_it_is_believed_until_it_starts_again(world: World) ->
     world.run(DAY)
     green = AirflowSays({"green"})
     compute_as(world, "green", build=True)
-    verify_settled(world.ledger, world.partner, DAY, actor("green"), since=None)
+    verify_settled(world.desk_of(actor("green")), DAY, since=None)
     assert look(world, runs=green) == []
     compute_as(world, "green")
     found(look(world, runs=green), Kind.MARKED_BY_HAND)

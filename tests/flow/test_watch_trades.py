@@ -78,7 +78,7 @@ def answer(world: World, day: date, choice: Choice) -> None:
     """A person answers the one question about the date."""
     with world.ledger.transaction() as tx:
         (question,) = open_questions(tx, "demo", day)
-    decide(world.ledger, world.api, world.partner, question.digest, choice, "looked into", PERSON)
+    decide(world.desk_of(PERSON), question.digest, choice, "looked into")
 
 
 # committed late, under the watermark

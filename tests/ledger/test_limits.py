@@ -308,7 +308,7 @@ def test_a_refill_meets_what_is_booked_and_is_reconciled(world: World) -> None:
     world.sandbox.deliver_late()
     assert world.submit(SLOT).in_conflict
     limit(world, gross_per_date={"BTC": 0}, gross_per_day={"BTC": 0})
-    reconcile_conflicts(world.ledger, world.api, world.partner, DAY, ACTOR)
+    reconcile_conflicts(world.desk, DAY)
     assert world.states() == {SLOT: "completed"}
     limit(world, gross_per_date={"BTC": 220}, gross_per_day={"BTC": 220})
     world.run()
@@ -334,7 +334,7 @@ def test_a_diverged_slot_counts_until_a_person_decides(world: World) -> None:
     with pytest.raises(DivergedSlotError):
         world.run()
     assert "0.00000200 BTC taken" in refusal(world, AFTER)
-    record_settlement(world.ledger, world.api, world.partner, SLOT, DAY, "theirs", ACTOR)
+    record_settlement(world.desk, SLOT, DAY, "theirs")
     world.run(AFTER)
     booked = world.slot(SLOT).current.positions
     theirs = sum(abs(amount) for key, amount in booked.items() if key.currency == "BTC")
@@ -360,7 +360,7 @@ def test_what_a_person_records_counts_for_the_date_only(world: World) -> None:
     """It was settled by hand, past this project."""
     limit(world, gross_per_date={"BTC": 200}, gross_per_day={"BTC": 200})
     world.sandbox.book_foreign("by-hand-1", [(ALICE, "BTC", 7), (BOB, "BTC", -7)])
-    record_settlement(world.ledger, world.api, world.partner, "by-hand-1", DAY, "phone", ACTOR)
+    record_settlement(world.desk, "by-hand-1", DAY, "phone")
     world.run()
     world.trade(ALICE, BOB, 1)
     said = refusal(world)
@@ -428,12 +428,13 @@ def test_of_two_builds_that_fit_alone_but_not_together_one_is_refused(
     world.trade(BOB, CAROL, 100, day=AFTER)
     limit(world, gross_per_day={"BTC": 399}, requests_per_day=2)
     days = (DAY, AFTER)
-    arguments = (world.ledger, world.api, world.warehouse, world.partner)
-    generations = [compute_net_positions(*arguments, day, ACTOR).generation for day in days]
+    generations = [
+        compute_net_positions(world.desk, world.warehouse, day).generation for day in days
+    ]
 
     def build(day: date, generation: int) -> Built | SettlementError:
         try:
-            return build_requests(world.ledger, world.api, world.partner, day, generation, ACTOR)
+            return build_requests(world.desk, day, generation)
         except SettlementError as error:
             return error
 

@@ -15,10 +15,9 @@ from settlement.ledger.attempts import attempts_of
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import event, slot
 from settlement.partner.exchange import Answer
-from settlement.partner.reads import PartnerReader
 from settlement.slot.state import State
 from settlement.steps.look_up import look_up
-from support.day import ACTOR, ALICE, BOB, World
+from support.day import ALICE, BOB, World
 from support.in_process import SandboxApi
 
 SLOT = "demo-2026-03-03-1"
@@ -38,8 +37,7 @@ def world(ledger: Ledger) -> World:
 
 def look_it_up(world: World, external_id: str = SLOT) -> State:
     """One look-up of a slot."""
-    reader = PartnerReader(world.ledger, world.api, world.partner, ACTOR)
-    return look_up(world.ledger, reader, external_id, ACTOR).state
+    return look_up(world.desk, external_id).state
 
 
 def recorded(world: World) -> tuple[Any, ...]:

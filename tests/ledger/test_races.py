@@ -35,7 +35,7 @@ from settlement.steps.build import Built, build_requests
 from settlement.steps.compute import Computed, compute_net_positions
 from settlement.steps.submit import submit_request
 from settlement.values import Actor, Window
-from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
+from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner, desk_of
 from support.in_process import MemorySnapshot, MemoryWarehouse, net_of
 from support.racing import (
     PATIENCE_S,
@@ -101,14 +101,12 @@ class SlowWarehouse(MemoryWarehouse):
 
 def compute(world: World, warehouse: MemoryWarehouse | None = None) -> Computed:
     """Step 1 of a run."""
-    return compute_net_positions(
-        world.ledger, world.api, warehouse or world.warehouse, world.partner, DAY, ACTOR
-    )
+    return compute_net_positions(world.desk, warehouse or world.warehouse, DAY)
 
 
 def build(world: World, generation: int) -> Built:
     """Step 2 of a run."""
-    return build_requests(world.ledger, world.api, world.partner, DAY, generation, ACTOR)
+    return build_requests(world.desk, DAY, generation)
 
 
 # computing
@@ -184,8 +182,7 @@ def test_two_runs_of_a_new_ledger_take_over_a_window_once(
     observer = Ledger.connect(fresh_ledger.engine.url)
 
     def compute_anew(day: date) -> Window:
-        arguments = (fresh_ledger, world.api, world.warehouse, partner, day, ACTOR)
-        compute_net_positions(*arguments)
+        compute_net_positions(desk_of(fresh_ledger, world.api, partner), world.warehouse, day)
         with fresh_ledger.transaction() as tx:
             frozen = load_date(tx, "demo", day)
         assert frozen is not None
@@ -230,8 +227,8 @@ def test_what_is_on_its_way_is_in_flight_for_a_build(world: World) -> None:
     """The submit came first: the build leaves its slot alone and opens another."""
     world.prepare()
     turnstile = Turnstile(world.api, "POST", "/settlements")
-    arguments = (world.ledger, turnstile, world.partner, SLOT, ACTOR)
-    with in_background(lambda: submit_request(*arguments)) as (submitted,):
+    desk = desk_of(world.ledger, turnstile, world.partner)
+    with in_background(lambda: submit_request(desk, SLOT)) as (submitted,):
         turnstile.reached()
         world.trade(ALICE, CAROL, 7)
         assert world.prepare() == [SLOT, SECOND]
@@ -271,8 +268,8 @@ def test_two_submits_of_one_slot_send_the_same_bytes(world: World) -> None:
     turnstile = Turnstile(world.api, "POST", "/settlements")
 
     def submit(who: str) -> State:
-        arguments = (world.ledger, turnstile, world.partner, SLOT, Actor(who))
-        return submit_request(*arguments).state
+        desk = desk_of(world.ledger, turnstile, world.partner, Actor(who))
+        return submit_request(desk, SLOT).state
 
     with in_background(lambda: submit("one"), lambda: submit("other")) as submitted:
         turnstile.reached(2)
@@ -315,8 +312,8 @@ def test_a_decision_that_comes_right_before_the_send_is_obeyed(
         world.submit(SLOT)
     booked = world.booked()
     turnstile = Turnstile(world.api, "GET", "/settlements")
-    arguments = (world.ledger, turnstile, world.partner, SECOND, ACTOR)
-    with in_background(lambda: submit_request(*arguments)) as (submitted,):
+    desk = desk_of(world.ledger, turnstile, world.partner)
+    with in_background(lambda: submit_request(desk, SECOND)) as (submitted,):
         turnstile.reached()
         decide(world)
         turnstile.let_through()

@@ -132,7 +132,7 @@ EVIDENCE = (
         LISTING,
         """\
     if ours:
-        _adopt(ledger, reader, partner, ours, actor)
+        _adopt(desk, ours)
 """,
         "",
     ),
@@ -140,7 +140,7 @@ EVIDENCE = (
         "proven-windows-ignored",
         "Which trades a forgotten settlement was for is not read in its notes, but guessed.",
         LISTING,
-        "        take_proven_windows(tx, partner, actor)\n",
+        "        take_proven_windows(tx, desk.partner, desk.actor)\n",
         "        pass\n",
     ),
     Break(
@@ -154,7 +154,7 @@ EVIDENCE = (
         "foreign-ignored",
         "A settlement that somebody made by hand is passed over, and its amounts are sent too.",
         LISTING,
-        '    if foreign and partner.foreign_settlements == "stop":\n',
+        '    if foreign and desk.partner.foreign_settlements == "stop":\n',
         "    if False:\n",
     ),
     Break(

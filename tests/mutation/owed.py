@@ -55,7 +55,7 @@ OWED = (
         "window-from-the-file",
         "A new ledger takes windows from the edited partner file: trades settle on two dates.",
         "include/settlement/steps/compute.py",
-        "    _learn_windows(ledger, api, partner, business_date, actor)\n",
+        "    _learn_windows(desk, business_date)\n",
         "",
     ),
     Break(

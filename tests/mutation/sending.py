@@ -14,25 +14,25 @@ SENDING = (
         "The attempt's row is committed only after the send: a crash in between forgets it.",
         SUBMIT,
         """\
-        attempt = begin_attempt(tx, partner, slot.external_id, actor)
+        attempt = begin_attempt(tx, desk.partner, slot.external_id, desk.actor)
     outcome: Answer | TransportError
     try:
-        outcome = api.exchange("POST", settlements_path(partner), body=attempt.request)
+        outcome = desk.api.exchange("POST", path, body=attempt.request)
     except TransportError as error:
         outcome = error
     except UntrustedHostError as error:
-        take_back_attempt(ledger, slot.external_id, attempt, error, actor)
+        take_back_attempt(desk, slot.external_id, attempt, error)
         raise
 """,
         """\
-        attempt = begin_attempt(tx, partner, slot.external_id, actor)
+        attempt = begin_attempt(tx, desk.partner, slot.external_id, desk.actor)
         outcome: Answer | TransportError
         try:
-            outcome = api.exchange("POST", settlements_path(partner), body=attempt.request)
+            outcome = desk.api.exchange("POST", path, body=attempt.request)
         except TransportError as error:
             outcome = error
         except UntrustedHostError as error:
-            take_back_attempt(ledger, slot.external_id, attempt, error, actor)
+            take_back_attempt(desk, slot.external_id, attempt, error)
             raise
 """,
     ),
@@ -77,7 +77,7 @@ SENDING = (
         SUBMIT,
         """\
         if slot.never_sent:
-            _require_slots_before(ledger, api, partner, external_id, actor)
+            _require_slots_before(desk, external_id)
 """,
         "",
     ),
@@ -99,7 +99,7 @@ SENDING = (
         "age-lock-ignored",
         "An open request of last week is sent again without asking what became of it.",
         SUBMIT,
-        "        look_first = older_than_age_lock(tx, partner, external_id)\n",
+        "        look_first = older_than_age_lock(tx, desk.partner, external_id)\n",
         "        look_first = False\n",
     ),
     Break(

@@ -11,6 +11,7 @@ from settlement.ledger.people.question import Choice, Question, Subject
 from settlement.ledger.people.questions import open_questions
 from settlement.ledger.people.stop import lower_stop, raise_stop
 from settlement.steps.decide import decide
+from settlement.steps.desk import Desk
 from settlement.steps.placing import ignore_named, record_settlement
 from settlement.values import Actor
 from simulation.kinds import Accident, PartnerKind
@@ -154,12 +155,17 @@ class People:
         held = [each for each in ids if world.trade_books.holders(each) - {day}]
         return sorted({*named, *held})
 
+    @property
+    def _desk(self) -> Desk:
+        """People ask the partner itself, whatever address the runs are given."""
+        world = self._world
+        return Desk(world.ledger, world.partner, lambda: world.partner_side, PERSON)
+
     def _is_decided(self, question: Question, choice: Choice) -> bool:
         world = self._world
 
         def answer() -> None:
-            arguments = (world.ledger, world.partner_side, world.partner)
-            decide(*arguments, question.digest, choice, WHY, PERSON)
+            decide(self._desk, question.digest, choice, WHY)
 
         about = question.external_id or question.business_date
         ended = world.attempt(f"a person decides about {about}: {choice}", answer)
@@ -169,9 +175,7 @@ class People:
         world = self._world
 
         def record() -> None:
-            record_settlement(
-                world.ledger, world.partner_side, world.partner, external_id, day, WHY, PERSON
-            )
+            record_settlement(self._desk, external_id, day, WHY)
             world.books.recorded(external_id)
 
         world.attempt(f"record {external_id} for {day}", record)
@@ -180,9 +184,7 @@ class People:
         world = self._world
         world.attempt(
             f"ignore {external_id}",
-            lambda: ignore_named(
-                world.ledger, world.partner_side, world.partner, external_id, WHY, PERSON
-            ),
+            lambda: ignore_named(self._desk, external_id, WHY),
         )
 
     def hold(self) -> None:

@@ -100,7 +100,7 @@ class Run:
             world = self._world
             with world.warehouse.read_for(self.day):
                 self._computed = compute_net_positions(
-                    world.ledger, world.api, world.warehouse, world.partner, self.day, self._actor
+                    world.desk_of(self._actor), world.warehouse, self.day
                 )
 
         yield from self._task("compute", compute)
@@ -115,12 +115,9 @@ class Run:
         def build() -> None:
             world = self._world
             built = build_requests(
-                world.ledger,
-                world.api,
-                world.partner,
+                world.desk_of(self._actor),
                 self.day,
                 computed.generation,
-                self._actor,
             )
             self._built = True
             if built.superseded:
@@ -135,9 +132,7 @@ class Run:
 
         def sign() -> None:
             world = self._world
-            self._to_submit = sign_requests(
-                world.ledger, world.signer, world.partner, self.day, self._actor
-            )
+            self._to_submit = sign_requests(world.desk_of(self._actor), world.signer, self.day)
 
         yield from self._task("sign", sign)
 
@@ -151,7 +146,7 @@ class Run:
         for external_id in external_ids:
 
             def submit(external_id: str = external_id) -> None:
-                submit_request(world.ledger, world.api, world.partner, external_id, self._actor)
+                submit_request(world.desk_of(self._actor), external_id)
 
             yield from self._task(f"submit {external_id}", submit)
 
@@ -163,17 +158,15 @@ class Run:
 
         def branch() -> None:
             steps.update(next_steps(world.ledger, world.partner, self.day, submitted))
-            arguments = (world.ledger, world.partner, self.day, self._actor)
-            self.starts = run_to_narrow(*arguments)
+            self.starts = run_to_narrow(world.desk_of(self._actor), self.day)
 
         yield from self._task("branch", branch)
 
         def reconcile() -> None:
-            reconcile_conflicts(world.ledger, world.api, world.partner, self.day, self._actor)
+            reconcile_conflicts(world.desk_of(self._actor), self.day)
 
         def await_settlement() -> None:
-            arguments = (world.ledger, world.api, world.partner, self.day, self._actor)
-            pending = look_up_pending(*arguments)
+            pending = look_up_pending(world.desk_of(self._actor), self.day)
             if pending:
                 raise OutcomeUnknownError(f"{', '.join(pending)} still pending")
 
@@ -186,9 +179,7 @@ class Run:
         world = self._world
 
         def verify() -> None:
-            settled = verify_settled(
-                world.ledger, world.partner, self.day, self._actor, since=self._started
-            )
+            settled = verify_settled(world.desk_of(self._actor), self.day, since=self._started)
             world.promises.green(settled)
             self.green = True
 

@@ -177,8 +177,7 @@ class NeighbouringDates(RuleBasedStateMachine):
     def decide(self, question: Question, choice: Choice) -> None:
         """Answer, and keep in mind what was said about which trades."""
         self.clock.pass_time(timedelta(minutes=1))
-        arguments = (self.world.ledger, self.world.api, self.world.partner)
-        decide(*arguments, question.digest, choice, "because", PERSON)
+        decide(self.world.desk_of(PERSON), question.digest, choice, "because")
         if question.subject is Subject.OTHER_DATE:
             about = set(question.facts["examples"])
             assert len(about) == question.facts["trades"]

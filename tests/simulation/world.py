@@ -18,7 +18,8 @@ from settlement.errors import LedgerUnavailableError, SettlementError, WindowCon
 from settlement.partner.exchange import PartnerApi
 from settlement.request.external_id import parse_external_id
 from settlement.signing.signer import LocalSigner
-from settlement.values import PositionKey, Window
+from settlement.steps.desk import Desk
+from settlement.values import Actor, PositionKey, Window
 from simulation.books import Books
 from simulation.clock import SimulatedClock
 from simulation.databases import Backup, Databases
@@ -99,6 +100,11 @@ class SimulatedWorld:
         self.ledger = databases.ledger(self.clock, self.moments)
         self.watch = LedgerWatch(self, databases.watcher)
         self.tell(f"a world of {self.swarm.name}: {', '.join(self.swarm.rates)}")
+
+    def desk_of(self, actor: Actor) -> Desk:
+        """What the steps of a run work with now."""
+        api = self.api
+        return Desk(self.ledger, self.partner, lambda: api, actor)
 
     # time and trace
 

@@ -16,10 +16,12 @@ from settlement.config.partner_file import CutOff, PartnerFile
 from settlement.errors import SettlementError
 from settlement.ledger.database import Ledger
 from settlement.ledger.slots import load_slots, require_slot
+from settlement.partner.exchange import PartnerApi
 from settlement.signing.signer import LocalSigner
 from settlement.slot.state import Slot
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
+from settlement.steps.desk import Desk
 from settlement.steps.reconcile import look_up_pending, reconcile_conflicts
 from settlement.steps.sign import sign_requests
 from settlement.steps.submit import submit_request
@@ -48,6 +50,11 @@ def demo_partner(**changes: object) -> PartnerFile:
     return PartnerFile.model_validate(values | changes)
 
 
+def desk_of(ledger: Ledger, api: PartnerApi, partner: PartnerFile, actor: Actor = ACTOR) -> Desk:
+    """What the steps work with, its API open."""
+    return Desk(ledger, partner, lambda: api, actor)
+
+
 @dataclass
 class World:
     """Everything one partner's settlement touches, all of it real but the sockets and the DAG."""
@@ -64,6 +71,15 @@ class World:
         self.sandbox = Sandbox(self.store, self.clock, Settings(), self.kind_of_partner)
         self.api = SandboxApi(self.sandbox)
         self.signer = LocalSigner.from_xprv(DEMO_XPRV)
+
+    @property
+    def desk(self) -> Desk:
+        """What the steps work with, as the world is now."""
+        return self.desk_of(ACTOR)
+
+    def desk_of(self, actor: Actor) -> Desk:
+        """The same for somebody else."""
+        return desk_of(self.ledger, self.api, self.partner, actor)
 
     def trade(
         self,
@@ -105,14 +121,13 @@ class World:
 
     def prepare(self, day: date = DAY) -> list[str]:
         """Compute, build and sign; the externalIds to submit."""
-        arguments = (self.ledger, self.api, self.warehouse, self.partner, day, ACTOR)
-        computed = compute_net_positions(*arguments)
-        build_requests(self.ledger, self.api, self.partner, day, computed.generation, ACTOR)
-        return sign_requests(self.ledger, self.signer, self.partner, day, ACTOR)
+        computed = compute_net_positions(self.desk, self.warehouse, day)
+        build_requests(self.desk, day, computed.generation)
+        return sign_requests(self.desk, self.signer, day)
 
     def submit(self, external_id: str) -> Slot:
         """Submit one slot once."""
-        submit_request(self.ledger, self.api, self.partner, external_id, ACTOR)
+        submit_request(self.desk, external_id)
         return self.slot(external_id)
 
     def run(self, day: date = DAY) -> Settled:
@@ -125,14 +140,13 @@ class World:
                 errors.append(error)
         if errors:
             raise errors[0]
-        arguments = (self.ledger, self.api, self.partner, day, ACTOR)
-        reconcile_conflicts(*arguments)
-        look_up_pending(*arguments)
+        reconcile_conflicts(self.desk, day)
+        look_up_pending(self.desk, day)
         return self.verify(day)
 
     def verify(self, day: date = DAY) -> Settled:
         """The gate of the run."""
-        return verify_settled(self.ledger, self.partner, day, ACTOR, since=None)
+        return verify_settled(self.desk, day, since=None)
 
     def slots(self, day: date = DAY) -> list[Slot]:
         """The slots of the day as the ledger holds them."""

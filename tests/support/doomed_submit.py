@@ -12,7 +12,7 @@ import sys
 from settlement.ledger.database import Ledger
 from settlement.steps.submit import submit_request
 from settlement.values import Actor
-from support.day import demo_partner
+from support.day import demo_partner, desk_of
 from support.plain_http import PlainHttpApi
 
 
@@ -27,7 +27,7 @@ def main(ledger_url: str, partner_url: str, external_id: str, last_moment: str) 
 
     ledger = Ledger.connect(ledger_url)
     api = PlainHttpApi(partner_url, pass_moment)
-    submit_request(ledger, api, demo_partner(), external_id, Actor("doomed"))
+    submit_request(desk_of(ledger, api, demo_partner(), Actor("doomed")), external_id)
 
 
 if __name__ == "__main__":

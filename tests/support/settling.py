@@ -12,10 +12,11 @@ import pytest
 
 from settlement.config.partner_file import load_partner
 from settlement.errors import DivergedSlotError
-from settlement.partner.reads import enterprise_path
+from settlement.partner.paths import enterprise_path
 from settlement.request.instruction import SettlementInstruction
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
+from settlement.steps.desk import Desk
 from settlement.steps.reconcile import reconcile_conflicts
 from settlement.steps.sign import sign_requests
 from settlement.steps.submit import submit_request
@@ -24,36 +25,33 @@ from settlement.values import as_lines
 from settlement_airflow.connections import open_partner_api, open_warehouse
 from settlement_airflow.signers import open_signer
 from support.airflow_day import AirflowDay
-from support.day import ACTOR, DAY
+from support.day import DAY, desk_of
 
 
 def settle(day: AirflowDay, business_date: date = DAY) -> None:
     """Compute, build, sign, submit, verify."""
-    _send(day, business_date)
-    verify_settled(day.ledger, load_partner("demo"), business_date, ACTOR, since=None)
+    desk = _send(day, business_date)
+    verify_settled(desk, business_date, since=None)
 
 
 def diverge(day: AirflowDay) -> None:
     """Somebody else books under our externalId, just before we send."""
     day.fault("foreign", route="submit")
-    _send(day, DAY)
-    partner = load_partner("demo")
-    api = open_partner_api(partner.api_conn_id)
+    desk = _send(day, DAY)
     with pytest.raises(DivergedSlotError):
-        reconcile_conflicts(day.ledger, api, partner, DAY, ACTOR)
+        reconcile_conflicts(desk, DAY)
 
 
-def _send(day: AirflowDay, business_date: date) -> None:
-    partner, ledger = load_partner("demo"), day.ledger
-    api, warehouse = (
-        open_partner_api(partner.api_conn_id),
-        open_warehouse(partner.warehouse_conn_id),
-    )
-    computed = compute_net_positions(ledger, api, warehouse, partner, business_date, ACTOR)
-    build_requests(ledger, api, partner, business_date, computed.generation, ACTOR)
+def _send(day: AirflowDay, business_date: date) -> Desk:
+    partner = load_partner("demo")
+    warehouse = open_warehouse(partner.warehouse_conn_id)
+    desk = desk_of(day.ledger, open_partner_api(partner.api_conn_id), partner)
+    computed = compute_net_positions(desk, warehouse, business_date)
+    build_requests(desk, business_date, computed.generation)
     signer = open_signer(partner.signing_conn_id)
-    for external_id in sign_requests(ledger, signer, partner, business_date, ACTOR):
-        submit_request(ledger, api, partner, external_id, ACTOR)
+    for external_id in sign_requests(desk, signer, business_date):
+        submit_request(desk, external_id)
+    return desk
 
 
 def settle_by_hand(day: AirflowDay, external_id: str) -> None:

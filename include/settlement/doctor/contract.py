@@ -12,8 +12,8 @@ from settlement.partner.answers import partners_word
 from settlement.partner.contract.comparing import PartnerChange, What, changes_in, fact_at
 from settlement.partner.contract.published import Route, published
 from settlement.partner.exchange import PartnerApi, TransportError
-from settlement.partner.reads import enterprise_path
-from settlement.slot.evidence import words_of
+from settlement.partner.paths import enterprise_path
+from settlement.partner.words import words_of
 
 SUBJECT = "published API"
 READ = ("partners", "settlements", "settlement", "disputes", "connections", "balances",

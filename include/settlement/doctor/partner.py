@@ -11,14 +11,15 @@ from settlement.config.partner_file import PartnerFile
 from settlement.doctor.diagnosis import Diagnosis, note, ok, wrong
 from settlement.partner.answers import partners_word
 from settlement.partner.exchange import Answer, PartnerApi, TransportError
+from settlement.partner.paths import enterprise_path
 from settlement.partner.profile import (
     PartnerProfile,
     profiles_in,
     profiles_of,
     supported_currencies,
 )
-from settlement.partner.reads import PartnerReader, enterprise_path
-from settlement.slot.evidence import refuses_to_show, words_of
+from settlement.partner.reads import PartnerReader
+from settlement.partner.words import refuses_to_show, words_of
 
 CLOCK_TOLERANCE = timedelta(seconds=30)
 SHOWN = 5

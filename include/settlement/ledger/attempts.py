@@ -1,12 +1,12 @@
-"""Attempts: one row per HTTP exchange with the partner, written before the socket is opened.
+"""Attempts: one row per HTTP exchange of a run, written before the socket is opened.
 
-Only what the watch and the doctor read has none: nothing in the ledger follows from it.
+What a person has a run do by hand is recorded too. The watch and the doctor only look: they may not
+write to the ledger, nothing in it follows from what they read, and their exchanges have no row.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +16,13 @@ from settlement.errors import UntrustedHostError
 from settlement.ledger.database import NOW, Ledger
 from settlement.ledger.partner_changes import record_partner_changes
 from settlement.ledger.schema import attempt
-from settlement.partner.exchange import Answer, TransportError
+from settlement.partner.exchange import (
+    Answer,
+    ExchangeKind,
+    PartnerApi,
+    Read,
+    TransportError,
+)
 from settlement.values import Actor
 
 NOT_SENT = "not sent: "
@@ -46,7 +52,7 @@ _NEWEST_ENDED = (
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One exchange: `kind` is payload, submit, look-up, listing or connections."""
+    """One exchange: `kind` is the text of an `ExchangeKind`."""
 
     id: int
     kind: str
@@ -66,7 +72,7 @@ class Attempt:
 def start_attempt(
     tx: Connection,
     partner: str,
-    kind: str,
+    kind: ExchangeKind,
     actor: Actor,
     *,
     external_id: str | None = None,
@@ -76,7 +82,7 @@ def start_attempt(
     """Write the attempt's row; its id."""
     values = {
         "partner": partner,
-        "kind": kind,
+        "kind": kind.value,
         "external_id": external_id,
         "body": body,
         "request_digest": hashlib.sha256(request or b"").hexdigest(),
@@ -129,34 +135,37 @@ def may_have_reached(attempts: FromClause) -> ColumnElement[bool]:
     """Condition: the attempt is to send a body, and nothing proves that no byte has left."""
     columns = attempts.c
     not_sent = func.coalesce(columns.error, "").startswith(NOT_SENT, autoescape=True)
-    return (columns.kind == "submit") & ~not_sent
+    return (columns.kind == ExchangeKind.SUBMIT.value) & ~not_sent
 
 
-def recorded_exchange(
-    ledger: Ledger,
-    partner: str,
-    kind: str,
-    actor: Actor,
-    send: Callable[[], Answer],
-    *,
-    external_id: str | None = None,
-) -> Answer:
-    """One read of the partner API with its attempt row written before and completed after.
+@dataclass(frozen=True, slots=True)
+class RecordedExchange:
+    """Reads of the partner API, each with its attempt row written before and completed after."""
 
-    :raises TransportError, UntrustedHostError: as `send` does, once it is recorded
-    """
-    with ledger.transaction() as tx:
-        attempt_id = start_attempt(tx, partner, kind, actor, external_id=external_id)
-    try:
-        answer = send()
-    except (TransportError, UntrustedHostError) as error:
-        with ledger.transaction() as tx:
-            finish_attempt(tx, attempt_id, error)
-        raise
-    with ledger.transaction() as tx:
-        finish_attempt(tx, attempt_id, answer)
-    record_partner_changes(ledger, partner, kind, answer, actor)
-    return answer
+    ledger: Ledger
+    api: PartnerApi
+    partner: str
+    actor: Actor
+
+    def __call__(self, read: Read) -> Answer:
+        """Ask, and return the answer, whatever its status.
+
+        :raises TransportError, UntrustedHostError: as the exchange does, once it is recorded
+        """
+        with self.ledger.transaction() as tx:
+            attempt_id = start_attempt(
+                tx, self.partner, read.kind, self.actor, external_id=read.external_id
+            )
+        try:
+            answer = self.api.exchange("GET", read.path, query=read.query)
+        except (TransportError, UntrustedHostError) as error:
+            with self.ledger.transaction() as tx:
+                finish_attempt(tx, attempt_id, error)
+            raise
+        with self.ledger.transaction() as tx:
+            finish_attempt(tx, attempt_id, answer)
+        record_partner_changes(self.ledger, self.partner, read.kind, answer, self.actor)
+        return answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,19 +14,20 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.schema import event
 from settlement.partner.answers import partners_word
 from settlement.partner.contract.comparing import PartnerChange, What, changes_in
-from settlement.partner.exchange import Answer, TransportError
+from settlement.partner.exchange import Answer, ExchangeKind, TransportError
 from settlement.values import Actor
 
 PARTNER_CHANGED = "partner changed"
 MOST_RECORDED = 200
 """Kinds that are recorded of a partner: were ids the names of fields, there would be no end."""
 _ANSWER_OF = {
-    "payload": "payload_answer",
-    "submit": "submit_answer",
-    "listing": "settlements_answer",
-    "connections": "connections_answer",
-    "balances": "balances_answer",
-    "disputes": "disputes_answer",
+    ExchangeKind.PAYLOAD: "payload_answer",
+    ExchangeKind.SUBMIT: "submit_answer",
+    ExchangeKind.LISTING: "settlements_answer",
+    ExchangeKind.CONNECTIONS: "connections_answer",
+    ExchangeKind.BALANCES: "balances_answer",
+    ExchangeKind.DISPUTES: "disputes_answer",
+    ExchangeKind.PROFILE: "partners_answer",
 }
 _told: dict[tuple[str, str], set[tuple[str, str, str]]] = {}
 """Kinds that this process has seen recorded, by ledger and partner: the ledger is asked once."""
@@ -41,7 +42,7 @@ class RecordedChange:
 
 
 def record_partner_changes(
-    ledger: Ledger, partner: str, kind: str, outcome: Answer | TransportError, actor: Actor
+    ledger: Ledger, partner: str, kind: ExchangeKind, outcome: Answer | TransportError, actor: Actor
 ) -> None:
     """Record what is new in an answer of the partner to an attempt of that kind.
 
@@ -70,12 +71,12 @@ def record_partner_changes(
     told.update(each.kind for each in news)
 
 
-def changes_of(kind: str, answer: Answer) -> list[PartnerChange]:
+def changes_of(kind: ExchangeKind, answer: Answer) -> list[PartnerChange]:
     """Differences in the answer to an attempt of that kind; none in errors, which are not fixed."""
     content = partners_word(answer.body)
     if content is None or (answer.status != HTTPStatus.OK and "settlement" not in content):
         return []
-    if kind == "look-up":
+    if kind is ExchangeKind.LOOK_UP:
         of_one = not content.keys().isdisjoint({"settlement", "settlementTransfers"})
         return changes_in("settlement_answer" if of_one else "settlements_answer", content)
     return changes_in(_ANSWER_OF[kind], content)

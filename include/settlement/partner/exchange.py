@@ -7,7 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
+
+Query = Sequence[tuple[str, str]]
+
+
+class ExchangeKind(StrEnum):
+    """What an exchange of a run is about; under these names attempts are stored."""
+
+    PAYLOAD = "payload"
+    SUBMIT = "submit"
+    LOOK_UP = "look-up"
+    LISTING = "listing"
+    CONNECTIONS = "connections"
+    BALANCES = "balances"
+    DISPUTES = "disputes"
+    PROFILE = "profile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +55,7 @@ class PartnerApi(Protocol):
         method: str,
         path: str,
         *,
-        query: Sequence[tuple[str, str]] = (),
+        query: Query = (),
         body: bytes | None = None,
     ) -> Answer:
         """Send exactly `body` to `path` and return the answer, whatever its status.
@@ -48,3 +64,29 @@ class PartnerApi(Protocol):
         :raises UntrustedHostError: if TLS ended before a byte of the request could leave
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One GET, with what it is about; `external_id`: the slot that is looked up, if it is one."""
+
+    kind: ExchangeKind
+    path: str
+    query: Query = ()
+    external_id: str | None = None
+
+
+class Exchange(Protocol):
+    """A read on its way to the partner: recorded in a ledger, or by nobody."""
+
+    def __call__(self, read: Read) -> Answer:
+        """Ask, and return the answer, whatever its status.
+
+        :raises TransportError, UntrustedHostError: as `PartnerApi.exchange` does
+        """
+        ...
+
+
+def unrecorded(api: PartnerApi) -> Exchange:
+    """Reads that leave nothing behind: for whoever looks and may not write."""
+    return lambda read: api.exchange("GET", read.path, query=read.query)

@@ -12,9 +12,16 @@ from pydantic import BeforeValidator, Field
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import CredentialsError, OutcomeUnknownError
 from settlement.partner.answers import AnswerModel, UnreadableAnswer, model_in, object_in
-from settlement.partner.exchange import Answer, PartnerApi, TransportError
-from settlement.partner.reads import enterprise_path
-from settlement.slot.evidence import refuses_to_show, words_of
+from settlement.partner.exchange import (
+    Answer,
+    Exchange,
+    ExchangeKind,
+    PartnerApi,
+    Read,
+    TransportError,
+)
+from settlement.partner.paths import enterprise_path
+from settlement.partner.words import refuses_to_show, words_of
 
 _Model = TypeVar("_Model", bound=AnswerModel)
 MANY = 10_000_000
@@ -75,7 +82,7 @@ def profiles_of(partner: PartnerFile, profiles: Iterable[PartnerProfile]) -> lis
     return [each for each in profiles if each.enterprise_id in {None, partner.enterprise_id}]
 
 
-def windows_of(api: PartnerApi, partner: PartnerFile) -> Windows:
+def windows_of(exchange: Exchange, partner: PartnerFile) -> Windows:
     """The partner's windows for disputes and for topping up (partner API, section 7).
 
     :raises OutcomeUnknownError: if the partner does not say, or gives no answer
@@ -84,7 +91,7 @@ def windows_of(api: PartnerApi, partner: PartnerFile) -> Windows:
     if partner.api_version == "v1":
         return Windows()
     try:
-        answer = api.exchange("GET", f"{enterprise_path(partner)}/partners")
+        answer = exchange(Read(ExchangeKind.PROFILE, f"{enterprise_path(partner)}/partners"))
     except TransportError as error:
         raise OutcomeUnknownError(f"{partner.name}: no answer to GET partners ({error})") from error
     if refuses_to_show(answer):

@@ -1,19 +1,15 @@
-"""Reading the partner API: every page of every answer, each exchange recorded as an attempt."""
+"""Reading the partner API: every page of every answer, over whatever exchange is handed in."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TypeVar
-from urllib.parse import quote
 
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import CredentialsError, OutcomeUnknownError
-from settlement.ledger.attempts import recorded_exchange
-from settlement.ledger.bound_currencies import require_bound_decimals
-from settlement.ledger.database import Ledger
 from settlement.partner.answers import (
     Connection,
     Settlement,
@@ -26,9 +22,17 @@ from settlement.partner.answers import (
 )
 from settlement.partner.balances import AccountBalance, Balances, parse_balances
 from settlement.partner.disputes import Dispute, parse_disputes
-from settlement.partner.exchange import Answer, PartnerApi, TransportError
-from settlement.slot.evidence import one_line, refuses_to_show, retry_after_s, words_of
-from settlement.values import Actor
+from settlement.partner.exchange import (
+    Answer,
+    Exchange,
+    ExchangeKind,
+    Query,
+    Read,
+    TransportError,
+)
+from settlement.partner.paths import enterprise_path
+from settlement.partner.profile import Windows, windows_of
+from settlement.partner.words import one_line, refuses_to_show, retry_after_s, words_of
 
 PAGE_SIZE = 100
 MOST_PAGES = 1000
@@ -36,20 +40,6 @@ LONGEST_READING_S = 900
 """Bounds of one reading. Pages of 100 have room for 100,000 entries; the pace of requests lets a
 thousand pages take six minutes."""
 Item = TypeVar("Item", Settlement, Transfer, Connection, Dispute, AccountBalance)
-Query = Sequence[tuple[str, str]]
-
-
-def enterprise_path(partner: PartnerFile, version: str = "v1") -> str:
-    """Path of the partner's enterprise in the network API (partner API, section 2).
-
-    Only settlements are posted to version 2; all else has one version (partner API, section 7).
-    """
-    return f"/api/network/{version}/enterprises/{quote(partner.enterprise_id, safe='')}"
-
-
-def settlements_path(partner: PartnerFile) -> str:
-    """Where the partner's settlements are posted: version 2 if its clients may dispute them."""
-    return f"{enterprise_path(partner, partner.api_version)}/partners/settlements"
 
 
 class PartnerReader:
@@ -57,13 +47,24 @@ class PartnerReader:
 
     All methods raise OutcomeUnknownError where a later try may succeed and CredentialsError where
     the partner refuses to show anything.
+
+    :param decimals: of each currency, where amounts come in full units; None where in base units.
+        Asked before each page of amounts; what is read with wrong ones may be stored
+    :param now: to turn an HTTP date in Retry-After into seconds
     """
 
-    def __init__(self, ledger: Ledger, api: PartnerApi, partner: PartnerFile, actor: Actor) -> None:
-        self._ledger = ledger
-        self._api = api
+    def __init__(
+        self,
+        partner: PartnerFile,
+        exchange: Exchange,
+        *,
+        decimals: Callable[[], Mapping[str, int] | None],
+        now: Callable[[], datetime],
+    ) -> None:
         self._partner = partner
-        self._actor = actor
+        self._exchange = exchange
+        self._decimals = decimals
+        self._now = now
         self._path = enterprise_path(partner)
 
     @property
@@ -75,7 +76,7 @@ class PartnerReader:
         """All settlements of the partner created at or after `since` (partner API, section 9.1)."""
         created = since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return self._all_pages(
-            "listing",
+            ExchangeKind.LISTING,
             f"{self._path}/partners/settlements",
             [("createdOnOrAfter", created)],
             parse_settlements,
@@ -84,7 +85,7 @@ class PartnerReader:
     def settlements_named(self, external_id: str) -> list[Settlement]:
         """The settlements under one externalId: none or one, unless the partner errs."""
         found = self._all_pages(
-            "look-up",
+            ExchangeKind.LOOK_UP,
             f"{self._path}/partners/settlements",
             [("externalIds", external_id)],
             parse_settlements,
@@ -108,7 +109,7 @@ class PartnerReader:
             return detail.transfers
 
         transfers = self._all_pages(
-            "look-up",
+            ExchangeKind.LOOK_UP,
             f"{self._path}/partners/settlements/{settlement.id}",
             [],
             parse,
@@ -119,7 +120,7 @@ class PartnerReader:
     def connections(self) -> list[Connection]:
         """All connections of the partner, active or not (partner API, section 9.4)."""
         path = f"{self._path}/partners/connections"
-        return self._all_pages("connections", path, [], parse_connections)
+        return self._all_pages(ExchangeKind.CONNECTIONS, path, [], parse_connections)
 
     def balances(self, *, held_too: bool = False) -> Balances:
         """What may be moved now: every connection's allocation, and the partner's own account.
@@ -133,28 +134,25 @@ class PartnerReader:
             own.append(shown)
             return accounts
 
-        accounts = self._all_pages("balances", f"{self._path}/partners/balances", [], parse)
+        accounts = self._all_pages(
+            ExchangeKind.BALANCES, f"{self._path}/partners/balances", [], parse
+        )
         return Balances({each.id: each.available for each in accounts}, own[0])
 
     def disputes(self) -> list[Dispute]:
         """All disputes of the partner's clients, retracted ones too (partner API, section 9.5)."""
         path = f"{self._path}/partners/settlement/disputes"
-        return self._all_pages("disputes", path, [("showRetracted", "true")], parse_disputes)
+        return self._all_pages(
+            ExchangeKind.DISPUTES, path, [("showRetracted", "true")], parse_disputes
+        )
 
-    def _decimals(self) -> dict[str, int] | None:
-        """Of each currency if amounts come in full units; what is read with wrong ones is stored.
-
-        :raises BindingConflictError: if the partner file says other decimals than are bound
-        """
-        if self._partner.amounts == "base_units":
-            return None
-        with self._ledger.transaction() as tx:
-            require_bound_decimals(tx, self._partner)
-        return self._partner.currencies
+    def windows(self) -> Windows:
+        """How long its clients may dispute a settlement now, and then top up (section 9.6)."""
+        return windows_of(self._exchange, self._partner)
 
     def _all_pages(
         self,
-        kind: str,
+        kind: ExchangeKind,
         path: str,
         query: Query,
         parse: Callable[[bytes], tuple[Item, ...]],
@@ -173,7 +171,7 @@ class PartnerReader:
         while True:
             self._require_an_end(path, number, len(found), time.monotonic() - started)
             paging: Query = [("pageNumber", str(number)), ("pageSize", str(size))]
-            answer = self._read(kind, path, [*query, *paging], external_id)
+            answer = self._read(Read(kind, path, [*query, *paging], external_id))
             try:
                 page = parse(answer.body)
             except UnreadableAnswer as error:
@@ -203,16 +201,16 @@ class PartnerReader:
                 "paging. It is asked again"
             )
 
-    def _read(self, kind: str, path: str, query: Query, external_id: str | None) -> Answer:
+    def _read(self, read: Read) -> Answer:
         try:
-            answer = self._exchange(kind, path, query, external_id)
+            answer = self._exchange(read)
         except TransportError as error:
             raise OutcomeUnknownError(
-                f"{self._partner.name}: no answer to GET {path} ({error}): it is asked again"
+                f"{self._partner.name}: no answer to GET {read.path} ({error}): it is asked again"
             ) from error
         if answer.status == HTTPStatus.OK:
             return answer
-        said = f"GET {path} answers HTTP {answer.status}: {words_of(answer)}"
+        said = f"GET {read.path} answers HTTP {answer.status}: {words_of(answer)}"
         if refuses_to_show(answer):
             raise CredentialsError(
                 f"{self._partner.name}: {said}. Next step: check the access token of Airflow "
@@ -221,17 +219,7 @@ class PartnerReader:
             )
         raise OutcomeUnknownError(
             f"{self._partner.name}: {said}. It is asked again",
-            retry_after_s(answer.headers, self._ledger.now()),
-        )
-
-    def _exchange(self, kind: str, path: str, query: Query, external_id: str | None) -> Answer:
-        return recorded_exchange(
-            self._ledger,
-            self._partner.name,
-            kind,
-            self._actor,
-            lambda: self._api.exchange("GET", path, query=query),
-            external_id=external_id,
+            retry_after_s(answer.headers, self._now()),
         )
 
 

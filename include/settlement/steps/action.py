@@ -6,7 +6,7 @@ The same domain functions as the command's, for whoever has a form instead of a 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -17,11 +17,10 @@ from sqlalchemy.dialects.postgresql import JSON
 
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import ConfigurationError
-from settlement.ledger.database import Ledger
 from settlement.ledger.people.holds import lift_hold, put_on_hold
 from settlement.ledger.people.stop import lower_stop, raise_stop
 from settlement.ledger.schema import event
-from settlement.partner.exchange import PartnerApi
+from settlement.steps.desk import Desk
 from settlement.steps.placing import ignore_named, record_settlement
 from settlement.values import Actor
 
@@ -95,13 +94,7 @@ def action_in(form: Mapping[str, object]) -> Action:
     )
 
 
-def carry_out(
-    ledger: Ledger,
-    open_api: Callable[[], PartnerApi],
-    partner: PartnerFile,
-    action: Action,
-    actor: Actor,
-) -> str:
+def carry_out(desk: Desk, action: Action) -> str:
     """Do it, once for each run; in one sentence what holds now.
 
     A task that is tried again, or cleared by hand weeks later, must not do again what somebody has
@@ -109,21 +102,21 @@ def carry_out(
 
     :raises ConfigurationError: if there is nothing to do, or not so
     """
-    with ledger.transaction() as tx:
-        if _done_by(tx, partner.name, actor):
+    with desk.ledger.transaction() as tx:
+        if _done_by(tx, desk.partner.name, desk.actor):
             return f"{action.what} was done by this run before: nothing is done again"
     match action:
         case Action(What.RECORD, external_id=name, business_date=date() as day):
-            slot = record_settlement(ledger, open_api(), partner, name, day, action.reason, actor)
+            slot = record_settlement(desk, name, day, action.reason)
             return (
                 f"{name} counts for {day} as {slot.state.value}, settlement {slot.settlement_id}: "
-                f"run {partner.name} {day} again, it settles the rest"
+                f"run {desk.partner.name} {day} again, it settles the rest"
             )
         case Action(What.IGNORE, external_id=name):
-            ignored = ignore_named(ledger, open_api(), partner, name, action.reason, actor)
+            ignored = ignore_named(desk, name, action.reason)
             return f"{name} (settlement {ignored.id}) is put aside: it counts for no date"
         case _:
-            return _in_the_ledger(ledger, partner, action, actor)
+            return _in_the_ledger(desk, action)
 
 
 def end_of_hold(partner: PartnerFile, until: str | None, now: datetime) -> datetime | None:
@@ -147,24 +140,24 @@ def end_of_hold(partner: PartnerFile, until: str | None, now: datetime) -> datet
     return moment.astimezone(UTC)
 
 
-def _in_the_ledger(ledger: Ledger, partner: PartnerFile, action: Action, actor: Actor) -> str:
+def _in_the_ledger(desk: Desk, action: Action) -> str:
     """The actions of which nobody else is asked."""
-    name, reason, client = partner.name, action.reason, action.connection_id
-    end = end_of_hold(partner, action.until, ledger.now())
-    with ledger.transaction() as tx:
+    name, reason, client = desk.partner.name, action.reason, action.connection_id
+    end = end_of_hold(desk.partner, action.until, desk.ledger.now())
+    with desk.ledger.transaction() as tx:
         match action.what:
             case What.STOP:
-                raise_stop(tx, name, reason, actor)
+                raise_stop(tx, name, reason, desk.actor)
                 return f"{name} is stopped: nothing is sent until somebody chooses go"
             case What.GO:
-                lower_stop(tx, name, reason, actor)
+                lower_stop(tx, name, reason, desk.actor)
                 return f"{name} may send again: run the dates that failed meanwhile"
             case What.HOLD:
-                put_on_hold(tx, name, client, reason, end, actor)
+                put_on_hold(tx, name, client, reason, end, desk.actor)
                 until = f"until {end.isoformat()}" if end else "until somebody chooses release"
                 return f"{client} of {name} is on hold {until}"
             case What.RELEASE:
-                lift_hold(tx, name, client, reason, actor)
+                lift_hold(tx, name, client, reason, desk.actor)
                 return f"{client} of {name} settles again: run the dates that were left open"
             case _:
                 raise ConfigurationError(f"{action.what} needs a business date. Nothing was done")

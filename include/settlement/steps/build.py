@@ -16,7 +16,6 @@ from settlement.errors import (
     WarehouseDataError,
 )
 from settlement.ledger.binding import require_binding
-from settlement.ledger.database import Ledger
 from settlement.ledger.dates import lock_generation
 from settlement.ledger.filling import bodies_without_payload, carry_out
 from settlement.ledger.forgotten_dates import found_since
@@ -28,16 +27,15 @@ from settlement.ledger.refusals import load_refusals
 from settlement.ledger.slots import load_slots
 from settlement.ledger.snapshots import Snapshot, load_positions, newest_snapshot
 from settlement.partner.answers import Connection as PartnerConnection
-from settlement.partner.exchange import PartnerApi
-from settlement.partner.reads import PartnerReader
 from settlement.request.broker import require_one_netting_request
 from settlement.request.narrowing import Refusal
 from settlement.slot.difference import Plan, difference, plan, without_connections
 from settlement.slot.state import OPEN, Slot, State
+from settlement.steps.desk import Desk
 from settlement.steps.funding import Shortfall, look_before_signing
 from settlement.steps.listing import adopt_unknown_settlements
 from settlement.steps.payload import fetch_payload
-from settlement.values import Actor, Line, PositionKey, Positions, Window, as_lines
+from settlement.values import Line, PositionKey, Positions, Window, as_lines
 
 SHOWN = 5
 
@@ -64,14 +62,7 @@ class Built:
     refused: str | None = None
 
 
-def build_requests(
-    ledger: Ledger,
-    api: PartnerApi,
-    partner: PartnerFile,
-    business_date: date,
-    generation: int,
-    actor: Actor,
-) -> Built:
+def build_requests(desk: Desk, business_date: date, generation: int) -> Built:
     """Adopt what the ledger does not know, fill all slots in one transaction, fetch payloads.
 
     :raises BindingConflictError: if another account is bound to the partner's name
@@ -83,67 +74,61 @@ def build_requests(
     :raises PayloadMismatchError: if a signing payload is not what was asked for
     :raises PartnerAnswerError: for any other answer that is not the payload
     """
-    with ledger.transaction() as tx:
-        require_binding(tx, partner, api.base_url, actor)
-        require_go(tx, partner.name)
-        snapshot = newest_snapshot(tx, partner.name, business_date)
+    with desk.ledger.transaction() as tx:
+        require_binding(tx, desk.partner, desk.api.base_url, desk.actor)
+        require_go(tx, desk.partner.name)
+        snapshot = newest_snapshot(tx, desk.partner.name, business_date)
     if snapshot is None or snapshot.generation != generation:
         return Built([], superseded=True)
-    reader = PartnerReader(ledger, api, partner, actor)
-    adopt_unknown_settlements(ledger, reader, partner, business_date, actor)
-    with ledger.transaction() as tx:
-        taken_at, look_back = snapshot.taken_at, partner.look_back
-        if found_since(tx, partner.name, business_date, look_back, taken_at):
+    adopt_unknown_settlements(desk, business_date)
+    with desk.ledger.transaction() as tx:
+        taken_at, look_back = snapshot.taken_at, desk.partner.look_back
+        if found_since(tx, desk.partner.name, business_date, look_back, taken_at):
             return Built([], superseded=True)  # whose trades these were was not asked yet
-    connections = reader.connections()
+    connections = desk.reader.connections()
     try:
-        built, never_sent = _fill(ledger, partner, business_date, generation, connections, actor)
+        built, never_sent = _fill(desk, business_date, generation, connections)
     except SupersededError:
         return Built([], superseded=True)
-    with ledger.transaction() as tx:
+    with desk.ledger.transaction() as tx:
         missing = bodies_without_payload(tx, built.external_ids)
-    short = look_before_signing(reader, partner, never_sent) if never_sent else []
+    short = look_before_signing(desk.reader, desk.partner, never_sent) if never_sent else []
     built = replace(built, shortfalls=short)
     for external_id in missing:
         try:
-            fetch_payload(ledger, api, partner, external_id, actor)
+            fetch_payload(desk, external_id)
         except RefusedError as error:
-            if not partner.isolates or external_id == built.external_ids[0]:
+            if not desk.partner.isolates or external_id == built.external_ids[0]:
                 raise
             return replace(built, refused=error.message)  # what comes before it is sent
     return built
 
 
 def _fill(
-    ledger: Ledger,
-    partner: PartnerFile,
-    business_date: date,
-    generation: int,
-    connections: Sequence[PartnerConnection],
-    actor: Actor,
+    desk: Desk, business_date: date, generation: int, connections: Sequence[PartnerConnection]
 ) -> tuple[Built, list[tuple[Line, ...]]]:
     """Fill all slots, or do nothing: one transaction under the lock of the date's row.
 
     Also returns the lines of each request that was never sent.
     """
-    with ledger.transaction() as tx:
-        lock_generation(tx, partner.name, business_date, generation)
-        require_go(tx, partner.name)
-        slots = load_slots(tx, partner.name, business_date, lock=True)
+    with desk.ledger.transaction() as tx:
+        lock_generation(tx, desk.partner.name, business_date, generation)
+        require_go(tx, desk.partner.name)
+        slots = load_slots(tx, desk.partner.name, business_date, lock=True)
         require_none_diverged(slots)
-        holds = holds_in_force(tx, partner.name)
-        planned, snapshot = plan_for(tx, partner, business_date, slots, holds)
-        require_within_limits(tx, partner, business_date, planned.fills)
-        require_known_connections(partner, planned, connections)
+        holds = holds_in_force(tx, desk.partner.name)
+        planned, snapshot = plan_for(tx, desk.partner, business_date, slots, holds)
+        require_within_limits(tx, desk.partner, business_date, planned.fills)
+        require_known_connections(desk.partner, planned, connections)
         carry_out(
             tx,
             planned,
             snapshot,
-            actor,
-            cutoff_of(partner, snapshot.window, snapshot.newest_executed_at),
+            desk.actor,
+            cutoff_of(desk.partner, snapshot.window, snapshot.newest_executed_at),
         )
-        approval = ask_for_approval(tx, partner, business_date, actor)
-        filled = load_slots(tx, partner.name, business_date)
+        approval = ask_for_approval(tx, desk.partner, business_date, desk.actor)
+        filled = load_slots(tx, desk.partner.name, business_date)
     waiting_for_us = [s.external_id for s in filled if s.state in OPEN | {State.PREPARED}]
     never_sent = [as_lines(s.current.positions) for s in filled if s.current and s.never_sent]
     built = Built(

@@ -21,15 +21,15 @@ from settlement.ledger.snapshots import (
     store_snapshot,
 )
 from settlement.ledger.trade_memory import lock_trades
-from settlement.partner.exchange import PartnerApi
-from settlement.partner.reads import PartnerReader
+from settlement.steps.desk import Desk
+from settlement.steps.fresh_reading import FreshReading
 from settlement.steps.history import Ruling, ruling_on_history
 from settlement.steps.listing import adopt_unknown_settlements
 from settlement.steps.own_trades import OwnTrades, own_trades
 from settlement.values import Actor, Line
 from settlement.warehouse import Warehouse, WarehouseSnapshot
 from settlement.warehouse.balance import require_balanced
-from settlement.warehouse.hashed_ids import SHOWN, ReadIds, read_trade_ids
+from settlement.warehouse.hashed_ids import SHOWN, read_trade_ids
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """How far the warehouse's clock may be ahead of the ledger's."""
@@ -63,18 +63,12 @@ class Trusted:
         return lines_to_settle(self.reading, self.ruling, sums)
 
 
-def compute_net_positions(
-    ledger: Ledger,
-    api: PartnerApi,
-    warehouse: Warehouse,
-    partner: PartnerFile,
-    business_date: date,
-    actor: Actor,
-) -> Computed:
+def compute_net_positions(desk: Desk, warehouse: Warehouse, business_date: date) -> Computed:
     """Take the date's next generation, check the warehouse, and freeze the net positions.
 
-    :param api: asked the first time that this ledger sees the date: if an earlier ledger has
-        settled it, or its neighbours, their windows bind this one
+    The partner is asked the first time that this ledger sees the date: if an earlier ledger has
+    settled it, or its neighbours, their windows bind this one.
+
     :raises BindingConflictError, StoppedError, ForeignSettlementError, WindowConflictError: then,
         as before any build
     :raises DateNotDueError: before the first business date, or before cut-off + settle_after
@@ -82,19 +76,18 @@ def compute_net_positions(
     :raises SupersededError: if a newer run took the date meanwhile, or one of another date has
         read some of its trades
     """
-    BusinessCalendar(partner).require_due(business_date, ledger.now())
-    _learn_windows(ledger, api, partner, business_date, actor)
-    with ledger.transaction() as tx:
-        frozen = next_generation(tx, partner, business_date, actor)
-        previous = newest_snapshot(tx, partner.name, business_date)
+    BusinessCalendar(desk.partner).require_due(business_date, desk.ledger.now())
+    _learn_windows(desk, business_date)
+    with desk.ledger.transaction() as tx:
+        frozen = next_generation(tx, desk.partner, business_date, desk.actor)
+        previous = newest_snapshot(tx, desk.partner.name, business_date)
     with (
-        warehouse.snapshot(partner, frozen.window) as reading,
-        read_trade_ids(reading, f"{partner.name} {business_date}") as ids,
+        warehouse.snapshot(desk.partner, frozen.window) as reading,
+        read_trade_ids(reading, f"{desk.partner.name} {business_date}") as ids,
     ):
-        trusted = require_trustworthy(
-            ledger, warehouse, reading, ids, partner, frozen, previous, actor
-        )
-        snapshot = _freeze(ledger, partner, frozen, previous, trusted, actor)
+        fresh = FreshReading(frozen, reading, ids, previous)
+        trusted = require_trustworthy(desk.ledger, warehouse, desk.partner, fresh, desk.actor)
+        snapshot = _freeze(desk, fresh, trusted)
     return Computed(
         business_date,
         frozen.generation,
@@ -104,32 +97,25 @@ def compute_net_positions(
     )
 
 
-def _learn_windows(
-    ledger: Ledger, api: PartnerApi, partner: PartnerFile, business_date: date, actor: Actor
-) -> None:
+def _learn_windows(desk: Desk, business_date: date) -> None:
     """Before a window is frozen for good: see whether it was, in a ledger that is gone."""
-    with ledger.transaction() as tx:
-        require_binding(tx, partner, api.base_url, actor)
-        if load_date(tx, partner.name, business_date) is not None:
+    with desk.ledger.transaction() as tx:
+        require_binding(tx, desk.partner, desk.api.base_url, desk.actor)
+        if load_date(tx, desk.partner.name, business_date) is not None:
             return
-        require_go(tx, partner.name)
-    reader = PartnerReader(ledger, api, partner, actor)
-    adopt_unknown_settlements(ledger, reader, partner, business_date, actor)
+        require_go(tx, desk.partner.name)
+    adopt_unknown_settlements(desk, business_date)
 
 
 def require_trustworthy(
     ledger: Ledger,
     warehouse: Warehouse,
-    reading: WarehouseSnapshot,
-    ids: ReadIds,
     partner: PartnerFile,
-    frozen: FrozenDate,
-    previous: Snapshot | None,
+    fresh: FreshReading,
     actor: Actor | None,
 ) -> Trusted:
     """Every check that the warehouse must pass before a reading is used.
 
-    :param ids: of all trades of the reading, each there once
     :param actor: who asks a person if history has changed; None asks nothing, for a preview
     :return: the date's own trades, and a person's answer that they are used with
     :raises WarehouseDataError: if trades fail a check
@@ -139,13 +125,12 @@ def require_trustworthy(
     :raises HistoryChangedError: if trades that were read before have changed or gone, and nobody
         has decided what that moves
     """
-    reading.check()
-    _require_recorded_by_now(reading, frozen, ledger.now())
-    own = own_trades(ledger, warehouse, reading, ids, partner, frozen, actor)
-    ruling = ruling_on_history(
-        ledger, own.reading, partner.name, frozen.business_date, previous, actor, own
-    )
-    if ruling is None and reading.trade_count() == 0 and not partner.allow_empty_days:
+    frozen = fresh.date
+    fresh.trades.check()
+    _require_recorded_by_now(fresh.trades, frozen, ledger.now())
+    own = own_trades(ledger, warehouse, partner, fresh, actor)
+    ruling = ruling_on_history(ledger, fresh.previous, own, actor)
+    if ruling is None and fresh.trades.trade_count() == 0 and not partner.allow_empty_days:
         raise EmptyDayError(
             f"{partner.name} {frozen.business_date}: the warehouse has no trades in "
             f"{frozen.window}. Next step: check that the load has run, then clear this task; if "
@@ -197,21 +182,15 @@ def lines_to_settle(
     require_balanced(positions.sums, reading.house_positions())
 
 
-def _freeze(
-    ledger: Ledger,
-    partner: PartnerFile,
-    frozen: FrozenDate,
-    previous: Snapshot | None,
-    trusted: Trusted,
-    actor: Actor,
-) -> Snapshot:
-    reading, ruling, day = trusted.reading, trusted.ruling, frozen.business_date
+def _freeze(desk: Desk, fresh: FreshReading, trusted: Trusted) -> Snapshot:
+    frozen, day = fresh.date, fresh.date.business_date
+    reading, ruling = trusted.reading, trusted.ruling
     count, watermark = reading.trade_count(), reading.watermark()
     if ruling is not None:
         count = ruling.trade_count(count)
-        watermark = _not_before(watermark, previous)
+        watermark = _not_before(watermark, fresh.previous)
     sums: dict[str, int] = {}
-    with ledger.transaction() as tx:
+    with desk.ledger.transaction() as tx:
         snapshot = store_snapshot(
             tx,
             frozen,
@@ -220,19 +199,19 @@ def _freeze(
             watermark=watermark,
             newest_executed_at=reading.newest_executed_at(),
             query_text=reading.query_text,
-            actor=actor,
+            actor=desk.actor,
             decision=ruling.digest if ruling else None,
         )
-        lock_trades(tx, partner.name)
-        trusted.own.require_own(tx, partner.name, day)
+        lock_trades(tx, desk.partner.name)
+        trusted.own.require_own(tx, desk.partner.name, day)
         take_back = ruling is not None and ruling.settled
-        trades_digest = trusted.own.remember(tx, partner, day, take_back=take_back)
-        bind_decimals(tx, partner, sums, actor)
+        trades_digest = trusted.own.remember(tx, desk.partner, day, take_back=take_back)
+        bind_decimals(tx, desk.partner, sums, desk.actor)
         append_event(
             tx,
             frozen.partner,
             "snapshot frozen",
-            actor,
+            desk.actor,
             business_date=day,
             generation=frozen.generation,
             snapshot_id=snapshot.id,

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from settlement.config.partner_file import PartnerFile
 from settlement.errors import ConfigurationError, DecisionError
 from settlement.ledger.bound_currencies import require_bound_decimals
-from settlement.ledger.database import Ledger
 from settlement.ledger.folding import take_as_booked
 from settlement.ledger.people.divergence import Divergence, ask_about
 from settlement.ledger.people.question import (
@@ -24,9 +22,10 @@ from settlement.ledger.people.question import (
 from settlement.ledger.people.question_facts import still_matters
 from settlement.ledger.people.questions import load_question, record_choice
 from settlement.ledger.slots import require_slot
-from settlement.partner.exchange import PartnerApi
 from settlement.partner.reads import PartnerReader
-from settlement.slot.evidence import Shown, one_line
+from settlement.partner.words import one_line
+from settlement.slot.evidence import Shown
+from settlement.steps.desk import Desk
 from settlement.steps.placing import shown_now
 from settlement.steps.question_text import body_of, title_of
 from settlement.values import Actor
@@ -42,15 +41,7 @@ class Decided:
     run_again: bool
 
 
-def decide(
-    ledger: Ledger,
-    api: PartnerApi,
-    partner: PartnerFile,
-    digest: str,
-    choice: Choice,
-    reason: str,
-    actor: Actor,
-) -> Decided:
+def decide(desk: Desk, digest: str, choice: Choice, reason: str) -> Decided:
     """Answer a question.
 
     :param digest: of the question; a beginning that no other question shares is enough
@@ -63,15 +54,18 @@ def decide(
     reason = one_line(reason)
     if not reason:
         raise DecisionError("an answer needs a reason: it is kept in the ledger for good")
-    with ledger.transaction() as tx:
-        require_bound_decimals(tx, partner)  # else the amounts that the person saw are not these
-        asked = load_question(tx, partner.name, digest)
-        _require_answerable(tx, asked, choice, actor)
+    with desk.ledger.transaction() as tx:
+        # with other decimals the amounts that the person saw are not these
+        require_bound_decimals(tx, desk.partner)
+        asked = load_question(tx, desk.partner.name, digest)
+        _require_answerable(tx, asked, choice, desk.actor)
     if choice is Choice.ADOPT:
-        answered = _adopt(ledger, api, partner, asked, reason, actor)
+        answered = _adopt(desk, asked, reason)
     else:
-        with ledger.transaction() as tx:
-            answered = record_choice(tx, partner.name, asked.digest, choice, reason, actor)
+        with desk.ledger.transaction() as tx:
+            answered = record_choice(
+                tx, desk.partner.name, asked.digest, choice, reason, desk.actor
+            )
             _require_current(tx, asked)
     return Decided(answered, run_again=takes_a_run(answered))
 
@@ -96,31 +90,26 @@ def _require_current(tx: Connection, asked: Question) -> None:
         )
 
 
-def _adopt(
-    ledger: Ledger,
-    api: PartnerApi,
-    partner: PartnerFile,
-    asked: Question,
-    reason: str,
-    actor: Actor,
-) -> Question:
+def _adopt(desk: Desk, asked: Question, reason: str) -> Question:
     """Look up once more; take what the partner shows as booked if it is still what was asked."""
     external_id = str(asked.external_id)
-    shown = _shown_for_adoption(PartnerReader(ledger, api, partner, actor), external_id)
-    with ledger.transaction() as tx:
+    shown = _shown_for_adoption(desk.reader, external_id)
+    with desk.ledger.transaction() as tx:
         divergence = Divergence(require_slot(tx, external_id, lock=True), shown)
         same = divergence.digest == asked.digest
         if same:
-            answered = record_choice(tx, partner.name, asked.digest, Choice.ADOPT, reason, actor)
+            answered = record_choice(
+                tx, desk.partner.name, asked.digest, Choice.ADOPT, reason, desk.actor
+            )
             _require_current(tx, asked)
-            take_as_booked(tx, external_id, shown, asked.business_date, reason, actor)
+            take_as_booked(tx, external_id, shown, asked.business_date, reason, desk.actor)
             return answered
         _require_current(tx, asked)
-        newer = ask_about(tx, divergence, partner.name, asked.business_date, actor)
+        newer = ask_about(tx, divergence, desk.partner.name, asked.business_date, desk.actor)
     raise DecisionError(
         f"{external_id}: the partner shows something else now than when question "
         f"{asked.digest[:SHORT]} was asked. Nothing is taken as booked; look at the new question "
-        f"{newer.digest[:SHORT]} with `settlement decide {partner.name}`"
+        f"{newer.digest[:SHORT]} with `settlement decide {desk.partner.name}`"
     )
 
 

@@ -12,8 +12,8 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.schema import slot
 from settlement.ledger.slots import require_slot
 from settlement.partner.disputes import Dispute
-from settlement.partner.reads import PartnerReader
 from settlement.slot.state import Slot
+from settlement.steps.desk import Desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,13 @@ class DisputedRequest:
     ours: dict[str, int]
 
 
-def disputed_requests(
-    ledger: Ledger, reader: PartnerReader, partner: str, business_date: date | None = None
-) -> list[DisputedRequest]:
+def disputed_requests(desk: Desk, business_date: date | None = None) -> list[DisputedRequest]:
     """All disputes, or those about one business date, oldest first.
 
     :raises OutcomeUnknownError, CredentialsError: if the partner does not show them
     """
-    disputes = sorted(reader.disputes(), key=lambda each: (each.created_at, each.id))
-    holders = _holders(ledger, partner, [each.settlement_id for each in disputes])
+    disputes = sorted(desk.reader.disputes(), key=lambda each: (each.created_at, each.id))
+    holders = _holders(desk.ledger, desk.partner.name, [each.settlement_id for each in disputes])
     found = [_beside_ours(each, holders.get(each.settlement_id)) for each in disputes]
     return [each for each in found if business_date in {None, each.business_date}]
 

@@ -27,6 +27,7 @@ from settlement.ledger.snapshots import (
 )
 from settlement.ledger.trade_memory import lock_trades, remember
 from settlement.slot.difference import in_effect
+from settlement.steps.fresh_reading import FreshReading
 from settlement.values import Actor, Positions, Window, as_lines, as_positions
 from settlement.warehouse import Warehouse, WarehouseSnapshot
 from settlement.warehouse.hashed_ids import NONE, Hashes, ReadIds, as_hashes, members
@@ -54,34 +55,31 @@ class _Settled:
 def trades_of_forgotten_dates(
     ledger: Ledger,
     warehouse: Warehouse,
-    reading: WarehouseSnapshot,
-    ids: ReadIds,
     partner: PartnerFile,
-    date_read: FrozenDate,
+    fresh: FreshReading,
     actor: Actor | None,
 ) -> OthersTrades:
     """Which trades of a reading belong to a date that is forgotten, or may be what went from it.
 
     Only dates within `look_back` are asked for: what is farther away the watch finds afterwards.
 
-    :param reading: of `date_read`, whose ids are `ids`
     :param actor: who remembers; None remembers nothing, for a preview
     """
     certain: dict[date, Hashes] = {}
     possible: dict[date, Hashes] = {}
     all_its_own: bool | None = None
-    for day, settled in _forgotten(ledger, partner, date_read):
+    for day, settled in _forgotten(ledger, partner, fresh.date):
         with (
             warehouse.snapshot(partner, settled.window) as past,
             ReadIds(past.trade_ids()) as past_ids,
         ):
-            twins = members(ids.hashes, past_ids.hashes)
+            twins = members(fresh.ids.hashes, past_ids.hashes)
             change = _change(ledger, past, settled)
             if change is None and settled.frozen and actor is not None:
                 _remember(ledger, partner, day, past_ids, actor)
         if change is not None and all_its_own is None:
-            all_its_own = _is_what_is_booked(ledger, reading, date_read)
-        gone = _may_be_gone(reading, change) if change and not all_its_own else NONE
+            all_its_own = _is_what_is_booked(ledger, fresh)
+        gone = _may_be_gone(fresh.trades, change) if change and not all_its_own else NONE
         if len(twins):
             certain[day] = twins
         if len(gone):
@@ -130,12 +128,12 @@ def _change(ledger: Ledger, past: WarehouseSnapshot, settled: _Settled) -> Chang
     return change_in_history(count, iter(as_lines(settled.booked)), count, past.net_positions())
 
 
-def _is_what_is_booked(ledger: Ledger, reading: WarehouseSnapshot, date_read: FrozenDate) -> bool:
+def _is_what_is_booked(ledger: Ledger, fresh: FreshReading) -> bool:
     """Whether the date itself is settled and comes to just that: nothing came there from others."""
     with ledger.transaction() as tx:
-        slots = load_slots(tx, date_read.partner, date_read.business_date)
+        slots = load_slots(tx, fresh.date.partner, fresh.date.business_date)
     booked = in_effect(slots)
-    return bool(booked) and booked == as_positions(reading.net_positions())
+    return bool(booked) and booked == as_positions(fresh.trades.net_positions())
 
 
 def _remember(ledger: Ledger, partner: PartnerFile, day: date, ids: ReadIds, actor: Actor) -> None:

@@ -112,26 +112,21 @@ class ChangedDate:
 
 
 def ruling_on_history(
-    ledger: Ledger,
-    reading: WarehouseSnapshot,
-    partner: str,
-    business_date: date,
-    previous: Snapshot | None,
-    actor: Actor | None,
-    own: OwnTrades,
+    ledger: Ledger, previous: Snapshot | None, own: OwnTrades, actor: Actor | None
 ) -> Ruling | None:
     """How a person has answered the change of what was read before; None if nothing changed.
 
     Trades that were merely added are no change, whenever they were recorded.
 
-    :param reading: the date's own trades, with `own` about their ids
+    :param own: the date's own trades, as they are now
     :param actor: who asks, where nobody has answered; None asks nothing and only refuses
     :raises HistoryChangedError: if nobody has answered
     """
     if previous is None or previous.watermark is None:
         return None
+    reading = own.reading
     change = _change(ledger, reading, previous, previous.watermark)
-    added = _added(reading, previous.watermark, own) if change else []
+    added = _added(own, previous.watermark) if change else []
     if added:
         change = _change(ledger, WithoutTrades(reading, added), previous, previous.watermark)
     if change is None:
@@ -141,15 +136,15 @@ def ruling_on_history(
     late_trades = reading.trade_count() - change.count_is
     with ledger.transaction() as tx:
         changed = ChangedDate(
-            partner,
-            business_date,
+            previous.partner,
+            previous.business_date,
             str(previous.window),
             _baseline(tx, previous),
             change,
             suspects,
             late_trades,
         )
-        choice = choice_on(tx, partner, changed.digest)
+        choice = choice_on(tx, previous.partner, changed.digest)
         if choice is None and actor is not None:
             _ask(tx, changed, actor)
     if choice is None:
@@ -169,7 +164,7 @@ def _change(
         )
 
 
-def _added(reading: WarehouseSnapshot, watermark: datetime, own: OwnTrades) -> list[TradeRow]:
+def _added(own: OwnTrades, watermark: datetime) -> list[TradeRow]:
     """Trades under the watermark that nobody has read: committed late. They change no history."""
     if own.before is None:
         return []
@@ -179,7 +174,7 @@ def _added(reading: WarehouseSnapshot, watermark: datetime, own: OwnTrades) -> l
         return []
     return [
         each
-        for each in reading.trades()
+        for each in own.reading.trades()
         if each.recorded_at <= watermark and hash_of(each.trade_id) in new
     ]
 

@@ -12,7 +12,7 @@ from settlement.config.calendar import BusinessCalendar
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import ForeignSettlementError, OutcomeUnknownError
 from settlement.ledger.chain import append_event
-from settlement.ledger.database import NOW, Ledger, clock
+from settlement.ledger.database import NOW, clock
 from settlement.ledger.dates import load_date
 from settlement.ledger.folding import apply_evidence
 from settlement.ledger.people.ignored import ignored_among
@@ -20,11 +20,10 @@ from settlement.ledger.proven_windows import found_without_transfers, take_prove
 from settlement.ledger.schema import listing, slot
 from settlement.ledger.slots import load_slot, open_slot
 from settlement.partner.answers import Settlement
-from settlement.partner.reads import PartnerReader
 from settlement.request.external_id import parse_external_id
 from settlement.slot.state import State
+from settlement.steps.desk import Desk
 from settlement.steps.look_up import connections_by_account, look_up, shown_by
-from settlement.values import Actor
 
 SHOWN = 5
 OVERLAP = timedelta(hours=1)
@@ -33,9 +32,7 @@ EARLIEST_ZONE = timedelta(hours=14)
 """Ahead of UTC: nowhere does a date begin earlier."""
 
 
-def adopt_unknown_settlements(
-    ledger: Ledger, reader: PartnerReader, partner: PartnerFile, day: date, actor: Actor
-) -> list[str]:
+def adopt_unknown_settlements(desk: Desk, day: date) -> list[str]:
     """List all that may concern the trades of a date and take into the ledger what is ours.
 
     That heals a ledger that was lost or restored from an old copy: slots, and the windows of their
@@ -46,22 +43,22 @@ def adopt_unknown_settlements(
     :raises WindowConflictError: if a settlement and the windows of this ledger contradict
     :raises OutcomeUnknownError: if the partner does not show yet what such a settlement moves
     """
-    with ledger.transaction() as tx:
-        concerning = _may_concern(tx, partner, day)
-        start, started = _listing_start(tx, partner.name, concerning - partner.look_back)
-    shown = reader.settlements_created_since(start)
-    news = _news(ledger, partner, shown) if shown else []
-    ours = [each for each in news if _is_ours(ledger, partner, each)]
+    with desk.ledger.transaction() as tx:
+        concerning = _may_concern(tx, desk.partner, day)
+        start, started = _listing_start(tx, desk.partner.name, concerning - desk.partner.look_back)
+    shown = desk.reader.settlements_created_since(start)
+    news = _news(desk, shown) if shown else []
+    ours = [each for each in news if _is_ours(desk, each)]
     foreign = [each for each in news if each not in ours and each.created_at >= concerning]
-    if foreign and partner.foreign_settlements == "stop":
-        raise _foreign_error(partner, foreign)
+    if foreign and desk.partner.foreign_settlements == "stop":
+        raise _foreign_error(desk.partner, foreign)
     if ours:
-        _adopt(ledger, reader, partner, ours, actor)
-    with ledger.transaction() as tx:
-        _listing_done(tx, partner.name, start, started)
-    _ask_again(ledger, reader, partner, actor)
-    with ledger.transaction() as tx:
-        take_proven_windows(tx, partner, actor)
+        _adopt(desk, ours)
+    with desk.ledger.transaction() as tx:
+        _listing_done(tx, desk.partner.name, start, started)
+    _ask_again(desk)
+    with desk.ledger.transaction() as tx:
+        take_proven_windows(tx, desk.partner, desk.actor)
     return [each.external_id for each in ours]
 
 
@@ -106,7 +103,7 @@ def _listing_done(tx: Connection, partner: str, start: datetime, until: datetime
     )
 
 
-def _news(ledger: Ledger, partner: PartnerFile, shown: Sequence[Settlement]) -> list[Settlement]:
+def _news(desk: Desk, shown: Sequence[Settlement]) -> list[Settlement]:
     """Those of which the ledger does not hold the shown state yet.
 
     What a person ignores is left out, and what is diverged: that one is asked about already.
@@ -114,8 +111,8 @@ def _news(ledger: Ledger, partner: PartnerFile, shown: Sequence[Settlement]) -> 
     query = select(slot.c.external_id, slot.c.settlement_id, slot.c.state).where(
         slot.c.external_id.in_([each.external_id for each in shown])
     )
-    with ledger.transaction() as tx:
-        ignored = ignored_among(tx, partner.name, [each.id for each in shown])
+    with desk.ledger.transaction() as tx:
+        ignored = ignored_among(tx, desk.partner.name, [each.id for each in shown])
         rows = tx.execute(query).all()
     known = {row.external_id: (row.settlement_id, row.state) for row in rows}
     return [
@@ -127,53 +124,47 @@ def _news(ledger: Ledger, partner: PartnerFile, shown: Sequence[Settlement]) -> 
     ]
 
 
-def _is_ours(ledger: Ledger, partner: PartnerFile, shown: Settlement) -> bool:
+def _is_ours(desk: Desk, shown: Settlement) -> bool:
     identity = parse_external_id(shown.external_id)
-    if identity is not None and identity.partner == partner.name:
+    if identity is not None and identity.partner == desk.partner.name:
         return True
-    with ledger.transaction() as tx:
+    with desk.ledger.transaction() as tx:
         return load_slot(tx, shown.external_id) is not None
 
 
-def _adopt(
-    ledger: Ledger,
-    reader: PartnerReader,
-    partner: PartnerFile,
-    ours: list[Settlement],
-    actor: Actor,
-) -> None:
-    connections = connections_by_account(reader.connections())
+def _adopt(desk: Desk, ours: list[Settlement]) -> None:
+    connections = connections_by_account(desk.reader.connections())
     for settlement in ours:
-        evidence = shown_by(reader, settlement, connections)
-        with ledger.transaction() as tx:
+        evidence = shown_by(desk.reader, settlement, connections)
+        with desk.ledger.transaction() as tx:
             identity = parse_external_id(settlement.external_id)
             if load_slot(tx, settlement.external_id) is None and identity is not None:
                 open_slot(tx, identity, state=State.WITHDRAWN)
                 append_event(
                     tx,
-                    partner.name,
+                    desk.partner.name,
                     "slot found at the partner",
-                    actor,
+                    desk.actor,
                     business_date=identity.business_date,
                     external_id=settlement.external_id,
                     settlement_id=settlement.id,
                 )
-            apply_evidence(tx, settlement.external_id, evidence, actor, answer_digest=None)
+            apply_evidence(tx, settlement.external_id, evidence, desk.actor, answer_digest=None)
 
 
-def _ask_again(ledger: Ledger, reader: PartnerReader, partner: PartnerFile, actor: Actor) -> None:
+def _ask_again(desk: Desk) -> None:
     """Look up what was found without its transfers: only with them its notes prove the window."""
-    with ledger.transaction() as tx:
-        found = found_without_transfers(tx, partner.name)
+    with desk.ledger.transaction() as tx:
+        found = found_without_transfers(tx, desk.partner.name)
     for external_id in found:
-        look_up(ledger, reader, external_id, actor)
-    with ledger.transaction() as tx:
-        left = found_without_transfers(tx, partner.name) if found else []
+        look_up(desk, external_id)
+    with desk.ledger.transaction() as tx:
+        left = found_without_transfers(tx, desk.partner.name) if found else []
     if left:
         raise OutcomeUnknownError(
-            f"{partner.name}: the partner shows {', '.join(left[:SHOWN])} without transfers, and "
-            "this ledger has forgotten which trades they settle. Nothing is sent; they are looked "
-            "up again"
+            f"{desk.partner.name}: the partner shows {', '.join(left[:SHOWN])} without transfers, "
+            "and this ledger has forgotten which trades they settle. Nothing is sent; they are "
+            "looked up again"
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from settlement.ledger.database import Ledger
 from settlement.ledger.folding import apply_evidence
 from settlement.partner.answers import (
     PENDING,
@@ -16,9 +15,11 @@ from settlement.partner.answers import (
     status_not_known,
 )
 from settlement.partner.reads import PartnerReader
-from settlement.slot.evidence import Absent, Shown, ShownTransfer, Verdict, one_line
+from settlement.partner.words import one_line
+from settlement.slot.evidence import Absent, Shown, ShownTransfer, Verdict
 from settlement.slot.state import ABSENCES_TO_REFUSE, Slot, State
-from settlement.values import Actor, Line, PositionKey, as_positions
+from settlement.steps.desk import Desk
+from settlement.values import Line, PositionKey, as_positions
 
 UNKNOWN_ACCOUNT = "account:"
 DONE = frozenset({"completed"})
@@ -29,27 +30,25 @@ CONCLUDED_BY_LOOK_UP = {
 }
 
 
-def look_up(ledger: Ledger, reader: PartnerReader, external_id: str, actor: Actor) -> Slot:
+def look_up(desk: Desk, external_id: str) -> Slot:
     """Ask the partner what it holds under an externalId; the slot after that evidence.
 
     :raises OutcomeUnknownError: if the look-up fails: nothing changes
     :raises CredentialsError: if the partner refuses to show anything: nothing changes
     """
-    found = reader.settlements_named(external_id)
+    found = desk.reader.settlements_named(external_id)
     if not found:
-        with ledger.transaction() as tx:
-            return apply_evidence(tx, external_id, Absent(), actor, answer_digest=None)
-    connections = connections_by_account(reader.connections())
-    shown = [shown_by(reader, settlement, connections) for settlement in found]
-    with ledger.transaction() as tx:
+        with desk.ledger.transaction() as tx:
+            return apply_evidence(tx, external_id, Absent(), desk.actor, answer_digest=None)
+    connections = connections_by_account(desk.reader.connections())
+    shown = [shown_by(desk.reader, settlement, connections) for settlement in found]
+    with desk.ledger.transaction() as tx:
         for each in shown:
-            slot = apply_evidence(tx, external_id, each, actor, answer_digest=_digest_of(each))
+            slot = apply_evidence(tx, external_id, each, desk.actor, answer_digest=_digest_of(each))
         return slot
 
 
-def conclude_by_look_up(
-    ledger: Ledger, reader: PartnerReader, slot: Slot, verdict: Verdict, actor: Actor
-) -> Slot:
+def conclude_by_look_up(desk: Desk, slot: Slot, verdict: Verdict) -> Slot:
     """The slot after the look-ups that some answers need, to a submit or for a payload.
 
     :raises OutcomeUnknownError, CredentialsError: as `look_up` does
@@ -58,7 +57,7 @@ def conclude_by_look_up(
         return slot
     for _ in range(ABSENCES_TO_REFUSE.get(verdict, 1)):
         if slot.state in {State.PREPARED, State.UNKNOWN}:
-            slot = look_up(ledger, reader, slot.external_id, actor)
+            slot = look_up(desk, slot.external_id)
     return slot
 
 

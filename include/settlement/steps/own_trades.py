@@ -33,6 +33,7 @@ from settlement.ledger.trade_memory import (
     remembered,
 )
 from settlement.steps.forgotten_trades import is_remembered, trades_of_forgotten_dates
+from settlement.steps.fresh_reading import FreshReading
 from settlement.values import Actor, as_lines
 from settlement.warehouse import TradeRow, Warehouse, WarehouseSnapshot
 from settlement.warehouse.hashed_ids import NONE, Hashes, ReadIds, digest_of, hash_of, members
@@ -97,10 +98,8 @@ class OwnTrades:
 def own_trades(
     ledger: Ledger,
     warehouse: Warehouse,
-    reading: WarehouseSnapshot,
-    ids: ReadIds,
     partner: PartnerFile,
-    frozen: FrozenDate,
+    fresh: FreshReading,
     actor: Actor | None,
 ) -> OwnTrades:
     """Tell the date's own trades from those of other dates, as people have decided.
@@ -108,8 +107,9 @@ def own_trades(
     :param actor: who asks a person; None asks nothing and only refuses, for a preview
     :raises TradeOfAnotherDateError: if a trade is another date's and nobody has decided about it
     """
+    frozen, reading, ids = fresh.date, fresh.trades, fresh.ids
     name, day = partner.name, frozen.business_date
-    others = trades_of_forgotten_dates(ledger, warehouse, reading, ids, partner, frozen, actor)
+    others = trades_of_forgotten_dates(ledger, warehouse, partner, fresh, actor)
     with ledger.transaction() as tx:
         version = newest_version(tx, name)
         for other, hashes in dates_holding(tx, name, ids, day).items():

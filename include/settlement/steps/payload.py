@@ -9,20 +9,19 @@ from settlement.config.partner_file import PartnerFile
 from settlement.errors import OutcomeUnknownError, RefusedError, UntrustedHostError
 from settlement.ledger.attempts import finish_attempt, start_attempt
 from settlement.ledger.bodies import StoredBody, load_current_body
-from settlement.ledger.database import Ledger
 from settlement.ledger.filling import store_payload
 from settlement.ledger.folding import apply_evidence
 from settlement.ledger.partner_changes import record_partner_changes
 from settlement.ledger.people.stop import require_go
 from settlement.partner.answers import UnreadableAnswer, parse_signing_payload
-from settlement.partner.exchange import Answer, PartnerApi, TransportError
-from settlement.partner.reads import PartnerReader, enterprise_path
+from settlement.partner.exchange import Answer, ExchangeKind, TransportError
+from settlement.partner.paths import enterprise_path
 from settlement.request.instruction import SettlementInstruction, check_payload
 from settlement.slot.evidence import Answered, Verdict, classify_payload_answer
 from settlement.slot.state import Slot, State
+from settlement.steps.desk import Desk
 from settlement.steps.look_up import conclude_by_look_up
 from settlement.steps.outcome import disputes_hint, raise_unless_done
-from settlement.values import Actor
 
 WRITE_SCOPE_HINT = (
     "Look-ups work, so the token is accepted for reading: check its scope "
@@ -43,9 +42,7 @@ def instruction_of(partner: PartnerFile, body: StoredBody) -> SettlementInstruct
     )
 
 
-def fetch_payload(
-    ledger: Ledger, api: PartnerApi, partner: PartnerFile, external_id: str, actor: Actor
-) -> None:
+def fetch_payload(desk: Desk, external_id: str) -> None:
     """Ask for the signing payload of a slot's current body (partner API, section 5).
 
     Any other answer is evidence like the answer to a submit, and looked up where that would be: a
@@ -55,47 +52,50 @@ def fetch_payload(
     :raises PartnerAnswerError, DivergedSlotError: for any other answer, by the slot's state then
     :raises UntrustedHostError: if the partner's certificate is not trusted; nothing was asked
     """
-    with ledger.transaction() as tx:
+    with desk.ledger.transaction() as tx:
         body = load_current_body(tx, external_id)
-        require_go(tx, partner.name)
-        instruction = instruction_of(partner, body)
+        require_go(tx, desk.partner.name)
+        instruction = instruction_of(desk.partner, body)
         request = instruction.signing_request_bytes()
         attempt_id = start_attempt(
             tx,
-            partner.name,
-            "payload",
-            actor,
+            desk.partner.name,
+            ExchangeKind.PAYLOAD,
+            desk.actor,
             external_id=external_id,
             body=body.number,
             request=request,
         )
-    path = f"{enterprise_path(partner)}/partners/settlements-signing"
+    path = f"{enterprise_path(desk.partner)}/partners/settlements-signing"
     outcome: Answer | TransportError
     try:
-        outcome = api.exchange("POST", path, body=request)
+        outcome = desk.api.exchange("POST", path, body=request)
     except TransportError as error:
         outcome = error
     except UntrustedHostError as error:
-        with ledger.transaction() as tx:
+        with desk.ledger.transaction() as tx:
             finish_attempt(tx, attempt_id, error)
         raise
     payload = _payload_in(outcome)
-    with ledger.transaction() as tx:
+    with desk.ledger.transaction() as tx:
         now = finish_attempt(tx, attempt_id, outcome)
         if payload is None:
             evidence = classify_payload_answer(
                 outcome, external_id=external_id, body=body.number, now=now
             )
             answer_digest = digest_of(outcome)
-            slot = apply_evidence(tx, external_id, evidence, actor, answer_digest=answer_digest)
-    record_partner_changes(ledger, partner.name, "payload", outcome, actor)
+            slot = apply_evidence(
+                tx, external_id, evidence, desk.actor, answer_digest=answer_digest
+            )
+    record_partner_changes(
+        desk.ledger, desk.partner.name, ExchangeKind.PAYLOAD, outcome, desk.actor
+    )
     if payload is None:
-        reader = PartnerReader(ledger, api, partner, actor)
-        slot = conclude_by_look_up(ledger, reader, slot, evidence.verdict, actor)
+        slot = conclude_by_look_up(desk, slot, evidence.verdict)
         _raise_for(slot, evidence)
         return
     check_payload(instruction, payload)
-    with ledger.transaction() as tx:
+    with desk.ledger.transaction() as tx:
         store_payload(tx, external_id, body.number, payload)
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from settlement.config.partner_file import PartnerFile
 from settlement.errors import ConfigurationError
-from settlement.ledger.database import Ledger
 from settlement.ledger.folding import take_as_booked
 from settlement.ledger.people.divergence import Divergence, ask_about
 from settlement.ledger.people.ignored import ignore_settlement
@@ -14,24 +12,15 @@ from settlement.ledger.people.question import Choice
 from settlement.ledger.people.questions import record_choice
 from settlement.ledger.slots import load_slot, open_slot, require_slot
 from settlement.partner.answers import Settlement
-from settlement.partner.exchange import PartnerApi
 from settlement.partner.reads import PartnerReader
 from settlement.request.external_id import SlotIdentity
 from settlement.slot.evidence import Shown
 from settlement.slot.state import Slot, State
+from settlement.steps.desk import Desk
 from settlement.steps.look_up import connections_by_account, shown_by
-from settlement.values import Actor
 
 
-def record_settlement(
-    ledger: Ledger,
-    api: PartnerApi,
-    partner: PartnerFile,
-    external_id: str,
-    business_date: date,
-    reason: str,
-    actor: Actor,
-) -> Slot:
+def record_settlement(desk: Desk, external_id: str, business_date: date, reason: str) -> Slot:
     """Take what the partner shows under an externalId as booked for a date.
 
     The next difference of that date counts it. Also ends a diverged slot, and answers the question
@@ -39,17 +28,19 @@ def record_settlement(
 
     :raises ConfigurationError: if the partner shows nothing, or several, under the id
     """
-    shown = shown_now(PartnerReader(ledger, api, partner, actor), external_id)
-    with ledger.transaction() as tx:
+    shown = shown_now(desk.reader, external_id)
+    with desk.ledger.transaction() as tx:
         if load_slot(tx, external_id) is None:
-            open_slot(tx, SlotIdentity(partner.name, business_date, 0), external_id=external_id)
+            open_slot(
+                tx, SlotIdentity(desk.partner.name, business_date, 0), external_id=external_id
+            )
         slot = require_slot(tx, external_id, lock=True)
         if slot.state is State.DIVERGED:
             divergence = Divergence(slot, shown)
-            asked = ask_about(tx, divergence, partner.name, business_date, actor)
+            asked = ask_about(tx, divergence, desk.partner.name, business_date, desk.actor)
             if asked.choice is None:
-                record_choice(tx, partner.name, asked.digest, Choice.ADOPT, reason, actor)
-        return take_as_booked(tx, external_id, shown, business_date, reason, actor)
+                record_choice(tx, desk.partner.name, asked.digest, Choice.ADOPT, reason, desk.actor)
+        return take_as_booked(tx, external_id, shown, business_date, reason, desk.actor)
 
 
 def shown_now(reader: PartnerReader, external_id: str) -> Shown:
@@ -67,27 +58,20 @@ def shown_now(reader: PartnerReader, external_id: str) -> Shown:
     return shown
 
 
-def ignore_named(
-    ledger: Ledger,
-    api: PartnerApi,
-    partner: PartnerFile,
-    external_id: str,
-    reason: str,
-    actor: Actor,
-) -> Settlement:
+def ignore_named(desk: Desk, external_id: str, reason: str) -> Settlement:
     """Put a foreign settlement aside: builds go on as if it did not exist.
 
     :raises ConfigurationError: if it is not foreign, or the partner shows no such settlement
     """
-    with ledger.transaction() as tx:
+    with desk.ledger.transaction() as tx:
         if load_slot(tx, external_id) is not None:
             raise ConfigurationError(
                 f"{external_id} is a slot of ours and cannot be ignored: look at it with "
                 "`settlement show`"
             )
-    settlement = _the_one_named(PartnerReader(ledger, api, partner, actor), external_id)
-    with ledger.transaction() as tx:
-        ignore_settlement(tx, partner.name, settlement.id, external_id, reason, actor)
+    settlement = _the_one_named(desk.reader, external_id)
+    with desk.ledger.transaction() as tx:
+        ignore_settlement(tx, desk.partner.name, settlement.id, external_id, reason, desk.actor)
     return settlement
 
 

@@ -28,6 +28,7 @@ from settlement.steps.build import (
     require_none_diverged,
 )
 from settlement.steps.compute import require_trustworthy
+from settlement.steps.fresh_reading import FreshReading
 from settlement.values import Line, PositionKey, Window, as_positions
 from settlement.warehouse import Warehouse
 from settlement.warehouse.hashed_ids import read_trade_ids
@@ -77,9 +78,8 @@ def preview_requests(
         warehouse.snapshot(partner, window) as reading,
         read_trade_ids(reading, f"{partner.name} {business_date}") as ids,
     ):
-        trusted = require_trustworthy(
-            ledger, warehouse, reading, ids, partner, frozen, previous, None
-        )
+        fresh = FreshReading(frozen, reading, ids, previous)
+        trusted = require_trustworthy(ledger, warehouse, partner, fresh, None)
         net = as_positions(trusted.lines())
         trade_count = trusted.reading.trade_count()
         cutoff_at = cutoff_of(partner, window, reading.newest_executed_at())

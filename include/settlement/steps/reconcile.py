@@ -5,28 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 
-from settlement.config.partner_file import PartnerFile
 from settlement.errors import OutcomeUnknownError
-from settlement.ledger.database import Ledger
 from settlement.ledger.slots import load_slots
-from settlement.partner.exchange import PartnerApi
-from settlement.partner.reads import PartnerReader
 from settlement.slot.state import Slot, State
+from settlement.steps.desk import Desk
 from settlement.steps.look_up import look_up
 from settlement.steps.outcome import raise_unless_done
-from settlement.values import Actor
 
 
-def reconcile_conflicts(
-    ledger: Ledger, api: PartnerApi, partner: PartnerFile, business_date: date, actor: Actor
-) -> list[Slot]:
+def reconcile_conflicts(desk: Desk, business_date: date) -> list[Slot]:
     """Look up every slot in conflict and compare with each body that it ever had.
 
     :raises DivergedSlotError: if the partner holds something that is none of them
     :raises OutcomeUnknownError: if the partner shows nothing, or a look-up fails
     :raises RejectedError, SettlementFailedError: if that is what the partner shows
     """
-    slots = _look_up_all(ledger, api, partner, business_date, actor, lambda slot: slot.in_conflict)
+    slots = _look_up_all(desk, business_date, lambda slot: slot.in_conflict)
     for slot in slots:
         if slot.in_conflict:
             raise OutcomeUnknownError(
@@ -37,30 +31,18 @@ def reconcile_conflicts(
     return slots
 
 
-def look_up_pending(
-    ledger: Ledger, api: PartnerApi, partner: PartnerFile, business_date: date, actor: Actor
-) -> list[str]:
+def look_up_pending(desk: Desk, business_date: date) -> list[str]:
     """Look up every pending slot; the externalIds of those that still are.
 
     :raises DivergedSlotError, RejectedError, SettlementFailedError: if that is how one ended
     """
-    slots = _look_up_all(
-        ledger, api, partner, business_date, actor, lambda slot: slot.state is State.PENDING
-    )
+    slots = _look_up_all(desk, business_date, lambda slot: slot.state is State.PENDING)
     for slot in slots:
         raise_unless_done(slot, None)
     return [slot.external_id for slot in slots if slot.state is State.PENDING]
 
 
-def _look_up_all(
-    ledger: Ledger,
-    api: PartnerApi,
-    partner: PartnerFile,
-    business_date: date,
-    actor: Actor,
-    wanted: Callable[[Slot], bool],
-) -> list[Slot]:
-    with ledger.transaction() as tx:
-        slots = [each for each in load_slots(tx, partner.name, business_date) if wanted(each)]
-    reader = PartnerReader(ledger, api, partner, actor)
-    return [look_up(ledger, reader, each.external_id, actor) for each in slots]
+def _look_up_all(desk: Desk, business_date: date, wanted: Callable[[Slot], bool]) -> list[Slot]:
+    with desk.ledger.transaction() as tx:
+        slots = [each for each in load_slots(tx, desk.partner.name, business_date) if wanted(each)]
+    return [look_up(desk, each.external_id) for each in slots]

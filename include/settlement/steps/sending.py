@@ -19,6 +19,7 @@ from settlement.ledger.people.stop import require_go
 from settlement.ledger.schema import slot as slot_table
 from settlement.ledger.slots import load_lower_slots, load_slots_concerning, require_slot
 from settlement.ledger.snapshots import load_positions_of
+from settlement.partner.exchange import ExchangeKind
 from settlement.slot.difference import in_effect, runs_against_open
 from settlement.slot.evidence import Sent
 from settlement.slot.state import OPEN, Slot, State
@@ -72,7 +73,7 @@ def begin_attempt(
     attempt_id = start_attempt(
         tx,
         partner.name,
-        "submit",
+        ExchangeKind.SUBMIT,
         actor,
         external_id=external_id,
         body=body.number,

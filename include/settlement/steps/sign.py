@@ -5,22 +5,18 @@ from __future__ import annotations
 import hashlib
 from datetime import date
 
-from settlement.config.partner_file import PartnerFile
 from settlement.ledger.bodies import StoredBody, load_current_body
-from settlement.ledger.database import Ledger
 from settlement.ledger.filling import store_signature
 from settlement.ledger.people.approvals import require_approved
 from settlement.ledger.slots import load_slots, require_slot
 from settlement.request.instruction import check_payload
 from settlement.signing.signer import Signer, key_id_of, signer_of
 from settlement.slot.state import OPEN, State
+from settlement.steps.desk import Desk
 from settlement.steps.payload import instruction_of
-from settlement.values import Actor
 
 
-def sign_requests(
-    ledger: Ledger, signer: Signer, partner: PartnerFile, business_date: date, actor: Actor
-) -> list[str]:
+def sign_requests(desk: Desk, signer: Signer, business_date: date) -> list[str]:
     """Sign every current body that has a payload and no signature of this key, unless it was sent.
 
     Never talks to the partner: it needs the ledger, and the remote signer where that holds the
@@ -30,18 +26,18 @@ def sign_requests(
     :raises ApprovalMissingError: if a person must approve one first and has not; nothing is signed
     :raises PayloadMismatchError: if a stored payload is not what its body asks for
     """
-    with ledger.transaction() as tx:
-        slots = load_slots(tx, partner.name, business_date)
+    with desk.ledger.transaction() as tx:
+        slots = load_slots(tx, desk.partner.name, business_date)
         bodies = [
             load_current_body(tx, slot.external_id)
             for slot in slots
             if slot.state in OPEN | {State.PREPARED} and slot.current_body is not None
         ]
         never_sent = [body.external_id for body in bodies if body.sent_at is None]
-        require_approved(tx, partner, business_date, never_sent)
+        require_approved(tx, desk.partner, business_date, never_sent)
     for body in bodies:
         if _needs_signature(body, signer):
-            _sign(ledger, signer, partner, body, actor)
+            _sign(desk, signer, body)
     return [body.external_id for body in bodies]
 
 
@@ -52,16 +48,14 @@ def _needs_signature(body: StoredBody, signer: Signer) -> bool:
     return body.request is None or outdated
 
 
-def _sign(
-    ledger: Ledger, signer: Signer, partner: PartnerFile, body: StoredBody, actor: Actor
-) -> None:
+def _sign(desk: Desk, signer: Signer, body: StoredBody) -> None:
     payload = body.payload or ""
-    instruction = instruction_of(partner, body)
+    instruction = instruction_of(desk.partner, body)
     check_payload(instruction, payload)
     signature = signer.sign(payload)
     key_id = key_id_of(signer_of(payload, signature))
     request = instruction.settlement_request_bytes(payload, signature)
-    with ledger.transaction() as tx:
+    with desk.ledger.transaction() as tx:
         require_slot(tx, body.external_id, lock=True)  # a send reads its bytes under this lock
         store_signature(
             tx,
@@ -70,7 +64,7 @@ def _sign(
             signature=signature,
             key_id=key_id,
             request=request,
-            actor=actor,
+            actor=desk.actor,
             identity=(body.partner, body.business_date),
             request_digest=hashlib.sha256(request).hexdigest(),
         )

@@ -16,21 +16,21 @@ from settlement.errors import (
 )
 from settlement.ledger.attempts import finish_attempt, newest_silence
 from settlement.ledger.binding import require_binding
-from settlement.ledger.database import Ledger
 from settlement.ledger.folding import apply_to
 from settlement.ledger.partner_changes import record_partner_changes
 from settlement.ledger.slots import require_slot
-from settlement.partner.exchange import Answer, PartnerApi, TransportError
-from settlement.partner.reads import PartnerReader, settlements_path
+from settlement.partner.exchange import Answer, ExchangeKind, TransportError
+from settlement.partner.paths import settlements_path
 from settlement.slot.evidence import Answered, classify
 from settlement.slot.state import FREE, Slot, State
+from settlement.steps.desk import Desk
 from settlement.steps.funding import what_is_missing
 from settlement.steps.look_up import conclude_by_look_up, look_up
 from settlement.steps.outcome import raise_unless_done
 from settlement.steps.payload import digest_of
 from settlement.steps.sending import SENDABLE, begin_attempt, older_than_age_lock, slots_before
 from settlement.steps.taking_back import take_back_attempt
-from settlement.values import Actor, as_lines
+from settlement.values import as_lines
 
 NOT_SHOWN = FREE | {State.UNKNOWN}
 SHOWN_ALL_THE_SAME = (SettlementFailedError, RejectedError)
@@ -47,9 +47,7 @@ class Submitted:
     conflict: bool = False
 
 
-def submit_request(
-    ledger: Ledger, api: PartnerApi, partner: PartnerFile, external_id: str, actor: Actor
-) -> Submitted:
+def submit_request(desk: Desk, external_id: str) -> Submitted:
     """Send a slot's stored bytes once, unless there is nothing to send (partner API, section 6).
 
     A body that was never sent goes out only when the partner has shown a settlement under every
@@ -60,19 +58,18 @@ def submit_request(
     :raises OutcomeUnknownError, SettlementFailedError: to be retried with the same bytes
     :raises CredentialsError, RefusedError, RejectedError, DivergedSlotError: to be seen by a person
     """
-    with ledger.transaction() as tx:
-        require_binding(tx, partner, api.base_url, actor)
+    with desk.ledger.transaction() as tx:
+        require_binding(tx, desk.partner, desk.api.base_url, desk.actor)
         slot = require_slot(tx, external_id)
-        look_first = older_than_age_lock(tx, partner, external_id)
-    reader = PartnerReader(ledger, api, partner, actor)
+        look_first = older_than_age_lock(tx, desk.partner, external_id)
     if look_first:
-        slot = look_up(ledger, reader, external_id, actor)
-    if _may_be_sent(partner, slot):
+        slot = look_up(desk, external_id)
+    if _may_be_sent(desk.partner, slot):
         if slot.never_sent:
-            _require_slots_before(ledger, api, partner, external_id, actor)
-        slot, evidence = _send(ledger, api, partner, slot, actor)
-        slot = conclude_by_look_up(ledger, reader, slot, evidence.verdict, actor)
-        raise_unless_done(slot, evidence, _missing(reader, partner, slot))
+            _require_slots_before(desk, external_id)
+        slot, evidence = _send(desk, slot)
+        slot = conclude_by_look_up(desk, slot, evidence.verdict)
+        raise_unless_done(slot, evidence, _missing(desk, slot))
     else:
         raise_unless_done(slot, None)
     return Submitted(external_id, slot.state, conflict=slot.in_conflict)
@@ -88,15 +85,13 @@ def _may_be_sent(partner: PartnerFile, slot: Slot) -> bool:
     return slot.state in SENDABLE and reconciled and not staged
 
 
-def _missing(reader: PartnerReader, partner: PartnerFile, slot: Slot) -> str:
+def _missing(desk: Desk, slot: Slot) -> str:
     if slot.state is not State.FAILED or slot.current is None:
         return ""
-    return what_is_missing(reader, partner, as_lines(slot.current.positions))
+    return what_is_missing(desk.reader, desk.partner, as_lines(slot.current.positions))
 
 
-def _require_slots_before(
-    ledger: Ledger, api: PartnerApi, partner: PartnerFile, external_id: str, actor: Actor
-) -> None:
+def _require_slots_before(desk: Desk, external_id: str) -> None:
     """See that the partner shows something under every lower slot of the date.
 
     What is open is looked up and what was never sent is sent, so this holds in whatever order tasks
@@ -104,36 +99,33 @@ def _require_slots_before(
 
     :raises SettlementError: the outcome of the first slot under which nothing is shown
     """
-    with ledger.transaction() as tx:
+    with desk.ledger.transaction() as tx:
         before = slots_before(tx, external_id, NOT_SHOWN)
     for lower in before:
         try:
-            _require_shown(ledger, api, partner, lower, actor)
+            _require_shown(desk, lower)
         except SHOWN_ALL_THE_SAME:
             continue
         except SettlementError as error:
             raise error.told_of(external_id) from None
 
 
-def _require_shown(
-    ledger: Ledger, api: PartnerApi, partner: PartnerFile, slot: Slot, actor: Actor
-) -> None:
+def _require_shown(desk: Desk, slot: Slot) -> None:
     """Look a slot up, or send it if it never was.
 
     :raises SettlementError: its outcome, if the partner shows nothing under it
     """
-    _require_not_silent(ledger, partner, slot)
+    _require_not_silent(desk, slot)
     if slot.state is State.WITHDRAWN:
         raise SupersededError(
             f"{slot.external_id} was withdrawn: another run has rebuilt the date. Clear "
             "build_requests with its downstream tasks"
         )
     if slot.state is not State.UNKNOWN or slot.free:
-        done = submit_request(ledger, api, partner, slot.external_id, actor)
+        done = submit_request(desk, slot.external_id)
         if not done.conflict:
             return
-    reader = PartnerReader(ledger, api, partner, actor)
-    now = look_up(ledger, reader, slot.external_id, actor)
+    now = look_up(desk, slot.external_id)
     raise_unless_done(now, None)
     if now.state in NOT_SHOWN:
         raise OutcomeUnknownError(
@@ -142,13 +134,13 @@ def _require_shown(
         )
 
 
-def _require_not_silent(ledger: Ledger, partner: PartnerFile, slot: Slot) -> None:
+def _require_not_silent(desk: Desk, slot: Slot) -> None:
     """A partner that has just let a request time out is not asked by every request that waits.
 
     :raises OutcomeUnknownError: without an exchange
     """
-    with ledger.transaction() as tx:
-        silence = newest_silence(tx, partner.name, SILENCE)
+    with desk.ledger.transaction() as tx:
+        silence = newest_silence(tx, desk.partner.name, SILENCE)
     if silence is not None:
         raise OutcomeUnknownError(
             f"{slot.external_id} is {slot.state.value}, and the partner gave no answer at "
@@ -156,21 +148,20 @@ def _require_not_silent(ledger: Ledger, partner: PartnerFile, slot: Slot) -> Non
         )
 
 
-def _send(
-    ledger: Ledger, api: PartnerApi, partner: PartnerFile, slot: Slot, actor: Actor
-) -> tuple[Slot, Answered]:
+def _send(desk: Desk, slot: Slot) -> tuple[Slot, Answered]:
     """One exchange: the attempt row before, the evidence after, no transaction in between."""
-    with ledger.transaction() as tx:
-        attempt = begin_attempt(tx, partner, slot.external_id, actor)
+    path = settlements_path(desk.partner)
+    with desk.ledger.transaction() as tx:
+        attempt = begin_attempt(tx, desk.partner, slot.external_id, desk.actor)
     outcome: Answer | TransportError
     try:
-        outcome = api.exchange("POST", settlements_path(partner), body=attempt.request)
+        outcome = desk.api.exchange("POST", path, body=attempt.request)
     except TransportError as error:
         outcome = error
     except UntrustedHostError as error:
-        take_back_attempt(ledger, slot.external_id, attempt, error, actor)
+        take_back_attempt(desk, slot.external_id, attempt, error)
         raise
-    with ledger.transaction() as tx:
+    with desk.ledger.transaction() as tx:
         now = finish_attempt(tx, attempt.id, outcome)
         before = require_slot(tx, slot.external_id, lock=True)
         evidence = classify(
@@ -180,6 +171,6 @@ def _send(
             settlement_id=before.settlement_id,
             now=now,
         )
-        after = apply_to(tx, before, evidence, actor, answer_digest=digest_of(outcome))
-    record_partner_changes(ledger, partner.name, "submit", outcome, actor)
+        after = apply_to(tx, before, evidence, desk.actor, answer_digest=digest_of(outcome))
+    record_partner_changes(desk.ledger, desk.partner.name, ExchangeKind.SUBMIT, outcome, desk.actor)
     return after, evidence

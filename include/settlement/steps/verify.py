@@ -12,7 +12,6 @@ from settlement.amounts import display
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import NotSettledError
 from settlement.ledger.chain import append_event
-from settlement.ledger.database import Ledger
 from settlement.ledger.dates import load_date
 from settlement.ledger.forgotten_dates import forget_what_was_taken_back
 from settlement.ledger.people.holds import held_connections
@@ -21,7 +20,8 @@ from settlement.ledger.slots import load_slots
 from settlement.ledger.snapshots import Snapshot, load_positions, newest_snapshot
 from settlement.slot.difference import difference, without_connections
 from settlement.slot.state import NEEDS_A_PERSON, Slot, State
-from settlement.values import Actor, PositionKey, Positions
+from settlement.steps.desk import Desk
+from settlement.values import PositionKey, Positions
 
 SHOWN = 5
 NOT_LISTED = (
@@ -52,10 +52,8 @@ class Settled:
 
 
 def verify_settled(
-    ledger: Ledger,
-    partner: PartnerFile,
+    desk: Desk,
     business_date: date,
-    actor: Actor,
     *,
     since: datetime | None,
 ) -> Settled:
@@ -66,15 +64,15 @@ def verify_settled(
     :raises NotSettledError: naming the slots that are open, refused or rejected, in the partner's
         words and with one runbook section for each state, then what is left
     """
-    with ledger.transaction() as tx:
-        proof = prove_settled(tx, partner, business_date, since=since)
+    with desk.ledger.transaction() as tx:
+        proof = prove_settled(tx, desk.partner, business_date, since=since)
         if not proof.held:
-            forget_what_was_taken_back(tx, partner.name, business_date)
+            forget_what_was_taken_back(tx, desk.partner.name, business_date)
         append_event(
             tx,
-            partner.name,
+            desk.partner.name,
             "settled",
-            actor,
+            desk.actor,
             business_date=business_date,
             snapshot_id=proof.snapshot_id,
             positions=proof.positions,

@@ -184,17 +184,8 @@ class _Beside:
 
         Trades that were merely added are none, nor is a change that a person has left.
         """
-        snapshot = self._snapshot
         try:
-            ruling = ruling_on_history(
-                self._eyes.ledger,
-                self._own.reading,
-                snapshot.partner,
-                snapshot.business_date,
-                snapshot,
-                None,
-                self._own,
-            )
+            ruling = ruling_on_history(self._eyes.ledger, self._snapshot, self._own, None)
         except HistoryChangedError:
             return True
         return ruling is not None and ruling.settled

@@ -9,13 +9,11 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import ARRAY, Text, any_, literal, or_, select
 
 from settlement.ledger.people.ignored import ignored_among
+from settlement.ledger.reading import unrecorded_reader
 from settlement.ledger.schema import slot
 from settlement.partner.answers import Settlement
-from settlement.partner.exchange import Answer, PartnerApi
-from settlement.partner.reads import PartnerReader, Query
 from settlement.request.external_id import parse_external_id
 from settlement.slot.state import FREE, State
-from settlement.values import Actor
 from settlement.watch.eyes import Eyes
 from settlement.watch.finding import Finding, Kind
 
@@ -47,23 +45,12 @@ class Comparison:
     ignored: set[str]
 
 
-class WatchingReader(PartnerReader):
-    """Reads without writing attempts: nothing in the ledger follows from what the watch reads."""
-
-    @classmethod
-    def of(cls, eyes: Eyes, api: PartnerApi) -> WatchingReader:
-        """Reads for the partner that is watched."""
-        return cls(eyes.ledger, api, eyes.partner, Actor("watch"))
-
-    def _exchange(self, kind: str, path: str, query: Query, external_id: str | None) -> Answer:  # noqa: ARG002
-        return self._api.exchange("GET", path, query=query)
-
-
 def read_partner_list(eyes: Eyes) -> Comparison:
     """One listing, all its pages; then the ledger, which has every slot before it is sent."""
     started = eyes.ledger.now()
     since = started - READ_AGAIN_FOR
-    shown = WatchingReader.of(eyes, eyes.open_api()).settlements_created_since(since)
+    reader = unrecorded_reader(eyes.ledger, eyes.open_api(), eyes.partner)
+    shown = reader.settlements_created_since(since)
     named = literal([each.external_id for each in shown], ARRAY(Text))
     query = select(slot).where(
         slot.c.partner == eyes.partner.name,

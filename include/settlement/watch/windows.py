@@ -9,18 +9,17 @@ from datetime import date, datetime
 from sqlalchemy import Connection, and_, func, select
 
 from settlement.errors import PartnerAnswerError
+from settlement.ledger.reading import unrecorded_reader
 from settlement.ledger.schema import body, slot
 from settlement.ledger.slots import require_slot
 from settlement.partner.balances import Balances
 from settlement.partner.disputes import Dispute
-from settlement.partner.profile import windows_of
 from settlement.partner.reads import PartnerReader
 from settlement.slot.state import Slot, State
 from settlement.steps.funding import Shortfall, listed, shortfalls
 from settlement.values import Line, as_lines
 from settlement.watch.eyes import Eyes
 from settlement.watch.finding import Finding, Kind
-from settlement.watch.partner_list import WatchingReader
 
 SHOWN = 3
 
@@ -57,8 +56,8 @@ def read_running_windows(eyes: Eyes) -> RunningWindows:
         sent = _pending_since(tx, partner.name)
     if not sent:
         return RunningWindows()
-    api = eyes.open_api()
-    windows = windows_of(api, partner)
+    reader = unrecorded_reader(eyes.ledger, eyes.open_api(), partner)
+    windows = reader.windows()
     pending = [
         PendingRequest(
             held.external_id,
@@ -72,7 +71,6 @@ def read_running_windows(eyes: Eyes) -> RunningWindows:
     ]
     if not pending:
         return RunningWindows()
-    reader = WatchingReader.of(eyes, api)
     return RunningWindows(pending, reader.disputes(), _balances(reader))
 
 

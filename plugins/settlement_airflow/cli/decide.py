@@ -12,10 +12,10 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.people.question import CHOICES, SHORT, Choice, Question
 from settlement.ledger.people.questions import load_question, open_questions
 from settlement.steps import decide as steps
-from settlement_airflow.cli.arguments import AsJson, PartnerName, given, person
+from settlement_airflow.cli.arguments import AsJson, PartnerName, given
 from settlement_airflow.cli.console import print_json, results, say
 from settlement_airflow.cli.questions_shown import question_json, questions_table
-from settlement_airflow.cli.workplace import api_of, ledger_behind, work_for
+from settlement_airflow.cli.workplace import desk_for, ledger_behind
 
 
 def add_to(app: typer.Typer, panel: str) -> None:
@@ -98,8 +98,8 @@ def _load(ledger: Ledger, partner: str, digest: str) -> Question:
 
 
 def _answer(file: PartnerFile, digest: str, answer: Choice, reason: str, *, as_json: bool) -> None:
-    with work_for(file) as ledger:
-        decided = steps.decide(ledger, api_of(file), file, digest, answer, reason, person())
+    with desk_for(file) as desk:
+        decided = steps.decide(desk, digest, answer, reason)
     question = decided.question
     if as_json:
         print_json(question_json(question))

@@ -14,14 +14,13 @@ from settlement.amounts import displayed, to_base_units_text
 from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.ledger.database import Ledger
 from settlement.ledger.snapshots import load_positions_of
-from settlement.partner.reads import PartnerReader
 from settlement.steps.disputes import DisputedRequest, disputed_requests
 from settlement_airflow.cli.amounts_shown import at
-from settlement_airflow.cli.arguments import AsJson, PartnerName, parse_day, person
+from settlement_airflow.cli.arguments import AsJson, PartnerName, parse_day
 from settlement_airflow.cli.console import print_json, results
 from settlement_airflow.cli.explain import trades_table
 from settlement_airflow.cli.explanation import Trace, explanation_of, trace
-from settlement_airflow.cli.workplace import api_of, warehouse_of, work_for
+from settlement_airflow.cli.workplace import desk_for, warehouse_of
 
 
 def add_to(app: typer.Typer, panel: str) -> None:
@@ -50,10 +49,9 @@ def disputes(
         settlement disputes demo --date 2026-03-02 --json
     """
     file = load_partner(partner)
-    with work_for(file) as ledger:
-        reader = PartnerReader(ledger, api_of(file), file, person())
-        found = disputed_requests(ledger, reader, file.name, day)
-        traces = [traces_behind(ledger, file, each) for each in found]
+    with desk_for(file) as desk:
+        found = disputed_requests(desk, day)
+        traces = [traces_behind(desk.ledger, file, each) for each in found]
     if as_json:
         print_json([dispute_json(*each) for each in zip(found, traces, strict=True)])
         return

@@ -13,6 +13,7 @@ from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.doctor.diagnosis import Diagnosis, Health, looked_at
 from settlement.errors import LedgerUnavailableError
 from settlement.ledger.database import Ledger
+from settlement.partner.reads import PartnerReader
 from settlement_airflow.cli.arguments import AsJson, PartnerName
 from settlement_airflow.cli.console import print_json, progress, results
 from settlement_airflow.cli.their_airflow import their_airflow
@@ -68,16 +69,15 @@ def _looks(file: PartnerFile, ledger: Ledger, metadata_url: str | None) -> Itera
         strays,
     )
     from settlement.doctor.decimals import look_at_decimals  # noqa: PLC0415
-    from settlement.values import Actor  # noqa: PLC0415
-    from settlement.watch.partner_list import WatchingReader  # noqa: PLC0415
+    from settlement.ledger.reading import unrecorded_reader  # noqa: PLC0415
     from settlement_airflow.cli.airflow_looks import look_at_airflow  # noqa: PLC0415
     from settlement_airflow.dag_parts import dag_id_of  # noqa: PLC0415
     from settlement_airflow.signers import expects_a_key, open_signer  # noqa: PLC0415
 
     traded = inside.Traded()
 
-    def reader() -> WatchingReader:
-        return WatchingReader(ledger, api_of(file), file, Actor("doctor"))
+    def reader() -> PartnerReader:
+        return unrecorded_reader(ledger, api_of(file), file)
 
     yield "ledger", lambda: inside.look_at_ledger(ledger, file, api_of(file).base_url)
     yield "decimals", lambda: look_at_decimals(file)

@@ -9,9 +9,9 @@ import typer
 
 from settlement.config.partner_file import load_partner
 from settlement.steps.placing import ignore_named, record_settlement
-from settlement_airflow.cli.arguments import ExternalId, PartnerName, Reason, parse_day, person
+from settlement_airflow.cli.arguments import ExternalId, PartnerName, Reason, parse_day
 from settlement_airflow.cli.console import say
-from settlement_airflow.cli.workplace import api_of, work_for
+from settlement_airflow.cli.workplace import desk_for
 
 
 def add_to(app: typer.Typer, panel: str) -> None:
@@ -43,8 +43,8 @@ def record(
         settlement record demo by-hand-17 --date 2026-03-02 --reason "made by hand"
     """
     file = load_partner(partner)
-    with work_for(file) as ledger:
-        slot = record_settlement(ledger, api_of(file), file, external_id, day, reason, person())
+    with desk_for(file) as desk:
+        slot = record_settlement(desk, external_id, day, reason)
     say(
         f"{external_id} counts for {day} as {slot.state.value}, settlement {slot.settlement_id}: "
         f"`settlement run {file.name} {day}` settles the rest"
@@ -62,6 +62,6 @@ def ignore(partner: PartnerName, external_id: ExternalId, *, reason: Reason) -> 
         settlement ignore demo onboarding-test --reason "test transfer of the custodian"
     """
     file = load_partner(partner)
-    with work_for(file) as ledger:
-        settlement = ignore_named(ledger, api_of(file), file, external_id, reason, person())
+    with desk_for(file) as desk:
+        settlement = ignore_named(desk, external_id, reason)
     say(f"{external_id} (settlement {settlement.id}) is put aside: it counts for no date")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -15,9 +14,9 @@ from settlement.errors import ConfigurationError, NotSettledError, SettlementErr
 from settlement.ledger.database import Ledger
 from settlement.ledger.overview import view_date
 from settlement.slot.state import State
+from settlement.steps.desk import Desk
 from settlement.steps.narrow import run_to_narrow
-from settlement.values import Actor
-from settlement_airflow.cli.arguments import Day, PartnerName
+from settlement_airflow.cli.arguments import Day, PartnerName, person
 from settlement_airflow.cli.console import say
 from settlement_airflow.cli.private_airflow import log_of, private_metadata
 from settlement_airflow.cli.stand_ins import demo_connections, embedded_ledger
@@ -105,8 +104,8 @@ def _settle(ledger: Ledger, file: PartnerFile, day: date) -> None:
 def _runs_to_narrow(ledger: Ledger, file: PartnerFile, day: date) -> Iterator[str]:
     """The runs that Airflow's scheduler would be asked to start, one after the other."""
     started: set[str] = set()
-    actor = Actor(f"{getpass.getuser()} (command line)")
-    while (run_id := run_to_narrow(ledger, file, day, actor)) and run_id not in started:
+    desk = Desk(ledger, file, lambda: api_of(file), person())
+    while (run_id := run_to_narrow(desk, day)) and run_id not in started:
         started.add(run_id)
         yield run_id
 

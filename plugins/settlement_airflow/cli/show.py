@@ -13,6 +13,7 @@ from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.ledger.attempts import Attempt
 from settlement.ledger.bodies import StoredBody
 from settlement.ledger.overview import DateView, SlotView, view_date
+from settlement.partner.exchange import ExchangeKind
 from settlement.slot.state import NEEDS_A_PERSON, State
 from settlement.watch.partner_view import view_partner
 from settlement_airflow.cli.amounts_shown import (
@@ -193,7 +194,7 @@ def _slots_table(view: DateView) -> Table:
         table.add_column(column, overflow="fold")
     for each in view.slots:
         style = STYLES.get(each.state, "red" if each.state in NEEDS_A_PERSON else "yellow")
-        sent = [attempt for attempt in each.attempts if attempt.kind == "submit"]
+        sent = [attempt for attempt in each.attempts if attempt.kind == ExchangeKind.SUBMIT]
         table.add_row(
             each.slot.external_id,
             Text(each.state.value, style),

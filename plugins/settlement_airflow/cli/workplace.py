@@ -9,7 +9,9 @@ from contextlib import contextmanager, redirect_stdout
 from settlement.config.partner_file import PartnerFile
 from settlement.ledger.database import Ledger
 from settlement.partner.exchange import PartnerApi
+from settlement.steps.desk import Desk
 from settlement.warehouse import Warehouse
+from settlement_airflow.cli.arguments import person
 from settlement_airflow.cli.private_airflow import find_connections
 from settlement_airflow.cli.stand_ins import demo_connections, embedded_ledger
 
@@ -34,6 +36,13 @@ def work_for(partner: PartnerFile) -> Iterator[Ledger]:
     """The partner's ledger, with the demo's connections in place if it is the demo."""
     with ledger_behind(partner.ledger_conn_id) as ledger, demo_connections(partner):
         yield ledger
+
+
+@contextmanager
+def desk_for(partner: PartnerFile) -> Iterator[Desk]:
+    """The partner's desk, at which whoever types acts."""
+    with work_for(partner) as ledger:
+        yield Desk(ledger, partner, lambda: api_of(partner), person())
 
 
 @contextmanager

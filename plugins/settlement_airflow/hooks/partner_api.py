@@ -18,7 +18,7 @@ import requests
 from settlement.errors import ConfigurationError
 from settlement.partner.answers import partners_word
 from settlement.partner.exchange import Answer, TransportError
-from settlement.slot.evidence import words_of
+from settlement.partner.words import words_of
 from settlement_airflow.hooks.one_exchange import OneExchangeHook
 from settlement_airflow.hooks.pacer import pacer_for
 from settlement_airflow.hooks.target import Target, target_of

@@ -13,8 +13,8 @@ from typing import NoReturn
 
 from settlement.errors import SignerUnavailableError, SigningKeyError
 from settlement.partner.exchange import Answer, TransportError
+from settlement.partner.words import one_line
 from settlement.signing.signer import InvalidSignature, key_id_of, signer_of
-from settlement.slot.evidence import one_line
 from settlement_airflow.hooks.target import Target
 from settlement_airflow.hooks.wire import send
 

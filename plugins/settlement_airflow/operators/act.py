@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
@@ -11,7 +10,7 @@ from settlement.config.partner_file import load_partner
 from settlement.errors import ConfigurationError
 from settlement.steps.action import action_in, carry_out
 from settlement.values import Actor
-from settlement_airflow.connections import open_partner_api, opened_ledger
+from settlement_airflow.connections import opened_desk
 from settlement_airflow.hooks.pacer import OUTSIDE_THE_POOL
 from settlement_airflow.operators.base import actor_of, airflow_errors
 
@@ -35,9 +34,8 @@ class ActOperator(BaseOperator):
             if not params.get("partner"):
                 raise ConfigurationError("choose a partner. Nothing was done")
             partner = load_partner(params["partner"])
-            open_api = partial(open_partner_api, partner.api_conn_id, pool_slots=OUTSIDE_THE_POOL)
-            with opened_ledger(partner.ledger_conn_id) as ledger:
-                done = carry_out(ledger, open_api, partner, action, actor)
+            with opened_desk(partner, actor, pool_slots=OUTSIDE_THE_POOL) as desk:
+                done = carry_out(desk, action)
         self.log.info("%s, says %s: %s", done, actor.who, action.reason)
         return done
 

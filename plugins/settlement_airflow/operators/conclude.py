@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from airflow.sdk import Asset, BaseBranchOperator, Context
@@ -14,10 +14,11 @@ from settlement.errors import NEXT_STEP, NotSettledError, OutcomeUnknownError, S
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import snapshot
 from settlement.steps.branch import NextStep, next_steps
+from settlement.steps.desk import Desk
 from settlement.steps.narrow import run_to_narrow
 from settlement.steps.reconcile import look_up_pending, reconcile_conflicts
 from settlement.steps.verify import Settled, verify_settled
-from settlement_airflow.connections import open_partner_api, opened_ledger
+from settlement_airflow.connections import opened_desk
 from settlement_airflow.dag_parts import dag_id_of
 from settlement_airflow.operators.airflow_runs import WAIT
 from settlement_airflow.operators.base import (
@@ -58,9 +59,9 @@ class BranchOnResponseOperator(BaseBranchOperator):
             work = work_of(self.partner, context)
             slices: Sequence[Sequence[str]] = self.handed_over or []
             submitted = {external_id for each in slices for external_id in each}
-            with opened_ledger(work.partner.ledger_conn_id) as ledger:
-                steps = next_steps(ledger, work.partner, work.business_date, submitted)
-                _narrow(ledger, work, context)
+            with opened_desk(work.partner, work.actor) as desk:
+                steps = next_steps(desk.ledger, work.partner, work.business_date, submitted)
+                _narrow(desk, work, context)
         if task_states(context).get(self.sign_task_id) != "success":
             steps -= {NextStep.SETTLED, NextStep.NOTHING_TO_SETTLE}
         return sorted(step.value for step in steps)
@@ -71,10 +72,8 @@ class ReconcileConflictsOperator(SettlementOperator):
 
     def step(self, work: Work, context: Context) -> dict[str, str]:  # noqa: ARG002
         """Look up every slot in conflict; the states that were found, for the reader only."""
-        partner = work.partner
-        with opened_ledger(partner.ledger_conn_id) as ledger:
-            api = open_partner_api(partner.api_conn_id)
-            slots = reconcile_conflicts(ledger, api, partner, work.business_date, work.actor)
+        with opened_desk(work.partner, work.actor) as desk:
+            slots = reconcile_conflicts(desk, work.business_date)
         return {slot.external_id: slot.state.value for slot in slots}
 
 
@@ -95,17 +94,15 @@ class VerifySettledOperator(SettlementOperator):
         """Prove it, or fail naming each difference and open slot."""
         partner = work.partner
         states = task_states(context)
-        with opened_ledger(partner.ledger_conn_id) as ledger:
+        with opened_desk(partner, work.actor) as desk:
             # Before there is a date to settle, the gate says what the first task has said.
-            BusinessCalendar(partner).require_due(work.business_date, ledger.now())
-            self._look_up_open_ones(ledger, work)
-            since = _read_by_this_run(ledger, work) or ledger.now()
+            BusinessCalendar(partner).require_due(work.business_date, desk.ledger.now())
+            self._look_up_open_ones(desk, work.business_date)
+            since = _read_by_this_run(desk.ledger, work) or desk.ledger.now()
             try:
-                settled = verify_settled(
-                    ledger, partner, work.business_date, work.actor, since=since
-                )
+                settled = verify_settled(desk, work.business_date, since=since)
             except NotSettledError as error:
-                narrowing = _narrow(ledger, work, context)
+                narrowing = _narrow(desk, work, context)
                 if narrowing is not None:
                     raise _while_narrowing(error, narrowing) from None
                 raise _with_first_task(_with_red_tasks(error, states), states) from None
@@ -118,17 +115,10 @@ class VerifySettledOperator(SettlementOperator):
             )
         return self._announce(work, settled, context)
 
-    def _look_up_open_ones(self, ledger: Ledger, work: Work) -> None:
-        with_partner = (
-            ledger,
-            open_partner_api(work.partner.api_conn_id),
-            work.partner,
-            work.business_date,
-            work.actor,
-        )
+    def _look_up_open_ones(self, desk: Desk, business_date: date) -> None:
         for look_up in (reconcile_conflicts, look_up_pending):
             try:
-                look_up(*with_partner)
+                look_up(desk, business_date)
             except OutcomeUnknownError as error:
                 self.log.warning("%s", error)
                 return  # the partner does not answer: one exchange is enough
@@ -147,9 +137,9 @@ class VerifySettledOperator(SettlementOperator):
         return summary
 
 
-def _narrow(ledger: Ledger, work: Work, context: Context) -> str | None:
+def _narrow(desk: Desk, work: Work, context: Context) -> str | None:
     """Start the run that narrows a refusal down, if there is one to narrow; its id."""
-    run_id = run_to_narrow(ledger, work.partner, work.business_date, work.actor)
+    run_id = run_to_narrow(desk, work.business_date)
     if run_id is not None and not in_this_process(context):
         conf = {"business_date": work.business_date.isoformat()}
         start_run(dag_id_of(work.partner.name), run_id, conf, note=WHY_NARROWED)

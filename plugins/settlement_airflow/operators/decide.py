@@ -13,7 +13,6 @@ from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
 from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.errors import NEXT_STEP, ConfigurationError, DecisionError, SettlementError
-from settlement.ledger.database import Ledger
 from settlement.ledger.people.question import (
     CHOICES,
     SHORT,
@@ -24,7 +23,8 @@ from settlement.ledger.people.question import (
 )
 from settlement.ledger.people.questions import load_question, open_questions
 from settlement.steps.decide import body_of, decide, title_of
-from settlement_airflow.connections import open_partner_api, opened_ledger
+from settlement.steps.desk import Desk
+from settlement_airflow.connections import opened_desk, opened_ledger
 from settlement_airflow.operators.base import (
     actor_of,
     airflow_errors,
@@ -130,9 +130,9 @@ class ApplyDecisionOperator(BaseOperator):
         """Do so; what is returned is for run_settlement_again."""
         with airflow_errors(context, lambda: _money_of_question(context)):
             partner, digest = _named_in(context)
-            with opened_ledger(partner.ledger_conn_id) as ledger:
-                answered = self._carry_out(ledger, partner, digest, context)
-                now = ledger.now()
+            with opened_desk(partner, actor_of(context)) as desk:
+                answered = self._carry_out(desk, digest)
+                now = desk.ledger.now()
         self.log.info("%s, says %s: %s", answered.choice, answered.decided_by, answered.reason)
         return {
             "question": answered.digest[:SHORT],
@@ -140,20 +140,17 @@ class ApplyDecisionOperator(BaseOperator):
             "run_again": takes_a_run(answered) or _came_too_late(answered, partner, now),
         }
 
-    def _carry_out(
-        self, ledger: Ledger, partner: PartnerFile, digest: str, context: Context
-    ) -> Question:
-        with ledger.transaction() as tx:
-            asked = load_question(tx, partner.name, digest)
+    def _carry_out(self, desk: Desk, digest: str) -> Question:
+        with desk.ledger.transaction() as tx:
+            asked = load_question(tx, desk.partner.name, digest)
         given = self.answer or {}
         if asked.choice is not None and given.get("choice") in (None, asked.choice.value):
             return asked  # on the command line, or by an earlier try of this task
         if not given:
             raise DecisionError(f"nobody has answered question {asked.digest[:SHORT]}{ASK_AGAIN}")
-        actor = replace(actor_of(context), who=given["who"])
-        api, choice = open_partner_api(partner.api_conn_id), Choice(given["choice"])
+        by_them = replace(desk, actor=replace(desk.actor, who=given["who"]))
         try:
-            decided = decide(ledger, api, partner, asked.digest, choice, given["reason"], actor)
+            decided = decide(by_them, asked.digest, Choice(given["choice"]), given["reason"])
         except DecisionError as error:
             raise DecisionError(f"{error.what}{ASK_AGAIN}") from None
         return decided.question

@@ -15,7 +15,7 @@ from settlement.ledger.slots import load_slots
 from settlement.steps.build import build_requests
 from settlement.steps.sign import sign_requests
 from settlement.values import as_lines
-from settlement_airflow.connections import open_partner_api, open_warehouse, opened_ledger
+from settlement_airflow.connections import open_warehouse, opened_desk
 from settlement_airflow.operators.base import GatedOperator, Work
 from settlement_airflow.slices import slices_of
 
@@ -29,17 +29,9 @@ class ComputeNetPositionsOperator(GatedOperator):
         """Freeze the positions; what is returned is for the build and for the reader only."""
         from settlement.steps.compute import compute_net_positions  # noqa: PLC0415 - only here: numpy
 
-        partner = work.partner
-        warehouse = open_warehouse(partner.warehouse_conn_id)
-        with opened_ledger(partner.ledger_conn_id) as ledger:
-            computed = compute_net_positions(
-                ledger,
-                open_partner_api(partner.api_conn_id),
-                warehouse,
-                partner,
-                work.business_date,
-                work.actor,
-            )
+        warehouse = open_warehouse(work.partner.warehouse_conn_id)
+        with opened_desk(work.partner, work.actor) as desk:
+            computed = compute_net_positions(desk, warehouse, work.business_date)
         self.log.info(
             "%d trades give %d net positions", computed.trade_count, computed.position_count
         )
@@ -67,16 +59,9 @@ class BuildRequestsOperator(GatedOperator):
     def step(self, work: Work, context: Context) -> dict[str, object]:  # noqa: ARG002
         """Fill the slots of the date, or nothing of it if a newer run has taken the date."""
         partner = work.partner
-        with opened_ledger(partner.ledger_conn_id) as ledger:
-            built = build_requests(
-                ledger,
-                open_partner_api(partner.api_conn_id),
-                partner,
-                work.business_date,
-                _generation(self.computed),
-                work.actor,
-            )
-            self._log_what_is_to_be_sent(ledger, work, built.external_ids)
+        with opened_desk(partner, work.actor) as desk:
+            built = build_requests(desk, work.business_date, _generation(self.computed))
+            self._log_what_is_to_be_sent(desk.ledger, work, built.external_ids)
         if built.superseded:
             self.log.warning(
                 "Nothing is built here: a newer run has taken %s, or a settlement of another date "
@@ -145,10 +130,9 @@ class SignRequestsOperator(GatedOperator):
         """Sign; the externalIds to submit, in slices of one mapped task each."""
         from settlement_airflow.signers import open_signer  # noqa: PLC0415 - only here: requests
 
-        partner = work.partner
-        signer = open_signer(partner.signing_conn_id)
-        with opened_ledger(partner.ledger_conn_id) as ledger:
-            ready = sign_requests(ledger, signer, partner, work.business_date, work.actor)
+        signer = open_signer(work.partner.signing_conn_id)
+        with opened_desk(work.partner, work.actor) as desk:
+            ready = sign_requests(desk, signer, work.business_date)
         self.log.info("Signed: %s", ", ".join(ready) or "nothing")
         return slices_of(ready)
 

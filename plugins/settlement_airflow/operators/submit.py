@@ -16,7 +16,7 @@ from settlement.errors import (
     SettlementError,
 )
 from settlement.steps.submit import SHOWN_ALL_THE_SAME, submit_request
-from settlement_airflow.connections import open_partner_api, opened_ledger
+from settlement_airflow.connections import opened_desk
 from settlement_airflow.operators.base import GatedOperator, Work
 
 WORST_FIRST = (DivergedSlotError, RejectedError, RefusedError, CredentialsError)
@@ -45,14 +45,12 @@ class SubmitRequestsOperator(GatedOperator):
 
     def step(self, work: Work, context: Context) -> dict[str, str]:  # noqa: ARG002
         """Send; the state of each request afterwards, for the reader only."""
-        partner = work.partner
         states: dict[str, str] = {}
         errors: list[SettlementError] = []
-        with opened_ledger(partner.ledger_conn_id) as ledger:
-            api = open_partner_api(partner.api_conn_id, pool_slots=self.pool_slots)
+        with opened_desk(work.partner, work.actor, pool_slots=self.pool_slots) as desk:
             for external_id in self.external_ids:
                 try:
-                    done = submit_request(ledger, api, partner, external_id, work.actor)
+                    done = submit_request(desk, external_id)
                 except SHOWN_ALL_THE_SAME as error:
                     errors.append(error)
                 except SettlementError as error:

@@ -23,12 +23,11 @@ from settlement.errors import (
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import body
 from settlement.ledger.slots import load_slots
-from settlement.partner.profile import windows_of
 from settlement.slot.state import Slot, State
 from settlement.steps.compute import CLOCKS_DIFFER
 from settlement.steps.pending import Waiting, waiting_for
 from settlement.steps.reconcile import look_up_pending
-from settlement_airflow.connections import open_partner_api, open_warehouse, opened_ledger
+from settlement_airflow.connections import open_warehouse, opened_desk, opened_ledger
 from settlement_airflow.operators.base import SettlementOperator, Work
 from settlement_airflow.retry import FIRST_DELAY
 from settlement_airflow.run_date import STARTED_FOR_A_DATE
@@ -128,17 +127,16 @@ class AwaitSettlementOperator(SettlementOperator):
 
     def _look_up(self, work: Work) -> tuple[Waiting | None, datetime]:
         """What is still waited for, and the ledger's time."""
-        partner = work.partner
-        with opened_ledger(partner.ledger_conn_id) as ledger:
+        with opened_desk(work.partner, work.actor) as desk:
+            ledger = desk.ledger
             if not _pending(ledger, work):
                 raise AirflowSkipException("nothing is pending")
-            api = open_partner_api(partner.api_conn_id)
-            pending = look_up_pending(ledger, api, partner, work.business_date, work.actor)
+            pending = look_up_pending(desk, work.business_date)
             now = ledger.now()
             if not pending:
                 return None, now
             sent_at = _sent_first(ledger, pending) or now
-            windows = windows_of(api, partner)
+            windows = desk.reader.windows()
             waiting = waiting_for(pending, sent_at, windows, now, FIRST_DELAY)
             reasons = [f"{each.external_id}: {each.reason}" for each in _pending(ledger, work)
                        if each.reason]  # fmt: skip
