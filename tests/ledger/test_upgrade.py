@@ -31,6 +31,7 @@ from settlement.ledger.install.version import (
 from settlement.ledger.people.question import Choice, Subject
 from settlement.ledger.schema import event, metadata
 from settlement.ledger.transfers import TransferKind
+from settlement.partner.exchange import ExchangeKind
 from settlement.slot.state import State
 from settlement.values import Actor
 
@@ -110,6 +111,7 @@ def test_every_table_and_column_says_what_it_means(ledger: Ledger) -> None:
     ("constraint", "known"),
     [
         ("slot_state_known", State),
+        ("attempt_kind_known", ExchangeKind),
         ("transfer_kind_known", TransferKind),
         ("remembered_trades_role_known", Role),
         ("question_subject_known", Subject),
