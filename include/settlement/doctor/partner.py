@@ -20,9 +20,9 @@ from settlement.partner.profile import (
 )
 from settlement.partner.reads import PartnerReader
 from settlement.partner.words import refuses_to_show, words_of
+from settlement.wording import first_few
 
 CLOCK_TOLERANCE = timedelta(seconds=30)
-SHOWN = 5
 TOKEN = "access token"  # noqa: S105 - what the line is about
 CALLED = "calls to the platform"
 FINALIZE = (
@@ -187,5 +187,4 @@ def _of_currencies(partner: PartnerFile, supported: set[str]) -> Iterator[Diagno
 
 
 def _some(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{', '.join(names[:SHOWN]) or 'none'}{more}"
+    return first_few(names) or "none"

@@ -15,6 +15,7 @@ from settlement.ledger.schema import body, business_date, slot
 from settlement.request.external_id import parse_external_id
 from settlement.slot.state import State
 from settlement.values import Actor, Window
+from settlement.wording import first_few
 
 SHOWN = 3
 _CURRENT = and_(
@@ -133,8 +134,9 @@ def _contradicted(partner: PartnerFile, slots: Sequence[Row[Any]]) -> WindowConf
         held = "has given part of that time to another date"
     else:
         held = f"has {Window(first.frozen_start, first.frozen_end)} for that date"
+    listed = first_few([each.external_id for each in slots], SHOWN)
     return WindowConflictError(
-        f"{partner.name}: {_listed([each.external_id for each in slots])} contradicts this ledger: "
+        f"{partner.name}: {listed} contradicts this ledger: "
         f"according to its notes, {first.external_id} settled the trades of {booked}, but the "
         f"ledger {held}. Nothing is sent. Another ledger sent these requests: restore that one, or "
         "begin with an empty ledger, which takes its windows from the partner (docs/backup.md)"
@@ -143,13 +145,8 @@ def _contradicted(partner: PartnerFile, slots: Sequence[Row[Any]]) -> WindowConf
 
 def _strange(partner: PartnerFile, external_ids: Sequence[str]) -> WindowConflictError:
     return WindowConflictError(
-        f"{partner.name}: the partner shows {_listed(external_ids)} for a date that is no "
+        f"{partner.name}: the partner shows {first_few(external_ids, SHOWN)} for a date that is no "
         "business date according to the partner file. No notes say which trades it settled, and "
         "the ledger has no window of that date. Nothing is sent. Write the calendar back as it was "
         "for that date, and empty this ledger again (docs/backup.md)"
     )
-
-
-def _listed(external_ids: Sequence[str]) -> str:
-    more = f" and {len(external_ids) - SHOWN} more" if len(external_ids) > SHOWN else ""
-    return ", ".join(external_ids[:SHOWN]) + more

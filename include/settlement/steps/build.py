@@ -36,8 +36,7 @@ from settlement.steps.funding import Shortfall, look_before_signing
 from settlement.steps.listing import adopt_unknown_settlements
 from settlement.steps.payload import fetch_payload
 from settlement.values import Line, PositionKey, Positions, Window, as_lines
-
-SHOWN = 5
+from settlement.wording import first_few
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,12 +235,9 @@ def require_known_connections(
     missing = sorted(wanted - active)
     if missing:
         inactive = {each.id for each in connections if not each.active}
-        listed = ", ".join(
-            f"{each} ({'inactive' if each in inactive else 'unknown'})" for each in missing[:SHOWN]
-        )
-        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+        named = [f"{each} ({'inactive' if each in inactive else 'unknown'})" for each in missing]
         raise WarehouseDataError(
-            f"{partner.name}: trades name connections that the partner cannot settle: {listed}"
-            f"{more}. Correct the connection ids in the warehouse, or keep them out for now with "
+            f"{partner.name}: trades name connections that the partner cannot settle: "
+            f"{first_few(named)}. Correct the connection ids in the warehouse, or keep them out for now with "
             "`settlement hold <connection>`; then clear compute_net_positions"
         )

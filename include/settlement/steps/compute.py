@@ -29,7 +29,8 @@ from settlement.steps.own_trades import OwnTrades, own_trades
 from settlement.values import Actor, Line
 from settlement.warehouse import Warehouse, WarehouseSnapshot
 from settlement.warehouse.balance import require_balanced
-from settlement.warehouse.hashed_ids import SHOWN, read_trade_ids
+from settlement.warehouse.hashed_ids import read_trade_ids
+from settlement.wording import first_few
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """How far the warehouse's clock may be ahead of the ledger's."""
@@ -146,10 +147,9 @@ def _require_recorded_by_now(reading: WarehouseSnapshot, frozen: FrozenDate, now
     if newest is None or newest <= latest:
         return
     ahead = sorted(each.trade_id for each in reading.trades_recorded_after(latest))
-    more = f" and {len(ahead) - SHOWN} more" if len(ahead) > SHOWN else ""
     raise WarehouseDataError(
         f"trades of {frozen.partner} {frozen.business_date} are recorded in the future, up to "
-        f"{newest.isoformat()}: trade {', '.join(ahead[:SHOWN])}{more}. Nothing is sent. Next "
+        f"{newest.isoformat()}: trade {first_few(ahead)}. Nothing is sent. Next "
         "step: correct recorded_at in the warehouse, then clear this task"
     )
 

@@ -11,8 +11,7 @@ from settlement.errors import PartnerAnswerError, ShortOfFundsError
 from settlement.partner.balances import Balances
 from settlement.partner.reads import PartnerReader
 from settlement.values import Line
-
-SHOWN = 5
+from settlement.wording import first_few
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,5 +101,4 @@ def what_is_missing(reader: PartnerReader, partner: PartnerFile, request: Sequen
 
 def listed(found: Sequence[Shortfall], decimals: Mapping[str, int]) -> str:
     """Shortfalls in one line, the first of many."""
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return "; ".join(each.text(decimals) for each in found[:SHOWN]) + more
+    return first_few([each.text(decimals) for each in found], between="; ")

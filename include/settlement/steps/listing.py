@@ -24,8 +24,8 @@ from settlement.request.external_id import parse_external_id
 from settlement.slot.state import State
 from settlement.steps.desk import Desk
 from settlement.steps.look_up import connections_by_account, look_up, shown_by
+from settlement.wording import first_few
 
-SHOWN = 5
 OVERLAP = timedelta(hours=1)
 """Read again each time: the partner's clock may differ, and its list may lag behind."""
 EARLIEST_ZONE = timedelta(hours=14)
@@ -162,21 +162,21 @@ def _ask_again(desk: Desk) -> None:
         left = found_without_transfers(tx, desk.partner.name) if found else []
     if left:
         raise OutcomeUnknownError(
-            f"{desk.partner.name}: the partner shows {', '.join(left[:SHOWN])} without transfers, "
+            f"{desk.partner.name}: the partner shows {first_few(left)} without transfers, "
             "and this ledger has forgotten which trades they settle. Nothing is sent; they are "
             "looked up again"
         )
 
 
 def _foreign_error(partner: PartnerFile, foreign: list[Settlement]) -> ForeignSettlementError:
-    listed = "; ".join(
+    named = [
         f"{each.external_id} ({each.id}, {each.stated}, created {each.created_at.isoformat()})"
-        for each in foreign[:SHOWN]
-    )
-    more = f" and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""
+        for each in foreign
+    ]
+    listed = first_few(named, between="; ")
     return ForeignSettlementError(
         f"{partner.name}: the partner shows {len(foreign)} settlement(s) that this project did not "
-        f"make: {listed}{more}. Nothing is sent. Record each for a date with `settlement record "
+        f"make: {listed}. Nothing is sent. Record each for a date with `settlement record "
         f"{partner.name} <externalId> --date <date>` or put it aside with `settlement ignore "
         f"{partner.name} <externalId>`"
     )

@@ -38,6 +38,7 @@ from settlement.values import Actor, as_lines
 from settlement.warehouse import TradeRow, Warehouse, WarehouseSnapshot
 from settlement.warehouse.hashed_ids import NONE, Hashes, ReadIds, digest_of, hash_of, members
 from settlement.warehouse.without import WithoutTrades, net_of
+from settlement.wording import first_few
 
 DATES_SHOWN = 3
 
@@ -181,13 +182,13 @@ class _OfOthers:
         """
         partner, days = self.frozen.partner, _listed(self.held)
         count = len(self.trades)
-        more = f" and {count - len(names)} more" if count > len(names) else ""
+        listed = first_few(names, len(names), count=count)
         why = (
-            f"belong to {days} already: trade {', '.join(names)}{more}. Settled here too, they "
+            f"belong to {days} already: trade {listed}. Settled here too, they "
             "would be settled twice"
             if self.certain
             else f"may have come from {days}, which no longer holds what was settled: trade "
-            f"{', '.join(names)}{more}. If they have, they would be settled twice"
+            f"{listed}. If they have, they would be settled twice"
         )
         return TradeOfAnotherDateError(
             f"{partner} {self.frozen.business_date}: {count} trade(s) of this date {why}. Nothing "

@@ -14,6 +14,7 @@ from settlement.ledger.people.question import (
     may_not_answer,
 )
 from settlement.steps.both_sides import compared
+from settlement.wording import first_few
 
 Currencies = Mapping[str, int]
 IN_TITLE = 2
@@ -46,8 +47,7 @@ def _amounts_of(question: Question, currencies: Currencies) -> str:
         for currency in sorted(gross)
         if gross[currency]
     ]
-    more = f" and {len(listed) - IN_TITLE} more" if len(listed) > IN_TITLE else ""
-    return ", ".join(listed[:IN_TITLE]) + more if listed else "no difference"
+    return first_few(listed, IN_TITLE) or "no difference"
 
 
 def body_of(question: Question, currencies: Mapping[str, int]) -> str:

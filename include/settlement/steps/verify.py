@@ -22,8 +22,8 @@ from settlement.slot.difference import difference, without_connections
 from settlement.slot.state import NEEDS_A_PERSON, Slot, State
 from settlement.steps.desk import Desk
 from settlement.values import PositionKey, Positions
+from settlement.wording import SHOWN, first_few
 
-SHOWN = 5
 NOT_LISTED = (
     "the partner's list was not read after the trades were, so the ledger may not know all that is "
     "booked: clear build_requests with its downstream tasks"
@@ -140,8 +140,7 @@ def _describe_slots(slots: Sequence[Slot], left: Positions) -> Iterator[str]:
             if each.state is state and (state in NEEDS_A_PERSON or _holds_any(each, left))
         ]
         if named:
-            more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
-            yield f"{'; '.join(named[:SHOWN])}{more} [runbook: {state.value}]"
+            yield f"{first_few(named, between='; ')} [runbook: {state.value}]"
 
 
 def _holds_any(slot: Slot, left: Positions) -> bool:
@@ -156,6 +155,5 @@ def _describe_difference(left: Positions, currencies: Mapping[str, int]) -> list
         f"{key.connection_id} {display(left[key], currencies.get(key.currency, 0))} {key.currency}"
         for key in keys[:SHOWN]
     ]
-    more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
-    listed = "; ".join(shown)
-    return [f"{len(keys)} position(s) still differ: {listed}{more}"]
+    listed = first_few(shown, count=len(keys), between="; ")
+    return [f"{len(keys)} position(s) still differ: {listed}"]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from settlement.errors import WarehouseDataError
 from settlement.warehouse.reader import TradeIds, WarehouseSnapshot
+from settlement.wording import first_few
 
 Hashes: TypeAlias = NDArray[np.uint64]
 """Hashes of trade ids, sorted where nothing else is said."""
@@ -193,10 +194,10 @@ def read_trade_ids(reading: WarehouseSnapshot, about: str) -> ReadIds:
     if len(repeated):
         names = ids.names_of(repeated)
         ids.close()
-        more = f" and {len(repeated) - len(names)} more" if len(repeated) > len(names) else ""
+        listed = first_few(names, len(names), count=len(repeated))
         raise WarehouseDataError(
             f"trades of {about} are unfit to be settled: trade_id is there more than once: trade "
-            f"{', '.join(names)}{more}. Nothing is sent. Next step: correct them in the "
-            "warehouse, or trades.sql, then clear this task"
+            f"{listed}. Nothing is sent. Next step: correct them in the warehouse, or trades.sql, "
+            "then clear this task"
         )
     return ids

@@ -12,6 +12,7 @@ from settlement.config.partner_file import PartnerFile
 from settlement.warehouse import cells
 from settlement.warehouse.session import Row, Session
 from settlement.warehouse.statements import Statements
+from settlement.wording import first_few
 
 HOUSE = "house"
 SHOWN_NAMES = 5
@@ -73,6 +74,4 @@ def _quoted(name: str) -> str:
 
 def _examples(trades: list[Row]) -> str:
     found = require_int(trades[0][0], "found")
-    examples = ", ".join(str(trade_id) for _, trade_id in trades)
-    more = f" and {found - len(trades)} more" if found > len(trades) else ""
-    return f"trade {examples}{more}"
+    return f"trade {first_few([trade_id for _, trade_id in trades], len(trades), count=found)}"

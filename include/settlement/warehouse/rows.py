@@ -11,6 +11,7 @@ from settlement.errors import WarehouseTypeError
 from settlement.warehouse import cells
 from settlement.warehouse.reader import TradeRow
 from settlement.warehouse.session import Row
+from settlement.wording import first_few
 
 _TIMES = ("executed_at", "recorded_at")
 _CONNECTIONS = ("buyer_connection_id", "seller_connection_id")
@@ -56,10 +57,9 @@ def _has_no_decimals(value: Decimal) -> bool:
 
 def finding(name: object, rows: list[Row]) -> str:
     """Describe one failed check, from the rows (name, number found, example) of checks.sql."""
-    examples = ", ".join(str(example) for _, _, example in rows)
+    examples = [example for _, _, example in rows]
     found = require_int(rows[0][1], "found")
-    more = f" and {found - len(rows)} more" if found > len(rows) else ""
-    return f"{name}: trade {examples}{more}"
+    return f"{name}: trade {first_few(examples, len(rows), count=found)}"
 
 
 def trade(row: Row) -> TradeRow:

@@ -20,6 +20,7 @@ from settlement.steps.funding import Shortfall, listed, shortfalls
 from settlement.values import Line, as_lines
 from settlement.watch.eyes import Eyes
 from settlement.watch.finding import Finding, Kind
+from settlement.wording import first_few
 
 SHOWN = 3
 
@@ -116,9 +117,8 @@ def running_windows(eyes: Eyes, running: RunningWindows) -> Iterator[Finding]:
 
 
 def _disputed(eyes: Eyes, request: PendingRequest, clients: Sequence[str]) -> Finding:
-    more = f" and {len(clients) - SHOWN} more" if len(clients) > SHOWN else ""
     text = (
-        f"disputed by connection {', '.join(clients[:SHOWN])}{more}: compare both sides with "
+        f"disputed by connection {first_few(clients, SHOWN)}: compare both sides with "
         f"`settlement disputes {eyes.partner.name} --date {request.business_date}` and talk to the "
         f"client; what it still disputes at {_clock(request.windows_end)}, when the windows end, "
         "is not moved"

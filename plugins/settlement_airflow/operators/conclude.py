@@ -18,6 +18,7 @@ from settlement.steps.desk import Desk
 from settlement.steps.narrow import run_to_narrow
 from settlement.steps.reconcile import look_up_pending, reconcile_conflicts
 from settlement.steps.verify import Settled, verify_settled
+from settlement.wording import first_few
 from settlement_airflow.connections import opened_desk
 from settlement_airflow.dag_parts import dag_id_of
 from settlement_airflow.operators.airflow_runs import WAIT
@@ -32,7 +33,6 @@ from settlement_airflow.operators.base import (
 from settlement_airflow.starting import start_run
 
 NOT_DONE = ("failed", "upstream_failed")
-SHOWN = 5
 WHY_NARROWED = "Finds out which client a refused request is about; everybody else settles"
 
 
@@ -160,7 +160,7 @@ def _with_red_tasks(error: NotSettledError, states: Mapping[str, str]) -> NotSet
     red = sorted(task for task, state in states.items() if state == "failed")
     if not red:
         return error
-    listed = ", ".join(red[:SHOWN]) + (f" and {len(red) - SHOWN} more" if red[SHOWN:] else "")
+    listed = first_few(red)
     return NotSettledError(
         f"{error.what}\n- red in this run: {listed}; the text of each says why. {NEXT_STEP}do what "
         f"the text of {red[0] if len(red) == 1 else 'each of them'} says"
