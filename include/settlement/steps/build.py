@@ -238,6 +238,6 @@ def require_known_connections(
         named = [f"{each} ({'inactive' if each in inactive else 'unknown'})" for each in missing]
         raise WarehouseDataError(
             f"{partner.name}: trades name connections that the partner cannot settle: "
-            f"{first_few(named)}. Correct the connection ids in the warehouse, or keep them out for now with "
-            "`settlement hold <connection>`; then clear compute_net_positions"
+            f"{first_few(named)}. Correct the connection ids in the warehouse, or keep them out "
+            "for now with `settlement hold <connection>`; then clear compute_net_positions"
         )
