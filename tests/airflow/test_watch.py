@@ -20,7 +20,7 @@ from sqlalchemy import select, update
 from airflow import settings
 from settlement.config.calendar import BusinessCalendar
 from settlement.ledger.people.question import Subject
-from settlement.ledger.people.questions import ask
+from settlement.ledger.people.questions import NewQuestion, ask
 from settlement.warehouse.hashed_ids import as_hashes, digest_of
 from settlement_airflow import dag_parts
 from settlement_airflow.operators import airflow_runs, watch
@@ -203,13 +203,14 @@ def test_a_question_that_nobody_was_asked_is_asked(today: AirflowDay) -> None:
     with today.ledger.transaction() as tx:
         asked = ask(
             tx,
-            partner="demo",
-            digest="cd" * 32,
-            subject=Subject.HISTORY,
-            business_date=DAY,
-            external_id=None,
-            facts={"was": "1"},
-            actor=ACTOR,
+            NewQuestion(
+                partner="demo",
+                digest="cd" * 32,
+                subject=Subject.HISTORY,
+                business_date=DAY,
+                facts={"was": "1"},
+            ),
+            ACTOR,
         )
     run, _ = watched(today)
     assert run.state == "success"

@@ -22,7 +22,13 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.dates import next_generation
 from settlement.ledger.install.embedded import EmbeddedServer
 from settlement.ledger.install.upgrade import upgrade_ledger
-from settlement.ledger.snapshots import Snapshot, newest_snapshots, store_snapshot, stream_positions
+from settlement.ledger.snapshots import (
+    Reading,
+    Snapshot,
+    newest_snapshots,
+    store_snapshot,
+    stream_positions,
+)
 from settlement.values import Actor
 from settlement.warehouse import change_in_history
 from settlement.warehouse.session import Session
@@ -94,16 +100,13 @@ def _freeze_all(file: Path, url: URL) -> None:
         with ledger.transaction() as tx:
             frozen = next_generation(tx, partner, day, BENCH)
         with warehouse.snapshot(partner, frozen.window) as reading, ledger.transaction() as tx:
-            store_snapshot(
-                tx,
-                frozen,
-                reading.net_positions(),
-                trade_count=reading.trade_count(),
-                watermark=reading.watermark(),
-                newest_executed_at=reading.newest_executed_at(),
-                query_text=reading.query_text,
-                actor=BENCH,
+            kept = Reading(
+                reading.trade_count(),
+                reading.watermark(),
+                reading.newest_executed_at(),
+                reading.query_text,
             )
+            store_snapshot(tx, frozen, reading.net_positions(), kept, BENCH)
     ledger.engine.dispose()
 
 

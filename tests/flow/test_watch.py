@@ -27,7 +27,7 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.dates import next_generation
 from settlement.ledger.people.holds import lift_hold, put_on_hold
 from settlement.ledger.people.question import Choice, Subject
-from settlement.ledger.people.questions import ask, record_choice
+from settlement.ledger.people.questions import NewQuestion, ask, record_choice
 from settlement.ledger.people.stop import raise_stop
 from settlement.ledger.schema import metadata
 from settlement.partner.exchange import PartnerApi
@@ -160,13 +160,14 @@ def test_the_worst_and_newest_comes_first(world: World) -> None:
         raise_stop(tx, "demo", "amounts look wrong", ACTOR)
         ask(
             tx,
-            partner="demo",
-            digest="ab" * 32,
-            subject=Subject.HISTORY,
-            business_date=DAY,
-            external_id=None,
-            facts={},
-            actor=ACTOR,
+            NewQuestion(
+                partner="demo",
+                digest="ab" * 32,
+                subject=Subject.HISTORY,
+                business_date=DAY,
+                facts={},
+            ),
+            ACTOR,
         )
     later = timedelta(minutes=45)  # else the question counts as work on its date
     read = [(each.kind, each.business_date) for each in look(world, later=later)]
@@ -428,13 +429,14 @@ def test_a_question_is_put_before_a_person_and_found_after_an_hour(world: World)
     with world.ledger.transaction() as tx:
         asked = ask(
             tx,
-            partner="demo",
-            digest="ab" * 32,
-            subject=Subject.HISTORY,
-            business_date=DAY,
-            external_id=None,
-            facts={"was": "1"},
-            actor=ACTOR,
+            NewQuestion(
+                partner="demo",
+                digest="ab" * 32,
+                subject=Subject.HISTORY,
+                business_date=DAY,
+                facts={"was": "1"},
+            ),
+            ACTOR,
         )
     fresh = found(look(world), Kind.UNANSWERED)
     assert not fresh.needs_a_person

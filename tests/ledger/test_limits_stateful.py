@@ -33,7 +33,7 @@ from settlement.ledger.folding import apply_evidence, take_as_booked
 from settlement.ledger.limits import require_within_limits
 from settlement.ledger.schema import slot
 from settlement.ledger.slots import open_slot
-from settlement.ledger.snapshots import Snapshot, store_snapshot
+from settlement.ledger.snapshots import Reading, Snapshot, store_snapshot
 from settlement.request.external_id import SlotIdentity
 from settlement.slot.difference import Fill, Plan
 from settlement.slot.evidence import Absent, Answered, Evidence, Sent, Shown, Verdict
@@ -89,11 +89,11 @@ class LimitsOverTime(RuleBasedStateMachine):
     def start(self, limits: Limits) -> None:
         """A partner of its own in the ledger that all examples share."""
         self.partner = demo_partner(name=f"p{next(NUMBERS)}", limits=limits)
-        nothing = {"watermark": None, "newest_executed_at": None, "query_text": "", "actor": ACTOR}
+        nothing = Reading(trade_count=0, watermark=None, newest_executed_at=None, query_text="")
         with self.ledger.transaction() as tx:
             for day in DATES:
                 frozen = next_generation(tx, self.partner, day, ACTOR)
-                self.snapshots[day] = store_snapshot(tx, frozen, [], trade_count=0, **nothing)
+                self.snapshots[day] = store_snapshot(tx, frozen, [], nothing, ACTOR)
 
     def pick(self, data: st.DataObject, *states: str) -> str:
         """One of the slots in these states."""

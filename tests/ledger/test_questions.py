@@ -14,6 +14,7 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.people.questions import (
     CHOICES,
     Choice,
+    NewQuestion,
     Question,
     Subject,
     ask,
@@ -35,13 +36,14 @@ def asked(ledger: Ledger, digest: str = "aa11", facts: dict[str, object] | None 
     with ledger.transaction() as tx:
         return ask(
             tx,
-            partner="demo",
-            digest=digest,
-            subject=Subject.HISTORY,
-            business_date=DAY,
-            external_id=None,
-            facts=facts or {"positions": [{"amount": str(10**40)}]},
-            actor=RUN,
+            NewQuestion(
+                partner="demo",
+                digest=digest,
+                subject=Subject.HISTORY,
+                business_date=DAY,
+                facts=facts or {"positions": [{"amount": str(10**40)}]},
+            ),
+            RUN,
         )
 
 

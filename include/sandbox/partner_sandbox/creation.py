@@ -59,7 +59,7 @@ def let_somebody_be_faster(exchange: Exchange, body: SettlementBody) -> None:
     )
 
 
-def _insert(
+def _insert(  # noqa: PLR0913 - the columns of a settlement
     exchange: Exchange,
     external_id: str,
     transfers: Sequence[AskedTransfer],

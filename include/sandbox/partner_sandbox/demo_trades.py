@@ -136,7 +136,7 @@ class Span(Protocol):
         ...
 
 
-def seed_day(
+def seed_day(  # noqa: PLR0913 - the sizes of a day, each with its name
     path: Path,
     partner: str,
     window: Span,
@@ -175,7 +175,7 @@ def seed_day(
         )
 
 
-def add_late_trades(
+def add_late_trades(  # noqa: PLR0913 - as `seed_day`
     path: Path,
     partner: str,
     window: Span,
@@ -224,7 +224,7 @@ def _opened(path: Path) -> duckdb.DuckDBPyConnection:
     return database
 
 
-def _insert(
+def _insert(  # noqa: PLR0913 - the parameters of the statement
     database: duckdb.DuckDBPyConnection,
     *,
     prefix: str,

@@ -33,7 +33,7 @@ CREATE INDEX IF NOT EXISTS trades_of_window ON trades (partner, executed_at)
 _SEEDED = "SELECT EXISTS (SELECT FROM trades WHERE trade_id = %s)"
 
 
-def seed_day_postgres(
+def seed_day_postgres(  # noqa: PLR0913 - as `seed_day`
     conninfo: str,
     partner: str,
     window: Span,

@@ -69,23 +69,25 @@ class Attempt:
     try_number: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What an exchange is about: which slot and body, and the bytes that are sent, if any."""
+
+    external_id: str | None = None
+    body: int | None = None
+    request: bytes = b""
+
+
 def start_attempt(
-    tx: Connection,
-    partner: str,
-    kind: ExchangeKind,
-    actor: Actor,
-    *,
-    external_id: str | None = None,
-    body: int | None = None,
-    request: bytes | None = None,
+    tx: Connection, partner: str, kind: ExchangeKind, actor: Actor, about: About
 ) -> int:
     """Write the attempt's row; its id."""
     values = {
         "partner": partner,
         "kind": kind.value,
-        "external_id": external_id,
-        "body": body,
-        "request_digest": hashlib.sha256(request or b"").hexdigest(),
+        "external_id": about.external_id,
+        "body": about.body,
+        "request_digest": hashlib.sha256(about.request).hexdigest(),
         "who": actor.who,
         "run_id": actor.run_id,
         "task_id": actor.task_id,
@@ -152,10 +154,9 @@ class RecordedExchange:
 
         :raises TransportError, UntrustedHostError: as the exchange does, once it is recorded
         """
+        about = About(read.external_id)
         with self.ledger.transaction() as tx:
-            attempt_id = start_attempt(
-                tx, self.partner, read.kind, self.actor, external_id=read.external_id
-            )
+            attempt_id = start_attempt(tx, self.partner, read.kind, self.actor, about)
         try:
             answer = self.api.exchange("GET", read.path, query=read.query)
         except (TransportError, UntrustedHostError) as error:

@@ -51,7 +51,7 @@ class Event:
     hash: str
 
 
-def append_event(
+def append_event(  # noqa: PLR0913 - the columns of an event, and what it says
     tx: Connection,
     partner: str,
     kind: str,

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import Connection, Text, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from settlement.errors import OutcomeUnknownError
+from settlement.ledger.bodies import StoredBody
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import NOW
 from settlement.ledger.schema import body, slot
-from settlement.ledger.slots import add_body, open_slot, require_slot
+from settlement.ledger.slots import NewBody, add_body, open_slot, require_slot
 from settlement.ledger.snapshots import Snapshot
 from settlement.request.external_id import unused_identities
 from settlement.request.instruction import digest
-from settlement.slot.difference import Fill, Plan
+from settlement.slot.difference import Plan
 from settlement.slot.state import Slot, State
-from settlement.values import Actor, as_positions
+from settlement.values import Actor, Line, as_positions
 
 _IDS_OF_DATE = select(slot.c.external_id).where(
     slot.c.partner == bindparam("partner"), slot.c.business_date == bindparam("business_date")
@@ -73,7 +76,7 @@ def carry_out(
             held = open_slot(tx, next(unused))
         else:
             held = require_slot(tx, each.external_id, lock=True)
-        _fill(tx, held, each, snapshot, actor, cutoff_at)
+        _fill(tx, held, each.lines, _Source(snapshot, cutoff_at), actor)
         filled.append(held.external_id)
     for external_id in plan.withdrawn:
         _withdraw(tx, require_slot(tx, external_id, lock=True), partner, business_date, actor)
@@ -85,14 +88,18 @@ def _taken(tx: Connection, partner: str, business_date: date) -> set[str]:
     return set(tx.execute(_IDS_OF_DATE, named).scalars())
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What a new body is made from."""
+
+    snapshot: Snapshot
+    cutoff_at: datetime | None
+
+
 def _fill(
-    tx: Connection,
-    held: Slot,
-    fill: Fill,
-    snapshot: Snapshot,
-    actor: Actor,
-    cutoff_at: datetime | None,
+    tx: Connection, held: Slot, lines: tuple[Line, ...], source: _Source, actor: Actor
 ) -> None:
+    snapshot = source.snapshot
     if not held.free:
         raise OutcomeUnknownError(
             f"{held.external_id} was found {held.state.value} at the partner while it was being "
@@ -102,22 +109,20 @@ def _fill(
     unchanged = (
         held.state is State.PREPARED
         and current is not None
-        and dict(current.positions) == as_positions(fill.lines)
+        and dict(current.positions) == as_positions(lines)
     )
     if unchanged:
         return
     number = max((each.number for each in held.bodies), default=0) + 1
-    add_body(
-        tx,
-        held.external_id,
-        fill.lines,
-        number=number,
-        business_date=snapshot.business_date,
+    new = NewBody(
+        number,
+        snapshot.business_date,
+        "built",
         snapshot_id=snapshot.id,
-        origin="built",
         window=snapshot.window,
-        cutoff_at=cutoff_at,
+        cutoff_at=source.cutoff_at,
     )
+    add_body(tx, held.external_id, lines, new)
     tx.execute(_PREPARE, {"of_slot": held.external_id, "current_body": number})
     append_event(
         tx,
@@ -129,7 +134,7 @@ def _fill(
         before=held.state.value,
         state=State.PREPARED.value,
         body=number,
-        body_digest=digest(fill.lines),
+        body_digest=digest(lines),
         snapshot_id=snapshot.id,
     )
 
@@ -166,35 +171,31 @@ def store_payload(tx: Connection, external_id: str, number: int, payload: str) -
     tx.execute(_STORE_PAYLOAD, {**named, "payload": payload})
 
 
-def store_signature(
-    tx: Connection,
-    external_id: str,
-    number: int,
-    *,
-    signature: str,
-    key_id: str,
-    request: bytes,
-    actor: Actor,
-    identity: tuple[str, date],
-    request_digest: str,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A signature of a body, the key it is by, and the exact request bytes that hold it."""
+
+    text: str
+    key_id: str
+    request: bytes
+
+
+def store_signature(tx: Connection, of: StoredBody, signature: Signature, actor: Actor) -> None:
     """Keep signature, key id and the exact request bytes of a body that was never sent."""
-    named = {"of_slot": external_id, "of_number": number}
-    values = {"signature": signature, "key_id": key_id, "request": request}
-    signed = tx.execute(_STORE_SIGNATURE, named | values).one_or_none()
-    if signed is None:
+    named = {"of_slot": of.external_id, "of_number": of.number}
+    values = {"signature": signature.text, "key_id": signature.key_id, "request": signature.request}
+    if tx.execute(_STORE_SIGNATURE, named | values).one_or_none() is None:
         return
-    partner, business_date = identity
     append_event(
         tx,
-        partner,
+        of.partner,
         "signed",
         actor,
-        business_date=business_date,
-        external_id=external_id,
-        body=number,
-        key_id=key_id,
-        request_digest=request_digest,
+        business_date=of.business_date,
+        external_id=of.external_id,
+        body=of.number,
+        key_id=signature.key_id,
+        request_digest=hashlib.sha256(signature.request).hexdigest(),
     )
 
 

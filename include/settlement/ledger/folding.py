@@ -16,7 +16,7 @@ from settlement.ledger.chain import append_event
 from settlement.ledger.database import NOW
 from settlement.ledger.people.divergence import Divergence, ask_about
 from settlement.ledger.schema import body, slot
-from settlement.ledger.slots import add_body, require_slot
+from settlement.ledger.slots import NewBody, add_body, require_slot
 from settlement.ledger.transfers import digest_of_transfers, load_transfers, store_transfers
 from settlement.request.instruction import digest
 from settlement.slot.evidence import Absent, Answered, Evidence, NotSent, Sent, Shown
@@ -73,17 +73,14 @@ def apply_to(
     row = _save(tx, after, sent=isinstance(evidence, Sent))
     known = {held.number for held in before.bodies}
     for adopted in (held for held in after.bodies if held.number not in known):
-        add_body(
-            tx,
-            external_id,
-            as_lines(adopted.positions),
-            number=adopted.number,
-            business_date=row.business_date,
-            snapshot_id=None,
-            origin="adopted",
+        new = NewBody(
+            adopted.number,
+            row.business_date,
+            "adopted",
             window=adopted.window,
             cutoff_at=adopted.cutoff_at,
         )
+        add_body(tx, external_id, as_lines(adopted.positions), new)
     if isinstance(evidence, Sent):
         _mark_sent(tx, external_id, evidence.body)
     if isinstance(evidence, NotSent) and evidence.only_attempt:
@@ -175,7 +172,7 @@ def _why(evidence: Evidence) -> str | None:
             return None
 
 
-def take_as_booked(
+def take_as_booked(  # noqa: PLR0913, PLR0917 - what, for which date, why and by whom
     tx: Connection,
     external_id: str,
     shown: Shown,
@@ -191,17 +188,8 @@ def take_as_booked(
             f"{external_id} belongs to business date {row.business_date}, not {business_date}"
         )
     number = max((held.number for held in before.bodies), default=0) + 1
-    add_body(
-        tx,
-        external_id,
-        as_lines(shown.positions),
-        number=number,
-        business_date=business_date,
-        snapshot_id=None,
-        origin="adopted",
-        window=None,
-        cutoff_at=shown.cutoff_at,
-    )
+    new = NewBody(number, business_date, "adopted", cutoff_at=shown.cutoff_at)
+    add_body(tx, external_id, as_lines(shown.positions), new)
     after = Slot(
         external_id,
         State(shown.status),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, Select, Text, any_, bindparam, exists, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
@@ -183,43 +184,45 @@ def open_slot(
     return Slot(name, state) if opened else require_slot(tx, name, lock=True)
 
 
-def add_body(
-    tx: Connection,
-    external_id: str,
-    lines: Sequence[Line],
-    *,
-    number: int,
-    business_date: date,
-    snapshot_id: int | None,
-    origin: str,
-    window: Window | None,
-    cutoff_at: datetime | None = None,
-) -> None:
-    """Store a body and its lines under a slot; nonce and notes follow from what it says.
+@dataclass(frozen=True, slots=True)
+class NewBody:
+    """A body beside its lines.
 
-    :param window: of the trades that it settles; None for one that somebody else has made
-    :param cutoff_at: of the newest trade that it settles, where version 2 of the API asks for it
+    `window`: of the trades that it settles; None for one that somebody else has made.
+    `cutoff_at`: of the newest trade that it settles, where version 2 of the API asks for it.
     """
+
+    number: int
+    business_date: date
+    origin: Literal["built", "adopted"]
+    snapshot_id: int | None = None
+    window: Window | None = None
+    cutoff_at: datetime | None = None
+
+
+def add_body(tx: Connection, external_id: str, lines: Sequence[Line], new: NewBody) -> None:
+    """Store a body and its lines under a slot; nonce and notes follow from what it says."""
+    window, cutoff_at = new.window, new.cutoff_at
     nonce = nonce_of(external_id, lines, cutoff_at, window)
     values = {
         "external_id": external_id,
-        "number": number,
-        "snapshot_id": snapshot_id,
+        "number": new.number,
+        "snapshot_id": new.snapshot_id,
         "nonce": nonce,
-        "notes": notes_of(business_date, nonce, window),
+        "notes": notes_of(new.business_date, nonce, window),
         "window_start": window.start if window else None,
         "window_end": window.end if window else None,
         "cutoff_at": cutoff_at,
         "digest": digest(lines),
-        "origin": origin,
+        "origin": new.origin,
     }
-    tx.execute(_ADOPT_BODY if origin == "adopted" else _ADD_BODY, values)
+    tx.execute(_ADOPT_BODY if new.origin == "adopted" else _ADD_BODY, values)
     tx.execute(
         _ADD_LINES,
         [
             {
                 "external_id": external_id,
-                "body": number,
+                "body": new.number,
                 "connection_id": each.connection_id,
                 "currency": each.currency,
                 "amount": each.amount,

@@ -108,17 +108,26 @@ def load_positions_of(
     return {PositionKey(connection, currency): amount for connection, currency, amount in rows}
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a snapshot keeps of a reading beside its positions.
+
+    `decision`: digest of the question whose answer says how the reading is used, if there is one.
+    """
+
+    trade_count: int
+    watermark: datetime | None
+    newest_executed_at: datetime | None
+    query_text: str
+    decision: str | None = None
+
+
 def store_snapshot(
     tx: Connection,
     frozen: FrozenDate,
     positions: Iterable[Line],
-    *,
-    trade_count: int,
-    watermark: datetime | None,
-    newest_executed_at: datetime | None,
-    query_text: str,
+    reading: Reading,
     actor: Actor,
-    decision: str | None = None,
 ) -> Snapshot:
     """Copy the positions into the ledger as they arrive, then close the snapshot.
 
@@ -130,12 +139,12 @@ def store_snapshot(
         "generation": frozen.generation,
         "window_start": frozen.window.start,
         "window_end": frozen.window.end,
-        "watermark": watermark,
-        "newest_executed_at": newest_executed_at,
-        "trade_count": trade_count,
-        "query_text": query_text,
+        "watermark": reading.watermark,
+        "newest_executed_at": reading.newest_executed_at,
+        "trade_count": reading.trade_count,
+        "query_text": reading.query_text,
         "run_id": actor.run_id,
-        "decision": decision,
+        "decision": reading.decision,
     }
     snapshot_id = tx.execute(_NEXT_ID).scalar_one()
     count, positions_digest = _copy_positions(tx, snapshot_id, positions)

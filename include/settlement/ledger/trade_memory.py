@@ -165,7 +165,7 @@ def dates_holding(
     return {day: np.unique(np.concatenate(parts)) for day, parts in sorted(found.items())}
 
 
-def remember(
+def remember(  # noqa: PLR0913 - what of a reading is not as usual, each apart
     tx: Connection,
     partner: str,
     business_date: date,

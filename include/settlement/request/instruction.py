@@ -57,7 +57,7 @@ class SettlementInstruction(BaseModel):
     cutoff_at: NonEmpty | None = Field(default=None, alias="cutoffAt")
 
     @classmethod
-    def from_lines(
+    def from_lines(  # noqa: PLR0913 - the fields of the request
         cls,
         external_id: str,
         lines: Iterable[Line],

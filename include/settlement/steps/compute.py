@@ -16,6 +16,7 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.dates import FrozenDate, load_date, next_generation
 from settlement.ledger.people.stop import require_go
 from settlement.ledger.snapshots import (
+    Reading,
     Snapshot,
     newest_snapshot,
     store_snapshot,
@@ -189,19 +190,16 @@ def _freeze(desk: Desk, fresh: FreshReading, trusted: Trusted) -> Snapshot:
     if ruling is not None:
         count = ruling.trade_count(count)
         watermark = _not_before(watermark, fresh.previous)
+    kept = Reading(
+        count,
+        watermark,
+        reading.newest_executed_at(),
+        reading.query_text,
+        decision=ruling.digest if ruling else None,
+    )
     sums: dict[str, int] = {}
     with desk.ledger.transaction() as tx:
-        snapshot = store_snapshot(
-            tx,
-            frozen,
-            trusted.lines(sums),
-            trade_count=count,
-            watermark=watermark,
-            newest_executed_at=reading.newest_executed_at(),
-            query_text=reading.query_text,
-            actor=desk.actor,
-            decision=ruling.digest if ruling else None,
-        )
+        snapshot = store_snapshot(tx, frozen, trusted.lines(sums), kept, desk.actor)
         lock_trades(tx, desk.partner.name)
         trusted.own.require_own(tx, desk.partner.name, day)
         take_back = ruling is not None and ruling.settled

@@ -22,7 +22,7 @@ from settlement.ledger.people.question import (
     lines_in_facts,
     totals_in_facts,
 )
-from settlement.ledger.people.questions import ask, choice_on, load_question
+from settlement.ledger.people.questions import NewQuestion, ask, choice_on, load_question
 from settlement.ledger.snapshots import Snapshot, stream_positions
 from settlement.steps.own_trades import OwnTrades
 from settlement.values import Actor, Line, PositionKey, as_lines
@@ -190,13 +190,14 @@ def _baseline(tx: Connection, previous: Snapshot) -> int:
 def _ask(tx: Connection, changed: ChangedDate, actor: Actor) -> None:
     ask(
         tx,
-        partner=changed.partner,
-        digest=changed.digest,
-        subject=Subject.HISTORY,
-        business_date=changed.business_date,
-        external_id=None,
-        facts=changed.facts(),
-        actor=actor,
+        NewQuestion(
+            partner=changed.partner,
+            digest=changed.digest,
+            subject=Subject.HISTORY,
+            business_date=changed.business_date,
+            facts=changed.facts(),
+        ),
+        actor,
     )
 
 

@@ -24,7 +24,7 @@ from settlement.ledger.people.question import (
     lines_in_facts,
     totals_in_facts,
 )
-from settlement.ledger.people.questions import ask, choice_on
+from settlement.ledger.people.questions import NewQuestion, ask, choice_on
 from settlement.ledger.trade_memory import (
     Remembered,
     dates_holding,
@@ -217,13 +217,14 @@ def _choice(
         with ledger.transaction() as tx:
             ask(
                 tx,
-                partner=frozen.partner,
-                digest=digest,
-                subject=Subject.OTHER_DATE,
-                business_date=frozen.business_date,
-                external_id=None,
-                facts=facts,
-                actor=actor,
+                NewQuestion(
+                    partner=frozen.partner,
+                    digest=digest,
+                    subject=Subject.OTHER_DATE,
+                    business_date=frozen.business_date,
+                    facts=facts,
+                ),
+                actor,
             )
     raise of_others.refused(ids.names_of(of_others.trades))
 

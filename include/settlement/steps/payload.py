@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import OutcomeUnknownError, RefusedError, UntrustedHostError
-from settlement.ledger.attempts import finish_attempt, start_attempt
+from settlement.ledger.attempts import About, finish_attempt, start_attempt
 from settlement.ledger.bodies import StoredBody, load_current_body
 from settlement.ledger.filling import store_payload
 from settlement.ledger.folding import apply_evidence
@@ -57,15 +57,8 @@ def fetch_payload(desk: Desk, external_id: str) -> None:
         require_go(tx, desk.partner.name)
         instruction = instruction_of(desk.partner, body)
         request = instruction.signing_request_bytes()
-        attempt_id = start_attempt(
-            tx,
-            desk.partner.name,
-            ExchangeKind.PAYLOAD,
-            desk.actor,
-            external_id=external_id,
-            body=body.number,
-            request=request,
-        )
+        about = About(external_id, body.number, request)
+        attempt_id = start_attempt(tx, desk.partner.name, ExchangeKind.PAYLOAD, desk.actor, about)
     path = f"{enterprise_path(desk.partner)}/partners/settlements-signing"
     outcome: Answer | TransportError
     try:

@@ -71,7 +71,7 @@ def ignore_named(desk: Desk, external_id: str, reason: str) -> Settlement:
             )
     settlement = _the_one_named(desk.reader, external_id)
     with desk.ledger.transaction() as tx:
-        ignore_settlement(tx, desk.partner.name, settlement.id, external_id, reason, desk.actor)
+        ignore_settlement(tx, desk.partner.name, settlement, reason, desk.actor)
     return settlement
 
 

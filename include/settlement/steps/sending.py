@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import HeldConnectionError, SupersededError
-from settlement.ledger.attempts import start_attempt
+from settlement.ledger.attempts import About, start_attempt
 from settlement.ledger.bodies import StoredBody, load_current_body
 from settlement.ledger.database import NOW
 from settlement.ledger.folding import apply_to
@@ -70,15 +70,8 @@ def begin_attempt(
     if slot.never_sent:
         _require_plan_holds(tx, body)
         require_approved(tx, partner, body.business_date, [external_id])
-    attempt_id = start_attempt(
-        tx,
-        partner.name,
-        ExchangeKind.SUBMIT,
-        actor,
-        external_id=external_id,
-        body=body.number,
-        request=body.request,
-    )
+    about = About(external_id, body.number, body.request)
+    attempt_id = start_attempt(tx, partner.name, ExchangeKind.SUBMIT, actor, about)
     apply_to(tx, slot, Sent(body.number), actor, answer_digest=None)
     return BegunAttempt(attempt_id, body.number, body.request)
 

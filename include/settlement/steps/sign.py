@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
 
 from settlement.ledger.bodies import StoredBody, load_current_body
-from settlement.ledger.filling import store_signature
+from settlement.ledger.filling import Signature, store_signature
 from settlement.ledger.people.approvals import require_approved
 from settlement.ledger.slots import load_slots, require_slot
 from settlement.request.instruction import check_payload
@@ -57,14 +56,4 @@ def _sign(desk: Desk, signer: Signer, body: StoredBody) -> None:
     request = instruction.settlement_request_bytes(payload, signature)
     with desk.ledger.transaction() as tx:
         require_slot(tx, body.external_id, lock=True)  # a send reads its bytes under this lock
-        store_signature(
-            tx,
-            body.external_id,
-            body.number,
-            signature=signature,
-            key_id=key_id,
-            request=request,
-            actor=desk.actor,
-            identity=(body.partner, body.business_date),
-            request_digest=hashlib.sha256(request).hexdigest(),
-        )
+        store_signature(tx, body, Signature(signature, key_id, request), desk.actor)

@@ -45,7 +45,7 @@ def watched(files: Files, in_ledgers: Mapping[str, Iterable[str]]) -> dict[str, 
     return dict(sorted(found.items()))
 
 
-def watch_partner(
+def watch_partner(  # noqa: PLR0913 - all that may be known of a partner
     name: str,
     file: PartnerFile | ConfigurationError | None,
     ledger_conn_id: str,

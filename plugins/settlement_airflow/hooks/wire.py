@@ -27,7 +27,7 @@ CHUNK = 64 * 1024
 log = logging.getLogger(__name__)
 
 
-def send(
+def send(  # noqa: PLR0913 - the parts of an HTTP request
     target: Target,
     method: str,
     path: str,
@@ -65,7 +65,7 @@ def send(
     return answer
 
 
-def _answer(
+def _answer(  # noqa: PLR0913, PLR0917 - the same parts
     target: Target,
     deadline: Deadline,
     method: str,

@@ -45,7 +45,7 @@ class Place:
         return self.home / "partners"
 
 
-def prepare(
+def prepare(  # noqa: PLR0913 - the sizes of a place, each with its name
     home: Path,
     sandbox_port: int,
     *,

@@ -23,7 +23,7 @@ from settlement.ledger.people.question import (
     digest_over,
     totals_in_facts,
 )
-from settlement.ledger.people.questions import as_question, ask, choice_on
+from settlement.ledger.people.questions import NewQuestion, as_question, ask, choice_on
 from settlement.ledger.schema import question
 from settlement.ledger.slots import load_slots
 from settlement.request.instruction import digest
@@ -91,13 +91,14 @@ def ask_for_approval(
         return None
     return ask(
         tx,
-        partner=partner.name,
-        digest=_digest_to_ask(tx, partner.name, business_date, missing),
-        subject=Subject.APPROVAL,
-        business_date=business_date,
-        external_id=None,
-        facts=_facts(missing, totals, above),
-        actor=actor,
+        NewQuestion(
+            partner=partner.name,
+            digest=_digest_to_ask(tx, partner.name, business_date, missing),
+            subject=Subject.APPROVAL,
+            business_date=business_date,
+            facts=_facts(missing, totals, above),
+        ),
+        actor,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from settlement.ledger.people.question import Question, Subject, digest_over, lines_in_facts
-from settlement.ledger.people.questions import ask
+from settlement.ledger.people.questions import NewQuestion, ask
 from settlement.slot.evidence import Answered, Shown
 from settlement.slot.state import Slot
 from settlement.values import Actor, as_lines
@@ -68,11 +68,13 @@ def ask_about(
     """Ask whether what the partner shows is taken as booked, under the lock of the slot."""
     return ask(
         tx,
-        partner=partner,
-        digest=divergence.digest,
-        subject=Subject.DIVERGED,
-        business_date=business_date,
-        external_id=divergence.slot.external_id,
-        facts=divergence.facts(),
-        actor=actor,
+        NewQuestion(
+            partner=partner,
+            digest=divergence.digest,
+            subject=Subject.DIVERGED,
+            business_date=business_date,
+            external_id=divergence.slot.external_id,
+            facts=divergence.facts(),
+        ),
+        actor,
     )

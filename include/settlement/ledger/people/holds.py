@@ -33,7 +33,7 @@ class Hold:
     until: datetime | None
 
 
-def put_on_hold(
+def put_on_hold(  # noqa: PLR0913, PLR0917 - who, why, until when and by whom
     tx: Connection,
     partner: str,
     connection_id: str,

@@ -10,19 +10,20 @@ from sqlalchemy.dialects.postgresql import insert
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import clock
 from settlement.ledger.schema import ignored_settlement
+from settlement.partner.answers import Settlement
 from settlement.values import Actor
 
 
 def ignore_settlement(
-    tx: Connection, partner: str, settlement_id: str, external_id: str, reason: str, actor: Actor
+    tx: Connection, partner: str, foreign: Settlement, reason: str, actor: Actor
 ) -> None:
     """Decide that a foreign settlement is none of this project's business."""
     tx.execute(
         insert(ignored_settlement)
         .values(
             partner=partner,
-            settlement_id=settlement_id,
-            external_id=external_id,
+            settlement_id=foreign.id,
+            external_id=foreign.external_id,
             reason=reason,
             who=actor.who,
             at=clock(tx),
@@ -34,8 +35,8 @@ def ignore_settlement(
         partner,
         "settlement ignored",
         actor,
-        external_id=external_id,
-        settlement_id=settlement_id,
+        external_id=foreign.external_id,
+        settlement_id=foreign.id,
         reason=reason,
     )
 

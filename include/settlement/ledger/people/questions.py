@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -45,23 +46,27 @@ __all__ = [
 ]
 
 
-def ask(
-    tx: Connection,
-    *,
-    partner: str,
-    digest: str,
-    subject: Subject,
-    business_date: date,
-    external_id: str | None,
-    facts: Mapping[str, Any],
-    actor: Actor,
-) -> Question:
+@dataclass(frozen=True, slots=True)
+class NewQuestion:
+    """What is asked; `external_id` where it is about one slot of the date."""
+
+    partner: str
+    digest: str
+    subject: Subject
+    business_date: date
+    facts: Mapping[str, Any]
+    external_id: str | None = None
+
+
+def ask(tx: Connection, new: NewQuestion, actor: Actor) -> Question:
     """Ask, unless that has an answer already; asked again, it is the newest of its kind again."""
+    partner, digest, subject = new.partner, new.digest, new.subject
+    business_date, external_id = new.business_date, new.external_id
     lock_chain(tx, partner)
     row = tx.execute(_named(partner, digest).with_for_update()).one_or_none()
     if row is not None and row.choice is not None:
         return as_question(row)
-    text = canonical(facts)
+    text = canonical(new.facts)
     asked = {
         "facts": text,
         "asked_at": clock(tx),
@@ -91,7 +96,7 @@ def ask(
     return load_question(tx, partner, digest)
 
 
-def record_choice(
+def record_choice(  # noqa: PLR0913, PLR0917 - which question, the answer, why and by whom
     tx: Connection, partner: str, digest: str, choice: Choice, reason: str, actor: Actor
 ) -> Question:
     """Record a person's answer; the caller does what follows from it in the same transaction.
