@@ -9,7 +9,7 @@ from airflow.sdk.definitions.retry_policy import RetryAction
 
 from settlement import errors
 from settlement_airflow.operators.submit import error_to_raise
-from settlement_airflow.retry import PartnerRetryPolicy
+from settlement_airflow.retry import FIRST_DELAY, RETRIES, PartnerRetryPolicy
 
 
 @pytest.mark.parametrize(
@@ -21,20 +21,35 @@ from settlement_airflow.retry import PartnerRetryPolicy
         (errors.DivergedSlotError("x"), RetryAction.FAIL, None),
         (errors.StoppedError("x"), RetryAction.FAIL, None),
         (errors.ConfigurationError("x"), RetryAction.FAIL, None),
-        (errors.OutcomeUnknownError("x"), RetryAction.DEFAULT, None),
-        (errors.SettlementFailedError("x"), RetryAction.DEFAULT, None),
-        (errors.WarehouseBusyError("x"), RetryAction.DEFAULT, None),
-        (errors.LedgerUnavailableError("x"), RetryAction.DEFAULT, None),
+        (errors.OutcomeUnknownError("x"), RetryAction.RETRY, FIRST_DELAY),
+        (errors.SettlementFailedError("x"), RetryAction.RETRY, FIRST_DELAY),
+        (errors.WarehouseBusyError("x"), RetryAction.RETRY, FIRST_DELAY),
+        (errors.LedgerUnavailableError("x"), RetryAction.RETRY, FIRST_DELAY),
         (errors.OutcomeUnknownError("x", 0), RetryAction.RETRY, timedelta(0)),
         (errors.OutcomeUnknownError("x", 90), RetryAction.RETRY, timedelta(seconds=90)),
         (errors.OutcomeUnknownError("x", 86_400), RetryAction.RETRY, timedelta(minutes=15)),
-        (MemoryError(), RetryAction.DEFAULT, None),
+        (MemoryError(), RetryAction.RETRY, FIRST_DELAY),
     ],
 )
 def test_decisions(error: Exception, action: RetryAction, delay: timedelta | None) -> None:
     """Terminal errors fail at once; Retry-After is obeyed up to 15 minutes."""
     decision = PartnerRetryPolicy().evaluate(error, 1, 6)
     assert (decision.action, decision.retry_delay) == (action, delay)
+
+
+def test_delays_double_and_begin_anew_when_the_task_is_cleared() -> None:
+    """Airflow counts tries on over a clear, and adds as many retries as there were."""
+
+    def delays(first_try: int) -> list[timedelta | None]:
+        last = first_try + RETRIES
+        return [
+            PartnerRetryPolicy().evaluate(MemoryError(), number, last - 1).retry_delay
+            for number in range(first_try, last)
+        ]
+
+    doubled = [FIRST_DELAY * 2**number for number in range(RETRIES)]
+    assert delays(first_try=1) == doubled
+    assert delays(first_try=RETRIES + 2) == doubled
 
 
 def test_a_slice_is_retried_while_anything_in_it_may_still_succeed() -> None:
