@@ -70,7 +70,7 @@ def books_for(chance: random.Random, partner: PartnerFile, swarm: Swarm) -> Worl
     changes: dict[str, object] = {"unit": partner.amounts, "broker": partner.broker}
     if swarm.told_apart:
         changes["default_balance"] = ASTRONOMICAL
-    if partner.api_version == "v2":
+    if partner.api_version.may_dispute:
         dispute, top_up = chance.choice(WINDOWS)
         changes |= {"client_dispute_window_minutes": dispute, "top_up_window_minutes": top_up}
     return books.changed(partners=tuple(each.changed(**changes) for each in books.partners))

@@ -16,10 +16,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
+    PlainValidator,
     ValidationError,
     field_validator,
 )
 
+from settlement.config.api_version import FIRST, ApiVersion, version_named
 from settlement.config.fields import (
     clock_time,
     duration,
@@ -35,6 +38,7 @@ _NAME = re.compile(r"[a-z0-9_]+", re.ASCII)
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 DurationOrForEver = Annotated[timedelta | None, BeforeValidator(duration_or_for_ever)]
+NamedVersion = Annotated[ApiVersion, PlainValidator(version_named), PlainSerializer(str)]
 AirflowConnectionId = Annotated[str, Field(min_length=1)]
 
 _EXAMPLES: Mapping[str, str] = {
@@ -103,7 +107,7 @@ class PartnerFile(BaseModel):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
     enterprise_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.~-]+$")]
-    api_version: Literal["v1", "v2"] = "v1"
+    api_version: NamedVersion = FIRST
     amounts: Literal["base_units", "full_units"] = "base_units"
     broker: bool = False
     timezone: Annotated[str, AfterValidator(known_timezone)]

@@ -58,7 +58,7 @@ def _query(
     name: str, partner: PartnerFile, seen: dict[str, Any]
 ) -> Sequence[tuple[str, str]] | None:
     """The query of a route; None for one that makes no sense here."""
-    if name == "disputes" and partner.api_version == "v1":
+    if name == "disputes" and not partner.api_version.may_dispute:
         return None
     if name == "settlement" and _newest_settlement(seen) is None:
         return None

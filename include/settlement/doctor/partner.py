@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
+from settlement.config.api_version import version_for
 from settlement.config.partner_file import PartnerFile
 from settlement.doctor.diagnosis import Diagnosis, note, ok, wrong
 from settlement.partner.answers import partners_word
@@ -157,9 +158,9 @@ def _of_profile(
 def _of_disputes(partner: PartnerFile, profile: PartnerProfile) -> Diagnosis:
     """A window of no minutes is one too: version 2 settles at once (partner API, section 1)."""
     subject, minutes = "disputes", profile.dispute_window_minutes
-    needed = "v1" if minutes is None else "v2"
+    needed = version_for(may_dispute=minutes is not None)
     what = "not set up" if minutes is None else f"clients may dispute for {minutes} minutes"
-    if partner.api_version != needed:
+    if partner.api_version.may_dispute is not needed.may_dispute:
         return wrong(subject, f'{what}: set api_version = "{needed}" in the partner file')
     pending = timedelta(minutes=(minutes or 0) + (profile.top_up_window_minutes or 0))
     if pending >= min(partner.settled_within, partner.look_up_first_after):
@@ -168,7 +169,7 @@ def _of_disputes(partner: PartnerFile, profile: PartnerProfile) -> Diagnosis:
             f"{what}, and a settlement is pending for {pending} in all: set settled_within and "
             "look_up_first_after to more than that, or the watch reports dates that only wait",
         )
-    return ok(subject, f'{what}, and api_version = "{needed}" fits')
+    return ok(subject, f'{what}, and api_version = "{partner.api_version}" fits')
 
 
 def _of_currencies(partner: PartnerFile, supported: set[str]) -> Iterator[Diagnosis]:

@@ -72,7 +72,7 @@ def bound_values(partner: PartnerFile, base_url: str) -> dict[str, str]:
         "api_base_url": base_url,
         "enterprise_id": partner.enterprise_id,
         "amounts": partner.amounts,
-        "api_version": partner.api_version,
+        "api_version": partner.api_version.text,
     }
 
 

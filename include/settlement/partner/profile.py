@@ -88,7 +88,7 @@ def windows_of(exchange: Exchange, partner: PartnerFile) -> Windows:
     :raises OutcomeUnknownError: if the partner does not say, or gives no answer
     :raises CredentialsError: if it refuses to show anything
     """
-    if partner.api_version == "v1":
+    if not partner.api_version.staged_by_windows:
         return Windows()
     try:
         answer = exchange(Read(ExchangeKind.PROFILE, f"{enterprise_path(partner)}/partners"))

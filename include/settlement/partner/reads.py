@@ -69,8 +69,8 @@ class PartnerReader:
 
     @property
     def with_disputes(self) -> bool:
-        """Whether the partner's clients may dispute a settlement (version 2 of the API)."""
-        return self._partner.api_version == "v2"
+        """Whether the partner's clients may dispute a settlement."""
+        return self._partner.api_version.may_dispute
 
     def settlements_created_since(self, since: datetime) -> list[Settlement]:
         """All settlements of the partner created at or after `since` (partner API, section 9.1)."""

@@ -171,7 +171,7 @@ def cutoff_of(partner: PartnerFile, window: Window, newest: datetime | None) -> 
     Where no trade is left and what was settled is taken back, the end of the window. In whole
     milliseconds, as it is sent. Version 1 has no such field.
     """
-    if partner.api_version == "v1":
+    if not partner.api_version.has_cutoff_at:
         return None
     cutoff_at = newest or window.end
     return cutoff_at.replace(microsecond=cutoff_at.microsecond // 1000 * 1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from settlement.config.api_version import version_for
 from settlement.errors import (
     CredentialsError,
     DivergedSlotError,
@@ -15,7 +16,7 @@ from settlement.slot.state import Slot, State
 
 DISPUTES_HINT = (
     "If the partner has disputes enabled, version 1 of the API refuses it: the partner file then "
-    'needs api_version = "v2". '
+    f'needs api_version = "{version_for(may_dispute=True)}". '
 )
 
 

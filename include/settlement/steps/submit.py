@@ -81,7 +81,7 @@ def _may_be_sent(partner: PartnerFile, slot: Slot) -> bool:
     On version 2 a pending settlement waits for its windows: there is nothing to send.
     """
     reconciled = not slot.in_conflict or slot.absences > 0
-    staged = slot.state is State.PENDING and partner.api_version == "v2"
+    staged = slot.state is State.PENDING and partner.api_version.staged_by_windows
     return slot.state in SENDABLE and reconciled and not staged
 
 

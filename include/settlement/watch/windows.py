@@ -51,7 +51,7 @@ class RunningWindows:
 def read_running_windows(eyes: Eyes) -> RunningWindows:
     """The partner is asked only if something is pending that its clients may dispute."""
     partner = eyes.partner
-    if partner.api_version != "v2":
+    if not partner.api_version.staged_by_windows:
         return RunningWindows()
     with eyes.ledger.transaction() as tx:
         sent = _pending_since(tx, partner.name)

@@ -85,7 +85,7 @@ def _settle(ledger: Ledger, file: PartnerFile, day: date) -> None:
     from settlement_airflow.cli.dag_run import run_dag  # noqa: PLC0415 - imports Airflow
 
     before, log = _completed(ledger, file, day), log_of(f"settle_{file.name}-{day}")
-    if file.api_version == "v2":
+    if file.api_version.staged_by_windows:
         say(
             f"clients of {file.name} may dispute: this ends when the partner's windows are over "
             f"(until when is in {log}). Stopped and run again, it goes on waiting"

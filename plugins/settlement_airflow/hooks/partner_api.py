@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from urllib.parse import quote
 
 import requests
 
 from settlement.errors import ConfigurationError
 from settlement.partner.answers import partners_word
 from settlement.partner.exchange import Answer, TransportError
+from settlement.partner.paths import path_of_enterprise
 from settlement.partner.words import words_of
 from settlement_airflow.hooks.one_exchange import OneExchangeHook
 from settlement_airflow.hooks.pacer import pacer_for
@@ -94,7 +94,7 @@ class PartnerApiHook(OneExchangeHook):
         try:
             extra = self.get_connection(self.partner_api_conn_id).extra_dejson
             enterprise = str(extra.get("enterprise_id") or "-")
-            path = f"/api/network/v1/enterprises/{quote(enterprise, safe='')}/partners/connections"
+            path = f"{path_of_enterprise(enterprise)}/partners/connections"
             answer = self.exchange("GET", path, query=[("pageNumber", "0"), ("pageSize", "1")])
         except ConfigurationError as error:
             return False, error.message
