@@ -62,9 +62,8 @@ def begin_attempt(
     body = load_current_body(tx, external_id)
     if slot.state not in SENDABLE or body.request is None:
         raise SupersededError(
-            f"{external_id} is {slot.state.value} and its newest body is "
-            f"{'signed' if body.request else 'not signed'}: another run has rebuilt it; clear "
-            "build_requests with its downstream tasks"
+            f"{external_id} is {slot.state.value} and {_readiness(body)}. Nothing is sent. "
+            "Next step: clear build_requests with its downstream tasks"
         )
     _require_no_hold(tx, partner, body)
     if slot.never_sent:
@@ -84,6 +83,14 @@ def _require_no_hold(tx: Connection, partner: PartnerFile, body: StoredBody) -> 
             "Clear compute_net_positions to build it without them, or end the hold with "
             "`settlement hold <connection> --end`"
         )
+
+
+def _readiness(body: StoredBody) -> str:
+    if body.payload is None:
+        return "has no signing payload: the partner has not given one yet"
+    if body.request is None:
+        return "its newest body is not signed: another run has rebuilt it"
+    return "its newest body is signed: another run has sent it"
 
 
 def _require_plan_holds(tx: Connection, body: StoredBody) -> None:
