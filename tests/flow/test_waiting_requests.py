@@ -21,6 +21,7 @@ from settlement.errors import (
     SettlementError,
     SettlementFailedError,
     StoppedError,
+    SupersededError,
 )
 from settlement.ledger.database import Ledger
 from settlement.ledger.people.holds import put_on_hold
@@ -137,6 +138,8 @@ def test_a_conflict_about_the_payload_is_looked_up_by_what_waits_for_it(world: W
     with pytest.raises(OutcomeUnknownError, match=f"{second} is not sent yet.*409.*looked up"):
         world.submit(second)
     assert world.slot(first).absences == 1
+    with pytest.raises(SupersededError, match=r"no signing payload.*clear build_requests"):
+        world.submit(second)
 
 
 def test_a_silent_partner_is_asked_once_a_try(world: World) -> None:
