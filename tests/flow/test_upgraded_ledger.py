@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import text
 
 from settlement.errors import BindingConflictError, TradeOfAnotherDateError
 from settlement.ledger.bound_currencies import bound_decimals
@@ -22,6 +21,11 @@ from .test_trades_of_two_dates import NEXT, deliver_again, move, settled_first_d
 NEW_SINCE_0004 = (
     "DROP TABLE remembered_trades, remembered_date, bound_currency",
     "DROP SEQUENCE remembered_version_seq",
+    """DO $$ DECLARE each record; BEGIN
+    FOR each IN SELECT conrelid::regclass AS held_by, conname FROM pg_constraint
+        WHERE conname LIKE '%_known' OR conname LIKE '%_whole'
+    LOOP EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', each.held_by, each.conname);
+    END LOOP; END $$""",
     "UPDATE ledger_version SET version_num = '0004'",
 )
 
