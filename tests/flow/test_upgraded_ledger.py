@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import text
 
 from settlement.errors import BindingConflictError, TradeOfAnotherDateError
 from settlement.ledger.bound_currencies import bound_decimals
