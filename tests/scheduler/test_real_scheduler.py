@@ -16,12 +16,14 @@ from sqlalchemy import create_engine, text
 from partner_sandbox.faults import FaultKind, FaultRule, Route
 from settlement.amounts import display
 from settlement.config.partner_file import load_partner
+from settlement.ledger.chain import read_events
 from settlement.ledger.checks.ledger import verify_ledger
+from settlement.ledger.people.holds import held_connections
 from settlement.ledger.people.questions import load_question
 from settlement.ledger.slots import load_slots
 from settlement.values import PositionKey
 from settlement_airflow.retry import RETRIES
-from settlement_airflow.up.stack import APPROVER, POOL
+from settlement_airflow.up.stack import APPROVER, LOGIN, POOL, POOL_SLOTS
 from support.bookings import of_date, sums_of
 from support.browser import WINDOW
 from support.disputing_partner import DISPUTING
@@ -30,6 +32,7 @@ from support.left_behind import files_of, rows_of, secrets
 from support.net_positions import net_positions_in
 from support.rest import DAG, once
 
+ACTIONS, WATCH = "settlement_action", "settlement_watch"
 WORKING = {
     "wait_for_trades",
     "compute_net_positions",
@@ -428,6 +431,32 @@ def test_a_refusal_is_narrowed_down_by_runs_that_start_by_themselves(
     again = airflow.rest.start_run(airflow.completed)
     assert airflow.rest.run_ended(again)["state"] == "success"
     assert owed() == set()
+
+
+def test_a_client_is_held_and_released_with_a_form(airflow) -> None:
+    """Nobody needs a shell or a login to the ledger; it is recorded with the user's name."""
+    client = min(key.connection_id for key in net_positions(airflow, airflow.completed))
+    assert airflow.rest.unpause(ACTIONS)
+    for action, held in (("hold", {client}), ("release", set())):
+        form = {"partner": "demo", "action": action, "connection_id": client, "reason": "a court"}
+        run_id = airflow.rest.trigger(ACTIONS, form)
+        assert airflow.rest.run_ended(run_id, ACTIONS)["state"] == "success"
+        with airflow.ledger.transaction() as tx:
+            assert held_connections(tx, "demo") == held
+            *_, newest = read_events(tx, "demo")
+        assert newest.details["who"] == LOGIN[0]
+
+
+def test_a_pool_that_is_gone_is_a_finding_of_the_watch(airflow) -> None:
+    """The watch needs no slot of it, so it can say so."""
+    airflow.rest.send("DELETE", f"pools/{POOL}")
+    try:
+        run_id = airflow.rest.trigger(WATCH, {})
+        assert airflow.rest.run_ended(run_id, WATCH)["state"] == "failed"
+        assert "[runbook: no-pool]" in airflow.rest.log_of(run_id, "watch_partner", WATCH)
+    finally:
+        pool = {"name": POOL, "slots": POOL_SLOTS, "include_deferred": False}
+        airflow.rest.call("POST", "pools", pool)
 
 
 @pytest.mark.usefixtures("airflow")

@@ -66,8 +66,12 @@ class AirflowRest:
 
     def start_run(self, day: date) -> str:
         """Trigger the date by hand, as the form does; the run's id."""
-        content = {"logical_date": None, "conf": {"business_date": day.isoformat()}}
-        return str(self.call("POST", f"dags/{DAG}/dagRuns", content)["dag_run_id"])
+        return self.trigger(DAG, {"business_date": day.isoformat()})
+
+    def trigger(self, dag_id: str, form: dict[str, str]) -> str:
+        """Trigger any DAG by hand with its form filled in; the run's id."""
+        content = {"logical_date": None, "conf": form}
+        return str(self.call("POST", f"dags/{dag_id}/dagRuns", content)["dag_run_id"])
 
     def run_ended(self, run_id: str, dag_id: str = DAG) -> dict[str, Any]:
         """A run of any DAG, once it has ended."""
@@ -114,6 +118,14 @@ class AirflowRest:
         path = f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances"
         instances = self.call("GET", path)["task_instances"]
         return [each for each in instances if each["task_id"] == task_id]
+
+    def log_of(self, run_id: str, task_id: str, dag_id: str) -> str:
+        """What the newest try of a task has logged; of a mapped one, its first instance."""
+        [first, *_] = self.instances(run_id, task_id, dag_id)
+        run = f"dags/{dag_id}/dagRuns/{quote(run_id)}"
+        number, index = first["try_number"], first["map_index"]
+        path = f"{run}/taskInstances/{task_id}/logs/{number}?map_index={index}&full_content=true"
+        return str(self.call("GET", path)["content"])
 
     def task_states(self, run_id: str, dag_id: str = DAG) -> dict[str, str]:
         """State per task; mapped ones are `task[index]`."""
