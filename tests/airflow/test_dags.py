@@ -45,12 +45,13 @@ def settle() -> Any:
     return dags()["settle_demo"]
 
 
-def test_the_gate_is_the_only_leaf_and_sees_every_task_that_works(settle: Any) -> None:
+def test_the_gate_is_the_only_leaf_and_comes_after_every_task(settle: Any) -> None:
     """A run is as green as its leaves: the gate, and never directly below the branch."""
     leaves = {task.task_id for task in settle.tasks if not task.downstream_task_ids}
     assert leaves == {"verify_settled"}
     gate = settle.get_task("verify_settled")
-    assert gate.upstream_task_ids == WORKING | ASKING
+    assert gate.upstream_task_ids == {"ask_people"}
+    assert gate.get_flat_relative_ids(upstream=True) == WORKING | ASKING | {"branch_on_response"}
     assert gate.trigger_rule == "all_done"
     assert {task.task_id for task in settle.tasks} == WORKING | ASKING | {
         "branch_on_response",
@@ -61,7 +62,8 @@ def test_the_gate_is_the_only_leaf_and_sees_every_task_that_works(settle: Any) -
 def test_people_are_asked_however_the_work_ended(settle: Any) -> None:
     """After every task that works, failed or not, so that a build that fails reaches them too."""
     questions = settle.get_task("questions_for_people")
-    assert questions.upstream_task_ids == WORKING
+    assert questions.upstream_task_ids == {"settled", "nothing_to_settle", "await_settlement"}
+    assert questions.get_flat_relative_ids(upstream=True) == WORKING | {"branch_on_response"}
     assert questions.trigger_rule == "all_done"
     assert settle.get_task("ask_people").upstream_task_ids == {"questions_for_people"}
 

@@ -1,12 +1,19 @@
-"""A clear whose list left the gate out: the run would stay green, whatever its tasks do now."""
+"""A clear whose list left tasks out.
+
+Without the gate, the run would stay green, whatever its tasks do now. Without the tasks between one
+that works and the gate, the gate could speak before the work is done.
+"""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 from airflow.utils.types import DagRunType
 
 from settlement_airflow.dag_parts import settled_asset
@@ -19,9 +26,11 @@ from settlement_airflow.operators.prepare import (
     SignRequestsOperator,
 )
 from settlement_airflow.operators.submit import SubmitRequestsOperator
+from settlement_airflow.operators.wait import AfterAllOthersOperator
 from support.airflow_day import AirflowDay
 from support.day import DAY
 
+DAGS = Path(__file__).parents[2] / "dags"
 WORKING = {
     "compute_net_positions": (ComputeNetPositionsOperator, {}),
     "build_requests": (BuildRequestsOperator, {"computed": {"generation": 1}}),
@@ -37,6 +46,7 @@ def context(task_id: str, gate: str | None, **others: str) -> Any:
         map_index=-1,
         try_number=2,
         max_tries=6,
+        start_date=datetime.now(UTC),
         dag_id="settle_demo",
         run_id="r1",
         get_task_states=lambda **_: {"r1": {GATE: gate, **others}},
@@ -83,4 +93,37 @@ def test_the_gate_says_what_to_clear_in_a_run_that_was_marked_before_it_began(
     gate = VerifySettledOperator(task_id=GATE, partner="demo", asset=settled_asset("demo"))
     with pytest.raises(AirflowFailException, match=f"Next: clear {first} with its downstream"):
         gate.execute(context(GATE, None, **{WAIT: wait}))
+    assert day.states() == {}
+
+
+LAST = ("questions_for_people", GATE)
+
+
+def last_task(task_id: str) -> AfterAllOthersOperator:
+    """One of the last tasks, as the DAG has it."""
+    task = DagBag(DAGS).dags["settle_demo"].get_task(task_id)
+    assert isinstance(task, AfterAllOthersOperator)
+    return task
+
+
+@pytest.mark.parametrize("task_id", LAST)
+@pytest.mark.parametrize("state", ["None", "scheduled", "running", "deferred", "up_for_retry"])
+@pytest.mark.parametrize("other", ["wait_for_trades", "submit_requests_3"])
+def test_the_last_tasks_wait_for_whatever_has_still_to_end(
+    task_id: str, state: str, other: str, day: AirflowDay
+) -> None:
+    """Whichever tasks the clear left out in between; no worker is occupied meanwhile."""
+    with pytest.raises(TaskDeferred):
+        last_task(task_id).execute(context(task_id, "None", **{other: state}))
+    assert day.states() == {}
+
+
+@pytest.mark.parametrize("state", ["success", "failed", "skipped", "upstream_failed", "removed"])
+def test_the_last_tasks_wait_for_nothing_that_is_over(state: str, day: AirflowDay) -> None:
+    """Nor for those that come after them, or for themselves."""
+    over = {"submit_requests_0": state, "ask_people": "None", "questions_for_people": "running"}
+    with pytest.raises(AirflowSkipException):
+        last_task("questions_for_people").execute(context("questions_for_people", "None", **over))
+    with pytest.raises(AirflowFailException, match="no snapshot"):
+        last_task(GATE).execute(context(GATE, "running", submit_requests_0=state))
     assert day.states() == {}

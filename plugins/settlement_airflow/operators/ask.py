@@ -23,6 +23,7 @@ from settlement_airflow.operators.base import (
     in_this_process,
     work_of,
 )
+from settlement_airflow.operators.wait import AfterAllOthersOperator
 from settlement_airflow.retry import FIRST_DELAY
 
 LONGEST_PAUSE = timedelta(minutes=1)
@@ -112,7 +113,7 @@ class AwaitApprovalOperator(SettlementOperator):
         self.defer(trigger=DateTimeTrigger(moment=moment), method_name="resume")
 
 
-class QuestionsForPeopleOperator(SettlementOperator):
+class QuestionsForPeopleOperator(AfterAllOthersOperator):
     """Lists the questions of the date that wait for a person, one mapped ask_people each.
 
     Skipped if there is none, and in a run by `settlement run`, whose Airflow asks nobody.

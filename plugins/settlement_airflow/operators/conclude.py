@@ -30,6 +30,7 @@ from settlement_airflow.operators.base import (
     task_states,
     work_of,
 )
+from settlement_airflow.operators.wait import AfterAllOthersOperator
 from settlement_airflow.starting import start_run
 
 NOT_DONE = ("failed", "upstream_failed")
@@ -77,7 +78,7 @@ class ReconcileConflictsOperator(SettlementOperator):
         return {slot.external_id: slot.state.value for slot in slots}
 
 
-class VerifySettledOperator(SettlementOperator):
+class VerifySettledOperator(AfterAllOthersOperator):
     """The gate: green only if the ledger proves every position of the date settled or held.
 
     What a partly cleared run left open (a conflict, a pending settlement) is looked up once more

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,14 +29,55 @@ from settlement.steps.compute import CLOCKS_DIFFER
 from settlement.steps.pending import Waiting, waiting_for
 from settlement.steps.reconcile import look_up_pending
 from settlement_airflow.connections import open_warehouse, opened_desk, opened_ledger
-from settlement_airflow.operators.base import SettlementOperator, Work
+from settlement_airflow.operators.airflow_runs import ENDED
+from settlement_airflow.operators.base import (
+    SettlementOperator,
+    Work,
+    in_this_process,
+    task_states,
+)
 from settlement_airflow.retry import FIRST_DELAY
 from settlement_airflow.run_date import STARTED_FOR_A_DATE
 
 WATERMARK_POLL = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(minutes=10)
+MAP_INDEX = re.compile(r"_\d+$")
+"""What Airflow adds to the id of a mapped task in its list of states."""
 WAITS = "waits"
 """XCom of a task that waits for the partner: until when, and why."""
 AFTER_A_FAILED_LOOK = 4 * FIRST_DELAY
+
+
+class AfterAllOthersOperator(SettlementOperator):
+    """Base of the last tasks of a run: begins once every other task of it has ended.
+
+    The graph orders them only through the ways of the branch. After a clear whose list left some
+    tasks out, those are over already while an earlier one has still to run; so what is shown of the
+    other tasks is looked at, and in between no worker is occupied.
+    """
+
+    def execute(self, context: Context) -> Any:
+        """Do the step; later, if a task before this one is still to end."""
+        if not in_this_process(context):
+            self._wait_for_others(context)
+        return super().execute(context)
+
+    def resume(self, context: Context, event: object = None) -> Any:  # noqa: ARG002
+        """Look again."""
+        return self.execute(context)
+
+    def _wait_for_others(self, context: Context) -> None:
+        after = self.get_flat_relative_ids(upstream=False) | {self.task_id}
+        others = {
+            task: state
+            for task, state in task_states(context).items()
+            if MAP_INDEX.sub("", task) not in after and state not in ENDED
+        }
+        if others:
+            now, began = datetime.now(UTC), context["ti"].start_date
+            pause = min(max(now - began, FIRST_DELAY), LONGEST_PAUSE)
+            self.log.info("Waits for %s", ", ".join(sorted(others)))
+            self.defer(trigger=DateTimeTrigger(moment=now + pause), method_name="resume")
 
 
 class WaitForTradesOperator(SettlementOperator):
