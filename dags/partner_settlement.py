@@ -40,29 +40,32 @@ def settle_dag(partner: PartnerFile) -> DAG:
         description=f"Settles the net trading of {name}, one business date a run",
         doc_md=dag_parts.runbook("partner_settlement"),
     ) as dag:
-        wait = WaitForTradesOperator(task_id="wait_for_trades", partner=name)
-        compute = ComputeNetPositionsOperator(task_id="compute_net_positions", partner=name)
-        build = BuildRequestsOperator(
-            task_id="build_requests", partner=name, computed=compute.output, pool=pool
-        )
-        request_approval = ask.RequestApprovalOperator(task_id="request_approval", partner=name)
-        await_approval = ask.AwaitApprovalOperator(
-            task_id="await_approval",
-            partner=name,
-            trigger_rule=TriggerRule.NONE_FAILED,  # skipped: there is nothing to ask for
-        )
-        sign = SignRequestsOperator(
-            task_id="sign_requests",
-            partner=name,
-            trigger_rule=TriggerRule.NONE_FAILED,  # skipped: nothing had to be approved
-        )
-        submit = SubmitRequestsOperator.partial(
-            task_id="submit_requests",
-            partner=name,
-            **dag_parts.SENDING,
-            map_index_template="{{ task.slice_name }}",
-            doc_md=SubmitRequestsOperator.__doc__,
-        ).expand(external_ids=sign.output)
+        with dag_parts.group("prepare"):
+            wait = WaitForTradesOperator(task_id="wait_for_trades", partner=name)
+            compute = ComputeNetPositionsOperator(task_id="compute_net_positions", partner=name)
+            build = BuildRequestsOperator(
+                task_id="build_requests", partner=name, computed=compute.output, pool=pool
+            )
+        with dag_parts.group("approval"):
+            request_approval = ask.RequestApprovalOperator(task_id="request_approval", partner=name)
+            await_approval = ask.AwaitApprovalOperator(
+                task_id="await_approval",
+                partner=name,
+                trigger_rule=TriggerRule.NONE_FAILED,  # skipped: there is nothing to ask for
+            )
+        with dag_parts.group("send"):
+            sign = SignRequestsOperator(
+                task_id="sign_requests",
+                partner=name,
+                trigger_rule=TriggerRule.NONE_FAILED,  # skipped: nothing had to be approved
+            )
+            submit = SubmitRequestsOperator.partial(
+                task_id="submit_requests",
+                partner=name,
+                **dag_parts.SENDING,
+                map_index_template="{{ task.slice_name }}",
+                doc_md=SubmitRequestsOperator.__doc__,
+            ).expand(external_ids=sign.output)
         branch = BranchOnResponseOperator(
             task_id="branch_on_response",
             partner=name,
@@ -81,14 +84,15 @@ def settle_dag(partner: PartnerFile) -> DAG:
             pool=pool,
             trigger_rule=TriggerRule.ALL_DONE,  # what reconciliation finds pending is awaited too
         )
-        questions = ask.QuestionsForPeopleOperator(
-            task_id="questions_for_people", partner=name, trigger_rule=TriggerRule.ALL_DONE
-        )
-        ask_people = ask.AskPeopleOperator.partial(
-            task_id="ask_people",
-            map_index_template="{{ task.trigger_run_id }}",
-            doc_md=ask.AskPeopleOperator.__doc__,
-        ).expand_kwargs(questions.output)
+        with dag_parts.group("people"):
+            questions = ask.QuestionsForPeopleOperator(
+                task_id="questions_for_people", partner=name, trigger_rule=TriggerRule.ALL_DONE
+            )
+            ask_people = ask.AskPeopleOperator.partial(
+                task_id="ask_people",
+                map_index_template="{{ task.trigger_run_id }}",
+                doc_md=ask.AskPeopleOperator.__doc__,
+            ).expand_kwargs(questions.output)
         verify = VerifySettledOperator(
             task_id=base.GATE,
             partner=name,
@@ -102,8 +106,7 @@ def settle_dag(partner: PartnerFile) -> DAG:
         branch >> Label("nothing") >> nothing_to_settle
         branch >> Label("409") >> reconcile >> Label("pending after all") >> wait_for_partner
         branch >> Label("pending") >> wait_for_partner
-        # Never the branch itself: what a branch does not follow is skipped, and a skipped leaf is
-        # green. After a partial clear the last tasks wait for all others by themselves.
+        # Never below the branch: what it does not follow is skipped, and a skipped leaf is green.
         [settled, nothing_to_settle, wait_for_partner] >> questions
         ask_people >> verify
     return dag
