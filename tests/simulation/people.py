@@ -31,6 +31,8 @@ class People:
         self._world = world
         self._chance = world.chance
         self._drained: list[tuple[str, str | None, int]] = []
+        self._settled_in: dict[str, date] = {}
+        """Of trades that are in two windows, booked nowhere yet: the one that a person chose."""
 
     def before_the_run(self, day: date) -> None:
         """Clients are held, the partner is stopped, funds run out, somebody settles by hand."""
@@ -128,10 +130,11 @@ class People:
         """
         world, day = self._world, question.business_date
         trades = self._asked_about(question)
-        others = {each: world.trade_books.holders(each) - {day} for each in trades}
+        others = {each: self._holders(each) - {day} for each in trades}
         if not any(others.values()):
             if self._is_decided(question, Choice.SETTLE):
                 world.decided.left_out[day] -= set(trades)
+                self._settled_in |= dict.fromkeys(trades, day)
             return
         there = {
             each.trade_id
@@ -144,6 +147,15 @@ class People:
             world.tell(f"  a person waits until {', '.join(going)} is taken back elsewhere")
         elif self._is_decided(question, Choice.LEAVE):
             world.decided.left_out[day] |= set(trades)
+
+    def _holders(self, trade_id: str) -> set[date]:
+        """Dates that have the trade in the books, or for which this person has settled its twin."""
+        world, said = self._world, self._settled_in.get(trade_id)
+        held = world.trade_books.holders(trade_id)
+        still_there = said is not None and any(
+            each.trade_id == trade_id for each in world.warehouse.trades_of(said)
+        )
+        return held | {said} if said is not None and still_there else held
 
     def _asked_about(self, question: Question) -> list[str]:
         """The trades of a question: it names a few, of more those are meant that others hold."""
