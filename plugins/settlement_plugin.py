@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
+from settlement_airflow.connection_test import TestsWithoutPort
 from settlement_airflow.manual_runs import ManualRuns
-from settlement_airflow.portless import PortlessTests
 
 
 class SettlementPlugin(AirflowPlugin):
@@ -13,6 +13,6 @@ class SettlementPlugin(AirflowPlugin):
 
     name = "settlement"
     fastapi_root_middlewares = [  # noqa: RUF012 - an instance variable of the base class
-        {"name": "Test connection without a port", "middleware": PortlessTests},
+        {"name": "Test connection without a port", "middleware": TestsWithoutPort},
         {"name": "Manual runs tell their date, and have their tasks", "middleware": ManualRuns},
     ]

@@ -34,7 +34,7 @@ SLOWEST_FIRST = (
     "airflow/test_disputes.py",
     "simulation/test_worlds_even.py",
     "simulation/test_worlds_odd.py",
-    "cli/test_their_airflow.py",
+    "cli/test_configured_airflow.py",
 )
 """A worker that began one of these last would keep all others waiting."""
 FAST_AND_UNSAFE = (

@@ -23,7 +23,7 @@ from settlement.ledger.people.stop import raise_stop
 from settlement.values import Actor
 from settlement.watch.standing import due_dates
 from settlement_airflow.cli import doctor as doctor_command
-from settlement_airflow.cli.their_airflow import TheirAirflow
+from settlement_airflow.cli.configured_airflow import ConfiguredAirflow
 from support.airflow_day import AirflowDay
 from support.day import ALICE, CAROL
 
@@ -77,8 +77,8 @@ def doctor(
     day: AirflowDay, command: Command, metadata: str, monkeypatch: pytest.MonkeyPatch
 ) -> Doctor:
     """The command on a sound set-up; health and text by subject, checked against the exit code."""
-    theirs = TheirAirflow(metadata, {})
-    monkeypatch.setattr(doctor_command, "their_airflow", lambda: theirs)
+    theirs = ConfiguredAirflow(metadata, {})
+    monkeypatch.setattr(doctor_command, "configured_airflow", lambda: theirs)
     key = {"conn_type": "settlement_signing_key", "password": DEMO_XPRV}
     expected = {"extra": {"public_key": DEMO_PUBLIC_KEY}}
     monkeypatch.setenv("AIRFLOW_CONN_SIGNING_KEY", json.dumps(key | expected))

@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from settlement.errors import ConfigurationError
-from settlement_airflow.cli.captured import output_into
 from settlement_airflow.cli.lean_airflow import Pauses, build_newest_api, short_pauses
+from settlement_airflow.cli.output_log import output_into
 from settlement_airflow.cli.private_airflow import DAG_FILE
 from settlement_airflow.dag_parts import dag_id_of
 

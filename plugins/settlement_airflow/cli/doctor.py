@@ -15,8 +15,8 @@ from settlement.errors import LedgerUnavailableError
 from settlement.ledger.database import Ledger
 from settlement.partner.reads import PartnerReader
 from settlement_airflow.cli.arguments import AsJson, PartnerName
+from settlement_airflow.cli.configured_airflow import configured_airflow
 from settlement_airflow.cli.console import print_json, progress, results
-from settlement_airflow.cli.their_airflow import their_airflow
 from settlement_airflow.cli.workplace import api_of, unchecked_work_for, warehouse_of
 
 SOMETHING_WRONG = 1
@@ -44,7 +44,9 @@ def doctor(partner: PartnerName, *, as_json: AsJson = False) -> None:
         settlement doctor demo
     """
     file = load_partner(partner)
-    metadata_url = their_airflow().metadata_url  # before this process sets up an Airflow of its own
+    metadata_url = (
+        configured_airflow().metadata_url
+    )  # before this process sets up an Airflow of its own
     with unchecked_work_for(file) as ledger, progress() as bar:
         looks = list(_looks(file, ledger, metadata_url))
         found = [

@@ -24,9 +24,9 @@ from sqlalchemy.exc import SQLAlchemyError
 import settlement
 from settlement.errors import ConfigurationError
 from settlement.ledger.install.embedded import home
-from settlement_airflow.cli.captured import output_into
+from settlement_airflow.cli.configured_airflow import ConfiguredAirflow, configured_airflow
 from settlement_airflow.cli.console import say
-from settlement_airflow.cli.their_airflow import TheirAirflow, their_airflow
+from settlement_airflow.cli.output_log import output_into
 
 PROJECT = Path(settlement.__file__).resolve().parents[2]
 DAG_FILE = PROJECT / "dags" / "partner_settlement.py"
@@ -40,7 +40,7 @@ def find_connections() -> None:
     """Let this process look up Airflow connections as a worker would; nothing is created."""
     if "airflow" in sys.modules:  # somebody has set it up already, and it read its settings then
         return
-    theirs = their_airflow()
+    theirs = configured_airflow()
     url = theirs.metadata_url or f"sqlite:///{_folder() / 'none.db'}"
     os.environ.update(_settings(theirs, url))
     if theirs.metadata_url:
@@ -57,7 +57,7 @@ def private_metadata(conn_ids: Iterable[str]) -> Iterator[None]:
 
     :raises ConfigurationError: if the configured metadata database cannot be read
     """
-    theirs = their_airflow()
+    theirs = configured_airflow()
     database = _folder() / f"run-{os.getpid()}.db"
     template = _folder() / f"metadata-{importlib.metadata.version('apache-airflow-core')}.db"
     os.environ.update(_settings(theirs, f"sqlite:///{database}"))
@@ -91,7 +91,7 @@ def _folder() -> Path:
     return folder
 
 
-def _settings(theirs: TheirAirflow, metadata_url: str) -> dict[str, str]:
+def _settings(theirs: ConfiguredAirflow, metadata_url: str) -> dict[str, str]:
     for key in ("AIRFLOW_CONFIG", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD"):
         os.environ.pop(key, None)
     return {

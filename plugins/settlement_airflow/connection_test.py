@@ -15,7 +15,7 @@ from settlement_airflow.request_bodies import RewrittenBodies
 TEST_PATH = "/api/v2/connections/test"
 
 
-class PortlessTests(RewrittenBodies):
+class TestsWithoutPort(RewrittenBodies):
     """Middleware of the api-server: in a test of an Airflow connection, port 0 means no port."""
 
     def concerns(self, method: str, path: str) -> bool:  # noqa: ARG002 - one path, whatever method

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from settlement_airflow.portless import TEST_PATH, PortlessTests
+from settlement_airflow.connection_test import TEST_PATH, TestsWithoutPort
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def client() -> TestClient:
         assert len(body) == int(request.headers["content-length"])
         return body.decode()
 
-    app.add_middleware(PortlessTests)
+    app.add_middleware(TestsWithoutPort)
     return TestClient(app)
 
 

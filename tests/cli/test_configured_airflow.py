@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from settlement_airflow.cli.their_airflow import their_airflow
+from settlement_airflow.cli.configured_airflow import configured_airflow
 from support.airflow_day import AirflowDay
 
 from .conftest import Command
@@ -28,7 +28,7 @@ sql_alchemy_conn = postgresql+psycopg2://u:secret@db/airflow
 
 def test_without_any_airflow_nothing_is_known(tmp_path: Path) -> None:
     """And nothing is created."""
-    theirs = their_airflow({"AIRFLOW_HOME": str(tmp_path / "airflow")})
+    theirs = configured_airflow({"AIRFLOW_HOME": str(tmp_path / "airflow")})
     assert (theirs.metadata_url, dict(theirs.settings)) == (None, {})
     assert list(tmp_path.iterdir()) == []
 
@@ -36,7 +36,7 @@ def test_without_any_airflow_nothing_is_known(tmp_path: Path) -> None:
 def test_its_configuration_file_is_read(tmp_path: Path) -> None:
     """Database, key and secrets backend; the password is not shown."""
     (tmp_path / "airflow.cfg").write_text(CONFIG)
-    theirs = their_airflow({"AIRFLOW_HOME": str(tmp_path)})
+    theirs = configured_airflow({"AIRFLOW_HOME": str(tmp_path)})
     assert theirs.metadata_url == "postgresql+psycopg2://u:secret@db/airflow"
     assert dict(theirs.settings) == {
         "AIRFLOW__CORE__FERNET_KEY": "from-cfg",
@@ -53,7 +53,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////elsewhere.db",
         "AIRFLOW__CORE__FERNET_KEY": "from-environment",
     }
-    theirs = their_airflow(variables)
+    theirs = configured_airflow(variables)
     assert theirs.metadata_url == "sqlite:////elsewhere.db"
     assert theirs.settings["AIRFLOW__CORE__FERNET_KEY"] == "from-environment"
 

@@ -16,17 +16,17 @@ SECRETS = ("backend", "backend_kwargs")
 
 
 @dataclass(frozen=True, slots=True)
-class TheirAirflow:
+class ConfiguredAirflow:
     """`metadata_url`: the metadata database, or None; `settings`: what reading secrets needs."""
 
     metadata_url: str | None
     settings: Mapping[str, str]
 
     def __repr__(self) -> str:
-        return f"TheirAirflow(settings={sorted(self.settings)})"
+        return f"ConfiguredAirflow(settings={sorted(self.settings)})"
 
 
-def their_airflow(environment: Mapping[str, str] = os.environ) -> TheirAirflow:
+def configured_airflow(environment: Mapping[str, str] = os.environ) -> ConfiguredAirflow:
     """What the environment and airflow.cfg say about the Airflow of this machine."""
     home = Path(environment.get("AIRFLOW_HOME") or Path.home() / "airflow").expanduser()
     config = configparser.ConfigParser(interpolation=None, strict=False)
@@ -43,4 +43,4 @@ def their_airflow(environment: Mapping[str, str] = os.environ) -> TheirAirflow:
     )
     if not url and (home / "airflow.db").exists():
         url = f"sqlite:///{home / 'airflow.db'}"
-    return TheirAirflow(url or None, settings)
+    return ConfiguredAirflow(url or None, settings)
