@@ -119,12 +119,12 @@ class AirflowRest:
         instances = self.call("GET", path)["task_instances"]
         return [each for each in instances if each["task_id"] == task_id]
 
-    def log_of(self, run_id: str, task_id: str, dag_id: str) -> str:
-        """What the newest try of a task has logged; of a mapped one, its first instance."""
-        [first, *_] = self.instances(run_id, task_id, dag_id)
+    def log_of_first_try(self, run_id: str, task_id: str, dag_id: str) -> str:
+        """What the first try of a task has logged; of a mapped one, of its first instance."""
+        instances = once(lambda: self.instances(run_id, task_id, dag_id), _first_try_is_over)
         run = f"dags/{dag_id}/dagRuns/{quote(run_id)}"
-        number, index = first["try_number"], first["map_index"]
-        path = f"{run}/taskInstances/{task_id}/logs/{number}?map_index={index}&full_content=true"
+        where = f"map_index={instances[0]['map_index']}&full_content=true"
+        path = f"{run}/taskInstances/{task_id}/logs/1?{where}"
         return str(self.call("GET", path)["content"])
 
     def task_states(self, run_id: str, dag_id: str = DAG) -> dict[str, str]:
@@ -152,6 +152,12 @@ class AirflowRest:
         }
         path = f"dags/{DAG}/clearTaskInstances"
         once(lambda: self.send("POST", path, content), lambda answer: answer.ok)
+
+
+def _first_try_is_over(instances: list[dict[str, Any]]) -> bool:
+    """Whether the first of the instances has been tried."""
+    tried = FINISHED | {"up_for_retry"}
+    return bool(instances) and (instances[0]["try_number"] > 1 or instances[0]["state"] in tried)
 
 
 def ended(run: dict[str, Any]) -> bool:
