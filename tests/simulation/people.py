@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import date
 
 from partner_sandbox.accounts import Accounts
@@ -31,8 +32,8 @@ class People:
         self._world = world
         self._chance = world.chance
         self._drained: list[tuple[str, str | None, int]] = []
-        self._settled_in: dict[str, date] = {}
-        """Of trades that are in two windows, booked nowhere yet: the one that a person chose."""
+        self._left: defaultdict[date, set[str]] = defaultdict(set)
+        """Trades left to another date: a lost ledger forgets them, people do not."""
 
     def before_the_run(self, day: date) -> None:
         """Clients are held, the partner is stopped, funds run out, somebody settles by hand."""
@@ -130,11 +131,11 @@ class People:
         """
         world, day = self._world, question.business_date
         trades = self._asked_about(question)
-        others = {each: self._holders(each) - {day} for each in trades}
+        others = {each: self._holders(each, day) for each in trades}
         if not any(others.values()):
             if self._is_decided(question, Choice.SETTLE):
                 world.decided.left_out[day] -= set(trades)
-                self._settled_in |= dict.fromkeys(trades, day)
+                self._left[day] -= set(trades)
             return
         there = {
             each.trade_id
@@ -147,15 +148,21 @@ class People:
             world.tell(f"  a person waits until {', '.join(going)} is taken back elsewhere")
         elif self._is_decided(question, Choice.LEAVE):
             world.decided.left_out[day] |= set(trades)
+            self._left[day] |= set(trades)
 
-    def _holders(self, trade_id: str) -> set[date]:
-        """Dates that have the trade in the books, or for which this person has settled its twin."""
-        world, said = self._world, self._settled_in.get(trade_id)
-        held = world.trade_books.holders(trade_id)
-        still_there = said is not None and any(
-            each.trade_id == trade_id for each in world.warehouse.trades_of(said)
-        )
-        return held | {said} if said is not None and still_there else held
+    def _holders(self, trade_id: str, day: date) -> set[date]:
+        """Other dates that have the trade in the books, or in their window and not left out of it.
+
+        A twin that is booked nowhere is still to be settled once: in the date that asks last.
+        """
+        world = self._world
+        twins = {
+            other
+            for other in world.days
+            if trade_id not in self._left[other]
+            and any(each.trade_id == trade_id for each in world.warehouse.trades_of(other))
+        }
+        return (world.trade_books.holders(trade_id) | twins) - {day}
 
     def _asked_about(self, question: Question) -> list[str]:
         """The trades of a question: it names a few, of more those are meant that others hold."""
