@@ -75,11 +75,8 @@ class SettlementError(Exception):
     @property
     def to_do(self) -> str:
         """What a person does next."""
-        return (
-            self.message.rpartition(NEXT_STEP)[2].strip()
-            if NEXT_STEP in self.message
-            else self.next_step
-        )
+        _, found, step = self.message.rpartition(NEXT_STEP)
+        return step.strip() if found else self.next_step
 
     def tell(self, text: str) -> None:
         """Say this from now on instead of the message: the same, with the money at risk."""
