@@ -59,18 +59,23 @@ class Task:
 
 
 class Runs:
-    """All of it for one DAG."""
+    """All of it for one DAG, of the dates that the story is about.
 
-    def __init__(self, rest: AirflowRest, calendar: BusinessCalendar) -> None:
+    A cut-off that passes while it is played begins the run of another date, which waits for trades
+    that nobody loads.
+    """
+
+    def __init__(self, rest: AirflowRest, calendar: BusinessCalendar, days: Sequence[date]) -> None:
         self._rest = rest
         self._calendar = calendar
+        self._days = frozenset(days)
 
     # read
 
     def all(self) -> list[Run]:
-        """Every run, the newest last."""
+        """Every run of the story's dates, the newest last."""
         found = self._pages("dagRuns?order_by=run_after", "dag_runs")
-        return [self._run(each) for each in found]
+        return [run for run in map(self._run, found) if run.day in self._days]
 
     def newest_of(self, day: date) -> Run | None:
         """The run of a date that was started for the latest moment."""

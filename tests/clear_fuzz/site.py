@@ -83,7 +83,7 @@ def running_site(home: Path, seed: int, days: int) -> Iterator[Site]:
             stack.start()
             partner = load_partner("demo", home / "partners")
             calendar = BusinessCalendar(partner)
-            runs = Runs(AirflowRest(f"http://127.0.0.1:{port}"), calendar)
+            runs = Runs(AirflowRest(f"http://127.0.0.1:{port}"), calendar, place.days)
             runs.wait_for_dag()
             trades = Trades(home / "warehouse.duckdb", calendar, place.days)
             chance = random.Random(seed)

@@ -29,6 +29,7 @@ from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, World, demo_partner
 from support.watching import DAY, HOUR, found, kinds, look, partner_of_today
 
 BEFORE = DAY - timedelta(days=1)
+SECOND = timedelta(seconds=1)
 PERSON = Actor("petra")
 
 
@@ -406,6 +407,21 @@ def test_what_was_traded_before_this_project_came_is_nobodys_finding(settled: Wo
     found(look(settled), Kind.UNCOVERED, "")
     months_later = look(settled, later=timedelta(days=36))
     assert Kind.UNCOVERED not in kinds(months_later)
+
+
+def test_a_trade_too_late_for_whoever_settled_the_date_before_the_first_is_found(
+    settled: World,
+) -> None:
+    """After a lost ledger and an edited cut-off, the first window may begin later than it did."""
+    calendar = BusinessCalendar(settled.partner)
+    day_before = calendar.previous(BEFORE)
+    read_at = calendar.cut_off(day_before) + settled.partner.settle_after
+    in_time = settled.trade(ALICE, BOB, 5, day=day_before, recorded_at=read_at - SECOND)
+    assert Kind.UNCOVERED not in kinds(look(settled))
+    too_late = settled.trade(ALICE, BOB, 5, day=day_before, recorded_at=read_at)
+    text = found(look(settled), Kind.UNCOVERED, "").text
+    assert too_late.trade_id in text
+    assert in_time.trade_id not in text
 
 
 def test_a_trade_of_a_moment_ago_is_no_finding(settled: World) -> None:

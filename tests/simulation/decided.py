@@ -16,6 +16,8 @@ class Decided:
     """Dates of which a person has settled that trades changed."""
     left_out: defaultdict[date, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Trades that are another date's: a person has left them out of this one."""
+    ever_left_out: defaultdict[date, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Also those of which a person has said otherwise since, in answer to another question."""
 
     def copy(self) -> Decided:
         """The same decisions, for a copy of the ledger."""

@@ -186,16 +186,19 @@ class LedgerWatch:
         """The newest reading that comes to this without what people have left out.
 
         A trade that was left out is the date's own again once no other date holds it; whether the
-        ledger thinks that one does is its own business, so any of them may be there again.
+        ledger thinks that one does is its own business, so any of them may be there again. And one
+        of which a person has said otherwise since, asked about more, stays out while the first
+        question is the one that is left.
         """
-        left_out = self._world.decided.left_out[day]
+        decided = self._world.decided
+        left_out = decided.ever_left_out[day]
         for reading in reversed(self._readings.get(day, [])):
             own = [each for each in reading.trades if each.trade_id not in left_out]
             maybe = [each for each in reading.trades if each.trade_id in left_out]
             for again in combinations(maybe, count - len(own)) if count >= len(own) else ():
                 taken = (*own, *again)
                 if net_of(taken) == net:
-                    left_out -= {each.trade_id for each in again}
+                    decided.left_out[day] -= {each.trade_id for each in again}
                     return Reading(taken)
         raise PromiseBroken(f"{day}: the ledger's net positions are no reading of its trades")
 

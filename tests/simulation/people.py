@@ -148,6 +148,7 @@ class People:
             world.tell(f"  a person waits until {', '.join(going)} is taken back elsewhere")
         elif self._is_decided(question, Choice.LEAVE):
             world.decided.left_out[day] |= set(trades)
+            world.decided.ever_left_out[day] |= set(trades)
             self._left[day] |= set(trades)
 
     def _holders(self, trade_id: str, day: date) -> set[date]:

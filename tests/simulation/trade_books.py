@@ -72,6 +72,8 @@ class TradeBooks:
         """Dates, all of them at rest, under which a trade is booked."""
         resting = self._dates_at_rest()
         by_reading = [day for day in days if day in resting and trade_id in self._at_rest[day].ids]
+        if len(by_reading) > 1:
+            by_reading = [day for day in by_reading if not self._is_made_up_for(trade_id, [day])]
         if self._world.swarm.told_apart:
             by_amount = self._dates_in_amounts(trade_id)
             require(
@@ -104,7 +106,22 @@ class TradeBooks:
         for day, ids in held:
             for trade_id in ids:
                 other = under.setdefault(trade_id, day)
-                require(other == day, f"{trade_id} is booked twice: under {other} and {day}")
+                require(
+                    other == day or self._is_made_up_for(trade_id, (other, day)),
+                    f"{trade_id} is booked twice: under {other} and {day}",
+                )
+
+    def _is_made_up_for(self, trade_id: str, days: Sequence[date]) -> bool:
+        """Whether one of the dates has the trade no more and is settled without it, to the unit.
+
+        What a lost ledger knew of that date is gone, and the partner's books say that nothing is
+        missing: others have come for the trade that went.
+        """
+        return self._world.ledgers_lost and any(
+            trade_id not in there.ids and there.net == self._world.books.booked(day)
+            for day in days
+            for there in [Taken.of(self._world.warehouse.trades_of(day))]
+        )
 
     # amounts
 

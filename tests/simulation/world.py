@@ -61,7 +61,7 @@ class SimulatedWorld:
         self.decided = Decided()
         self.days: list[date] = []
         """Business days that have begun."""
-        self._ledgers_lost = self._past_rewritten = False
+        self.ledgers_lost = self._past_rewritten = False
         self.contradicted = False
         """What the partner shows and the windows of this ledger exclude each other."""
         self.clock = SimulatedClock(START)
@@ -224,7 +224,7 @@ class SimulatedWorld:
         self.decided = decided
         self.contradicted = False
         self.watch.replaced()
-        self._ledgers_lost = True
+        self.ledgers_lost = True
         self._wait_for_what_nobody_knows_of()
 
     def rewrite_the_past(self) -> None:
@@ -237,7 +237,7 @@ class SimulatedWorld:
 
         Where the file still says what it said, nobody has to.
         """
-        if not (self._ledgers_lost and self._past_rewritten):
+        if not (self.ledgers_lost and self._past_rewritten):
             return
         self.tell("on-call waits: what is under way arrives, and is shown")
         self.clock.pass_time(timedelta(minutes=15))

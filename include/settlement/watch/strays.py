@@ -44,9 +44,11 @@ def find_strays(
     with ledger.transaction() as tx:
         frozen = frozen_dates(tx, partner.name)
         first_event = first_event_at(tx, partner.name)
-    # A ledger that was lost has begun anew, but knows the windows of what was settled before.
-    beginnings = [each.window.end for each in frozen.values()]
-    known_since = min([first_event, *beginnings]) if first_event is not None else None
+    # A ledger that was lost has begun anew, but knows the windows of what was settled before. Since
+    # the date before the first of them would have been read, trades for it come too late for
+    # whoever settled it.
+    read_before = [each.window.start + partner.settle_after for each in frozen.values()]
+    known_since = min([first_event, *read_before]) if first_event is not None else None
     found: list[Strays] = []
     with warehouse.survey(partner) as survey:
         ahead = survey.outside(Window(now + AHEAD, ALL_OF_TIME.end))
