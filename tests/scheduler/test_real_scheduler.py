@@ -26,7 +26,7 @@ from settlement_airflow.retry import RETRIES
 from settlement_airflow.up.stack import APPROVER, LOGIN, POOL, POOL_SLOTS
 from support.bookings import of_date, sums_of
 from support.browser import WINDOW
-from support.disputing_partner import DISPUTING
+from support.disputing_partner import DISPUTING, DISPUTING_DAG
 from support.killing import at_work, eventually, kill_component, start_again
 from support.left_behind import files_of, rows_of, secrets
 from support.net_positions import net_positions_in
@@ -57,7 +57,7 @@ MORE_TRADES = """
 INSERT INTO trades
 SELECT * REPLACE (concat(?, '-', trade_id) AS trade_id, now() AS recorded_at) FROM trades
 WHERE date_trunc('hour', executed_at AT TIME ZONE 'UTC') = CAST(? AS DATE) + INTERVAL 12 HOUR
-    AND partner = 'demo' AND trade_id NOT LIKE '%-late-%' AND trade_id NOT LIKE 'late-%'
+    AND partner = ? AND trade_id NOT LIKE '%-late-%' AND trade_id NOT LIKE 'late-%'
     AND trade_id NOT LIKE 'asked-%'
 ORDER BY trade_id LIMIT ?
 """
@@ -67,6 +67,8 @@ SELECT client FROM (
     UNION ALL SELECT trade_id, seller_connection_id FROM trades)
 WHERE trade_id LIKE 'refused-%' AND client <> 'house'
 """
+SILENCE_S = 50
+"""Shorter than a worker waits for an answer, longer than another date takes to be sent."""
 ONE_CLIENT = "max_connections_per_request = 1"
 NAMES_OF_TRIES = """
 SELECT rendered_map_index FROM task_instance_history
@@ -263,6 +265,36 @@ def settled_by_one_request(airflow, waiting) -> None:
 
 
 @pytest.fixture
+def more_trades_of_both_partners(airflow, waiting) -> Iterator[None]:
+    """A trade arrives for a settled date of each; the first partner's next answer takes long."""
+    assert airflow.rest.run_ended(waiting.run_id, waiting.dag_id)["state"] == "success"
+    with closing(duckdb.connect(str(airflow.warehouse))) as database:
+        database.execute(MORE_TRADES, ["beside", airflow.completed, "demo", 1])
+        database.execute(MORE_TRADES, ["beside", airflow.lost, DISPUTING, 1])
+    silent = {"fault": FaultKind.DELAY, "route": Route.SUBMIT, "external_id": "demo-*"}
+    airflow.sandbox.faults.script(FaultRule.model_validate({**silent, "seconds": SILENCE_S}))
+    yield
+    airflow.sandbox.faults.clear()
+
+
+@pytest.mark.usefixtures("more_trades_of_both_partners")
+def test_another_partners_date_goes_out_beside_a_silent_one(airflow) -> None:
+    """While one partner's answer is waited for, the other's request is sent and answered."""
+
+    def newest(day: date, partner: str) -> str:
+        return slot_states(airflow, day, partner)[-1]
+
+    silent = airflow.rest.start_run(airflow.completed)
+    once(lambda: newest(airflow.completed, "demo"), "unknown".__eq__)
+    other = airflow.rest.trigger(DISPUTING_DAG, {"business_date": str(airflow.lost)})
+    once(lambda: newest(airflow.lost, DISPUTING), "pending".__eq__)
+    assert newest(airflow.completed, "demo") == "unknown"
+    airflow.clock.windows_end()
+    assert airflow.rest.run_ended(other, DISPUTING_DAG)["state"] == "success"
+    assert airflow.rest.run_ended(silent)["state"] == "success"
+
+
+@pytest.fixture
 def late_trade_refused(airflow) -> Iterator[None]:
     """A trade of a settled date arrives, and the partner refuses every request for it."""
     for day in airflow.days:
@@ -348,7 +380,7 @@ def a_request_for_each_position(airflow) -> Iterator[None]:
     for day in airflow.days:
         airflow.rest.finished_run(day)
     with closing(duckdb.connect(str(airflow.warehouse))) as database:
-        database.execute(MORE_TRADES, ["asked", airflow.completed, 2])
+        database.execute(MORE_TRADES, ["asked", airflow.completed, "demo", 2])
     path = airflow.home / "partners" / "demo.toml"
     before = path.read_text()
     path.write_text(before.replace("max_connections_per_request = 100", ONE_CLIENT))
@@ -388,7 +420,7 @@ def refused_client(airflow) -> Iterator[str]:
     for day in airflow.days:
         airflow.rest.finished_run(day)
     with closing(duckdb.connect(str(airflow.warehouse))) as database:
-        database.execute(MORE_TRADES, ["refused", airflow.completed, 6])
+        database.execute(MORE_TRADES, ["refused", airflow.completed, "demo", 6])
         found = database.execute(CLIENTS_OF_MORE_TRADES).fetchall()
     (client, *_) = sorted(str(each) for (each,) in found)
     before = airflow.sandbox.world
