@@ -12,8 +12,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from partner_sandbox.faults import FaultKind, Route
 from settlement.errors import (
     HistoryChangedError,
+    OutcomeUnknownError,
     SupersededError,
     TradeOfAnotherDateError,
     WarehouseDataError,
@@ -22,7 +24,8 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.people.question import Choice, Subject
 from settlement.ledger.people.questions import Question, open_questions
 from settlement.ledger.trade_memory import left_out_among, names_of, remembered
-from settlement.steps.compute import compute_net_positions
+from settlement.steps.build import Built, build_requests
+from settlement.steps.compute import Computed, compute_net_positions
 from settlement.steps.decide import body_of, decide
 from settlement.steps.placing import record_settlement
 from settlement.values import Actor
@@ -76,9 +79,9 @@ def answer(world: World, choice: Choice, day: date = NEXT) -> None:
     decide(world.desk_of(PERSON), the_question(world, day).digest, choice, "looked into it")
 
 
-def compute(world: World, day: date) -> None:
+def compute(world: World, day: date) -> Computed:
     """Read and freeze a date."""
-    compute_net_positions(world.desk, world.warehouse, day)
+    return compute_net_positions(world.desk, world.warehouse, day)
 
 
 # a trade that moves, or comes again
@@ -308,6 +311,35 @@ def test_a_lost_ledger_asks_apart_about_what_is_certain_and_what_is_not(
     world.run(DAY)  # takes back what went
     world.run(NEXT)
     assert world.booked() == net_of(world.warehouse.trades[:3])
+
+
+def test_what_arrives_after_the_trades_were_read_is_asked_about_before_anything_is_built(
+    ledger: Ledger, fresh_ledger: Ledger
+) -> None:
+    """A request was under way when its ledger was lost: it is found when the next date is built."""
+    world = World(ledger, demo_partner())
+    trade = world.trade(ALICE, BOB, 100)
+    world.trade(CAROL, DAVE, 7)
+    world.trade(BOB, CAROL, 55, day=NEXT)
+    (under_way,) = world.prepare()
+    world.fault(FaultKind.LATE, route=Route.SUBMIT, calls=1000)
+    with pytest.raises(OutcomeUnknownError):
+        world.submit(under_way)
+    world.ledger = fresh_ledger
+    move(world, trade)
+    computed = compute(world, NEXT)
+    world.sandbox.deliver_late()
+    booked = world.booked()
+    built = build_requests(world.desk, NEXT, computed.generation)
+    assert built == Built([], superseded=True)
+    with pytest.raises(TradeOfAnotherDateError, match=f"{DAY}.*{trade.trade_id}"):
+        world.run(NEXT)
+    assert world.booked() == booked
+    answer(world, Choice.SETTLE)
+    world.run(NEXT)  # a person has answered: it is not asked again
+    world.run(DAY)  # takes back what went
+    world.run(NEXT)
+    assert world.booked() == net_of(world.warehouse.trades)
 
 
 def test_a_lost_ledger_remembers_again_what_still_comes_to_what_was_settled(

@@ -81,6 +81,13 @@ TRADES = (
         "        if False:\n",
     ),
     Break(
+        "read-before-taken-for-asked",
+        "What a date read before a settlement was found elsewhere is settled under both.",
+        "include/settlement/steps/own_trades.py",
+        "members(known if news else claimed, before.read)",
+        "members(claimed, before.read)",
+    ),
+    Break(
         "late-commit-hides-an-edit",
         "Beside a trade that was committed late, a deleted or edited one moves money unasked.",
         "include/settlement/steps/history.py",

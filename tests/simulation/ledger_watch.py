@@ -188,13 +188,16 @@ class LedgerWatch:
         A trade that was left out is the date's own again once no other date holds it; whether the
         ledger thinks that one does is its own business, so any of them may be there again. And one
         of which a person has said otherwise since, asked about more, stays out while the first
-        question is the one that is left.
+        question is the one that is left. Those that no other date has are there first.
         """
         decided = self._world.decided
         left_out = decided.ever_left_out[day]
         for reading in reversed(self._readings.get(day, [])):
             own = [each for each in reading.trades if each.trade_id not in left_out]
-            maybe = [each for each in reading.trades if each.trade_id in left_out]
+            maybe = sorted(
+                (each for each in reading.trades if each.trade_id in left_out),
+                key=lambda each: len(self._world.trade_books.holders(each.trade_id) - {day}),
+            )
             for again in combinations(maybe, count - len(own)) if count >= len(own) else ():
                 taken = (*own, *again)
                 if net_of(taken) == net:

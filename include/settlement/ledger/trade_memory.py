@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from itertools import chain
 from typing import Any, TypeAlias, cast
 
@@ -85,8 +85,12 @@ Group: TypeAlias = tuple[str, Hashes, str]
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """The trades that the ledger remembers of a date, by their roles. All hashes are sorted."""
+    """The trades that the ledger remembers of a date, by their roles, since when it does.
 
+    All hashes are sorted.
+    """
+
+    at: datetime
     read: Hashes
     taken_back: Hashes
     left_out: Hashes
@@ -108,13 +112,14 @@ def newest_version(tx: Connection, partner: str) -> int:
 def remembered(tx: Connection, partner: str, business_date: date) -> Remembered | None:
     """What the ledger remembers of a date, or None."""
     named = {"partner": partner, "business_date": business_date}
-    if tx.execute(_HELD, named).one_or_none() is None:
+    held = tx.execute(_HELD, named).one_or_none()
+    if held is None:
         return None
     parts: dict[str, list[Hashes]] = {}
     for row in tx.execute(_HASHES, named):
         parts.setdefault(row.role, []).append(np.frombuffer(row.hashes, STORED))
-    by_role = {role: np.unique(np.concatenate(held)) for role, held in parts.items()}
-    return Remembered(*(by_role.get(role.value, NONE) for role in Role))
+    by_role = {role: np.unique(np.concatenate(hashes)) for role, hashes in parts.items()}
+    return Remembered(held.remembered_at, *(by_role.get(role.value, NONE) for role in Role))
 
 
 def left_out_among(

@@ -14,7 +14,7 @@ from settlement.config.partner_file import PartnerFile
 from settlement.errors import SupersededError, TradeOfAnotherDateError
 from settlement.ledger.database import Ledger, clock
 from settlement.ledger.dates import FrozenDate
-from settlement.ledger.forgotten_dates import forget_before, is_forgotten
+from settlement.ledger.forgotten_dates import forget_before, found_since, is_forgotten
 from settlement.ledger.people.question import (
     SHORT,
     SHOWN_LINES,
@@ -113,12 +113,16 @@ def own_trades(
     others = trades_of_forgotten_dates(ledger, warehouse, partner, fresh, actor)
     with ledger.transaction() as tx:
         version = newest_version(tx, name)
-        for other, hashes in dates_holding(tx, name, ids, day).items():
-            others.certain[other] = np.union1d(others.certain.get(other, NONE), hashes)
         before = remembered(tx, name, day)
+        news = before is not None and found_since(tx, name, day, partner.look_back, before.at)
+        held_by_memory = dates_holding(tx, name, ids, day)
+    known = _together(held_by_memory.values())
+    for other, hashes in held_by_memory.items():
+        others.certain[other] = np.union1d(others.certain.get(other, NONE), hashes)
     claimed = _together([*others.certain.values(), *others.possible.values()])
     left_out = members(claimed, before.left_out) if before else NONE
-    settled_here = members(claimed, before.read) if before else NONE
+    # What the date read before a settlement was found elsewhere, nobody was asked about.
+    settled_here = members(known if news else claimed, before.read) if before else NONE
     for held, certain in ((others.certain, True), (others.possible, False)):
         undecided = np.setdiff1d(_together(held.values()), np.union1d(left_out, settled_here))
         if not len(undecided):
