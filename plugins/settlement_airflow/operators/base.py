@@ -62,6 +62,15 @@ def airflow_errors(
         raise AirflowFailException(str(error)) from None
 
 
+def error_behind(failure: object) -> SettlementError | None:
+    """The error of the domain that a task failed with, as `airflow_errors` passes it to Airflow.
+
+    The terminal failure that it makes of one shows no context, and has it all the same.
+    """
+    known = failure.__context__ if isinstance(failure, AirflowFailException) else failure
+    return known if isinstance(known, SettlementError) else None
+
+
 def errors_of_run(partner_name: str, context: Context) -> AbstractContextManager[None]:
     """The same around a task of a run, with what is at risk of its date."""
     return airflow_errors(context, lambda: money_of_run(partner_name, context))
