@@ -9,6 +9,7 @@ import pytest
 from settlement.errors import ConfigurationError, NotSettledError, SettlementError
 from settlement_airflow.cli import run
 from support.airflow_day import AirflowDay
+from support.an_error import error_of
 from support.day import ALICE, CAROL, demo_partner
 from support.settling import settle
 
@@ -140,7 +141,7 @@ def test_a_real_ledger_is_never_upgraded_on_the_way(
 
 @pytest.mark.parametrize(
     ("behind", "kind"),
-    [(ConfigurationError("x"), ConfigurationError), (None, NotSettledError)],
+    [(error_of(ConfigurationError), ConfigurationError), (None, NotSettledError)],
 )
 def test_whose_fault_it_is_is_asked_of_the_error(
     behind: SettlementError | None, kind: type[SettlementError]

@@ -59,7 +59,8 @@ def run_dag(partner: str, day: date, log: Path) -> DagRunEnd:
         dag = bag.dags.get(dag_id_of(partner))
         if dag is None:
             raise ConfigurationError(
-                f"{DAG_FILE} gives no DAG {dag_id_of(partner)}: what is wrong with it is in {log}"
+                f"{DAG_FILE} gives no DAG {dag_id_of(partner)}: what is wrong with it is in {log}",
+                partner=partner,
             )
         run = dag.test(logical_date=None, run_conf={"business_date": day.isoformat()})
     return DagRunEnd(run.state == SUCCESS and not watch.failures, watch.failures, log)

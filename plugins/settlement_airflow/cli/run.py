@@ -124,5 +124,5 @@ def _error(
     said = "\n".join(f"{task}: {each.text}" for task, each in failures.items())
     message = f"{file.name} {day} is not settled\n{said}\nWhat the tasks did is in {log}"
     if any(isinstance(each.error, ConfigurationError) for each in failures.values()):
-        return ConfigurationError(message)
-    return NotSettledError(message)
+        return ConfigurationError(message, partner=file.name, business_date=day)
+    return NotSettledError(message, partner=file.name, business_date=day)

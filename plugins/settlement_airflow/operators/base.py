@@ -193,9 +193,11 @@ class GatedOperator(SettlementOperator):
         with errors_of_run(self.partner, context):
             work = work_of(self.partner, context)
             if task_states(context).get(GATE) == "success":
-                raise NotSettledError(
-                    f"{work.partner.name} {work.business_date}: {GATE} of this run was not cleared "
-                    "with this task, so nothing would look at what it does. Nothing was done. "
-                    "Next step: clear this task with its downstream tasks"
+                raise NotSettledError.of_date(
+                    work.partner.name,
+                    work.business_date,
+                    f"{GATE} of this run was not cleared with this task, so nothing would look at "
+                    "what it does. Nothing was done.",
+                    to_do="clear this task with its downstream tasks",
                 )
             return self._do(work, context)
