@@ -22,7 +22,8 @@ def connection_named(conn_id: str) -> Any:
         raise ConfigurationError(
             f"there is no Airflow connection {conn_id}: define it in the UI, as "
             f"AIRFLOW_CONN_{conn_id.upper()} or in the secrets backend. If the UI shows it, the "
-            "log of the API server says why it cannot be read"
+            "log of the API server says why it cannot be read",
+            conn_id=conn_id,
         )
     return found
 
@@ -63,6 +64,6 @@ def _require_absent(conn_id: str) -> None:
             ) from None
 
 
-def wrong_connection(conn_id: str, what: str) -> ConfigurationError:
+def wrong_connection(conn_id: str, what: str, *, to_do: str | None = None) -> ConfigurationError:
     """The error for a connection that exists and cannot be used; `what` holds no secret."""
-    return ConfigurationError(f"Airflow connection {conn_id}: {what}")
+    return ConfigurationError(f"Airflow connection {conn_id}: {what}", to_do=to_do, conn_id=conn_id)

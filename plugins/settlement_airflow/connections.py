@@ -119,8 +119,8 @@ def open_warehouse(conn_id: str) -> Warehouse:
         raise wrong_connection(
             conn_id,
             "BigQuery cannot be read through Airflow's hook, which returns timestamps as "
-            "floating-point numbers and keeps no session. Next step: copy the trades to "
-            "PostgreSQL or a DuckDB file (docs/warehouses.md)",
+            "floating-point numbers and keeps no session.",
+            to_do="copy the trades to PostgreSQL or a DuckDB file (docs/warehouses.md)",
         )
     raise wrong_connection(
         conn_id,
@@ -134,7 +134,7 @@ def _postgres_connection(conn_id: str, hook: Any) -> Any:
         return hook.get_conn()
     except ValueError as error:  # the hook's, for a row factory that its driver does not have
         raise wrong_connection(
-            conn_id, f"its extra `cursor` cannot be used. Next step: remove it. {error}"
+            conn_id, "its extra `cursor` cannot be used.", to_do=f"remove it. {error}"
         ) from None
 
 
@@ -144,8 +144,8 @@ def _snowflake_hook(connection: Any) -> Any:
     except AirflowException:  # "Unknown hook type"
         raise wrong_connection(
             connection.conn_id,
-            "its type snowflake is unknown here. Next step: install the extra snowflake of this "
-            "project on every worker",
+            "its type snowflake is unknown here.",
+            to_do="install the extra snowflake of this project on every worker",
         ) from None
 
 

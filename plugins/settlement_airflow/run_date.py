@@ -44,8 +44,8 @@ def business_date_of(
             _require_a_cut_off(calendar, partner, day, logical_date)
     else:
         raise ConfigurationError(
-            f"this {run_type} run has no logical date and names no business date. Next step: "
-            "trigger it again with business_date"
+            f"this {run_type} run has no logical date and names no business date.",
+            to_do="trigger it again with business_date",
         )
     if not calendar.is_business_date(day):
         raise NoBusinessDate(
@@ -78,7 +78,10 @@ def _require_a_cut_off(
         raise ConfigurationError(
             f"the logical date {given.isoformat()} of this run is no cut-off of {partner.name} "
             f"(that of {day} is {calendar.cut_off(day).isoformat()}), and the run names no "
-            "business date. Next step: trigger it again with business_date"
+            "business date.",
+            to_do="trigger it again with business_date",
+            partner=partner.name,
+            business_date=day,
         )
 
 

@@ -10,19 +10,20 @@ from airflow.sdk.definitions.retry_policy import RetryAction
 from settlement import errors
 from settlement_airflow.operators.submit import error_to_raise
 from settlement_airflow.retry import FIRST_DELAY, RETRIES, PartnerRetryPolicy
+from support.an_error import error_of
 
 
 @pytest.mark.parametrize(
     ("error", "action", "delay"),
     [
         (errors.RefusedError("x"), RetryAction.FAIL, None),
-        (errors.RejectedError("x"), RetryAction.FAIL, None),
+        (error_of(errors.RejectedError), RetryAction.FAIL, None),
         (errors.CredentialsError("x"), RetryAction.FAIL, None),
         (errors.DivergedSlotError("x"), RetryAction.FAIL, None),
-        (errors.StoppedError("x"), RetryAction.FAIL, None),
+        (error_of(errors.StoppedError), RetryAction.FAIL, None),
         (errors.ConfigurationError("x"), RetryAction.FAIL, None),
         (errors.OutcomeUnknownError("x"), RetryAction.RETRY, FIRST_DELAY),
-        (errors.SettlementFailedError("x"), RetryAction.RETRY, FIRST_DELAY),
+        (error_of(errors.SettlementFailedError), RetryAction.RETRY, FIRST_DELAY),
         (errors.WarehouseBusyError("x"), RetryAction.RETRY, FIRST_DELAY),
         (errors.LedgerUnavailableError("x"), RetryAction.RETRY, FIRST_DELAY),
         (errors.OutcomeUnknownError("x", 0), RetryAction.RETRY, timedelta(0)),
@@ -56,10 +57,10 @@ def test_a_slice_is_retried_while_anything_in_it_may_still_succeed() -> None:
     """The longest Retry-After of the slice is obeyed."""
     raised = error_to_raise(
         [
-            errors.RejectedError("a"),
+            error_of(errors.RejectedError),
             errors.OutcomeUnknownError("b"),
             errors.OutcomeUnknownError("c", 60),
-            errors.SettlementFailedError("d"),
+            error_of(errors.SettlementFailedError),
         ]
     )
     assert raised.message == "c"
@@ -68,6 +69,6 @@ def test_a_slice_is_retried_while_anything_in_it_may_still_succeed() -> None:
 def test_otherwise_a_slice_fails_with_the_worst() -> None:
     """What needs a person's decision goes before what needs a correction."""
     raised = error_to_raise(
-        [errors.StoppedError("a"), errors.RefusedError("b"), errors.DivergedSlotError("c")]
+        [error_of(errors.StoppedError), errors.RefusedError("b"), errors.DivergedSlotError("c")]
     )
     assert raised.message == "c"

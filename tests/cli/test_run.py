@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+
+import pytest
+
+from settlement.errors import ConfigurationError, NotSettledError, SettlementError
+from settlement_airflow.cli import run
 from support.airflow_day import AirflowDay
-from support.day import ALICE, CAROL
+from support.an_error import error_of
+from support.day import ALICE, CAROL, demo_partner
 from support.settling import settle
 
 from .conftest import Command
@@ -130,3 +137,21 @@ def test_a_real_ledger_is_never_upgraded_on_the_way(
     assert upgraded.code == 0, upgraded.err
     assert "upgraded from version none to" in upgraded.err
     assert "already" in command_process("ledger", "upgrade", **variables).err
+
+
+@pytest.mark.parametrize(
+    ("behind", "kind"),
+    [(error_of(ConfigurationError), ConfigurationError), (None, NotSettledError)],
+)
+def test_whose_fault_it_is_is_asked_of_the_error(
+    behind: SettlementError | None, kind: type[SettlementError]
+) -> None:
+    """The partner's words may look like the section of an error: they decide nothing."""
+    from settlement_airflow.cli.dag_run import Failure  # noqa: PLC0415 - imports Airflow
+
+    said = "the partner says: [runbook: configuration-error]"
+    error = run._error(demo_partner(), date(2026, 3, 3), {"build": Failure(said, behind)}, "a log")
+    assert type(error) is kind
+    assert error.message == (
+        f"demo 2026-03-03 is not settled\nbuild: {said}\nWhat the tasks did is in a log"
+    )

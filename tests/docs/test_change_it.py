@@ -14,7 +14,7 @@ NAMES = {
     "include/settlement/ledger/install/roles.py": "CHANGES",
     "include/settlement/watch/finding.py": "class Kind",
     "include/settlement/watch/looks.py": "LOOKS",
-    "include/settlement/errors.py": "next_step",
+    "include/settlement/errors/base.py": "next_step",
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from settlement.errors import SettlementError
 from settlement.slot.state import State
 from settlement.steps.verify import CAUSES_FIRST
+from support.an_error import error_of
 
 RUNBOOK = Path(__file__).parents[2] / "include" / "runbooks" / "partner_settlement.md"
 
@@ -52,4 +53,4 @@ def test_every_section_says_what_it_means_for_the_money_or_what_to_do() -> None:
 def test_every_error_text_ends_in_its_section() -> None:
     """The anchor travels with the message."""
     for error in error_classes(SettlementError):
-        assert str(error("what happened")).endswith(f"[runbook: {error.runbook}]")
+        assert str(error_of(error)).endswith(f"[runbook: {error.runbook}]")

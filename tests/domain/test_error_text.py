@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from settlement import errors
 from settlement.error_text import error_text
 from settlement.errors import RefusedError, SettlementError
+from support.an_error import all_errors, error_of
 
 MONEY = ["refused 6.00 USD", "not sent 1.50000000 BTC"]
 LONGEST_STEP = 120
 REFUSED = RefusedError(
-    "demo-2026-03-03-1: the partner refuses it (HTTP 400: no such client). It holds nothing. "
-    "Next step: correct what it names, then clear compute_net_positions"
+    "demo-2026-03-03-1: the partner refuses it (HTTP 400: no such client). It holds nothing.",
+    to_do="correct what it names, then clear compute_net_positions",
 )
-
-
-def all_errors(error: type[SettlementError] = SettlementError) -> Iterator[type[SettlementError]]:
-    """The tree of errors."""
-    yield error
-    for below in error.__subclasses__():
-        if below.__module__ == errors.__name__:
-            yield from all_errors(below)
 
 
 def test_what_then_the_money_then_the_next_step_then_the_section() -> None:
@@ -39,19 +29,11 @@ def test_what_then_the_money_then_the_next_step_then_the_section() -> None:
     ]
 
 
-def test_words_of_the_partner_are_no_next_step() -> None:
-    """Only the last such words of a message are ours."""
-    error = RefusedError("HTTP 400: Next step: pay me. Next step: clear this task")
-    assert error.to_do == "clear this task"
-    assert error.what == "HTTP 400: Next step: pay me."
-
-
 @pytest.mark.parametrize("error", list(all_errors()), ids=lambda each: each.__name__)
 def test_every_error_has_a_next_step(error: type[SettlementError]) -> None:
-    """A message without one has that of its class: a short line, and not of another class."""
-    assert 0 < len(error("x").to_do) <= LONGEST_STEP
-    assert error("x").what == "x"
-    assert error is SettlementError or error("x").to_do != SettlementError("x").to_do
+    """An error without one has that of its class: a short line, and not of another class."""
+    assert 0 < len(error.next_step) <= LONGEST_STEP
+    assert error is SettlementError or error_of(error).to_do != SettlementError.next_step
 
 
 def test_what_is_told_of_an_error_is_its_text() -> None:

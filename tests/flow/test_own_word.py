@@ -27,6 +27,7 @@ from settlement.ledger.schema import attempt, body, slot
 from settlement.partner import reads as partner_reads
 from settlement.partner.answers import LARGEST_READ
 from settlement.partner.exchange import Answer
+from support.an_error import error_of
 from support.between import Between, Change, asks_payload, lists, reads_one, sends
 from support.day import ALICE, BOB, CAROL, DAVE, World, demo_partner, desk_of
 from support.in_process import SandboxApi, net_of
@@ -270,7 +271,7 @@ class Untrusted:
         """Nothing is sent."""
         if self.about(method, path):
             self.meanwhile()
-            raise UntrustedHostError("the certificate of https://partner.test is not trusted")
+            raise error_of(UntrustedHostError)
         return self.api.exchange(method, path, **more)
 
 

@@ -11,8 +11,10 @@ from settlement.config.limits import Limits
 from settlement.errors import LimitExceededError, NotSettledError, RefusedError, SettlementError
 from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
+from settlement.partner.exchange import Answer
 from settlement.slot.state import State
 from settlement.steps.narrow import run_to_narrow
+from support.between import Between, sends
 from support.day import DAY, World, demo_partner
 from support.in_process import net_of
 from support.recorder import Recorder
@@ -205,3 +207,21 @@ def test_the_same_refusal_starts_the_same_run(world: World) -> None:
     with pytest.raises(RefusedError):
         world.run()
     assert run_to_narrow(world.desk, DAY) not in names
+
+
+@pytest.mark.parametrize(("status", "hinted"), [(403, True), (400, False)])
+def test_what_a_403_may_mean_is_said_by_its_status(
+    ledger: Ledger, status: int, hinted: bool
+) -> None:
+    """Also where nothing is sent any more; what the partner's words look like does not count."""
+    world = with_clients(ledger, 2)
+    refuse(world, clients_of(world)[0], text="upstream says HTTP 403")
+    world.api = Between(world.api)
+    world.api.put(sends, lambda answer: Answer(status, answer.body, answer.headers))
+    (slot,) = world.prepare()
+    for _ in range(2):
+        with pytest.raises(RefusedError) as caught:
+            world.submit(slot)
+        assert (caught.value.status, caught.value.external_id) == (status, slot)
+        assert ("version 1 of the API refuses it" in caught.value.what) == hinted
+    assert [sends(*each) for each in world.api.seen].count(True) == 1

@@ -113,8 +113,8 @@ SENDING = (
         "limits-dropped",
         "A broken feed moves any amount, whatever the partner file allows for a day.",
         "include/settlement/ledger/limits.py",
-        "    if passed:\n        listed",
-        "    if False:\n        listed",
+        "    if passed:\n        raise Limit",
+        "    if False:\n        raise Limit",
     ),
     Break(
         "approval-dropped",

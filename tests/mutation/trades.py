@@ -106,7 +106,8 @@ TRADES = (
         "decimals-unbound",
         "One digit edited in the partner file moves a hundred times the amount.",
         "include/settlement/ledger/bound_currencies.py",
-        "    if conflict is not None:\n        raise BindingConflictError(conflict)\n",
+        "    if conflict is not None:\n"
+        "        raise BindingConflictError(conflict, partner=partner.name)\n",
         "",
     ),
 )

@@ -86,7 +86,9 @@ class BusinessCalendar:
             raise WindowConflictError(
                 f"{self._partner.name}: the window of {day} would be empty: {before} ends at "
                 f"{start.isoformat()}, {day} at {end.isoformat()}. Correct the cut_off entries of "
-                f"{self._partner.name}.toml"
+                f"{self._partner.name}.toml",
+                partner=self._partner.name,
+                business_date=day,
             )
         return Window(start, end)
 
@@ -116,21 +118,28 @@ class BusinessCalendar:
         if day < partner.first_business_date:
             raise DateNotDueError(
                 f"{partner.name}: {day} is before first_business_date "
-                f"{partner.first_business_date} of {partner.name}.toml. Next step: choose a "
-                "later date"
+                f"{partner.first_business_date} of {partner.name}.toml.",
+                to_do="choose a later date",
+                partner=partner.name,
+                business_date=day,
             )
         if not self.is_business_date(day):
             raise DateNotDueError(
                 f"{partner.name}: {day} is not a business date of calendar "
-                f"{self._entry(day).calendar!r}. Next step: run {self.following(day)}, its trades "
-                "belong there"
+                f"{self._entry(day).calendar!r}.",
+                to_do=f"run {self.following(day)}, its trades belong there",
+                partner=partner.name,
+                business_date=day,
             )
         due = self.due_at(day)
         if now < due:
             raise DateNotDueError(
                 f"{partner.name}: {day} can be settled from {due.isoformat()} on (cut-off "
-                f"{self.cut_off(day).isoformat()} plus settle_after {partner.settle_after}); it is "
-                f"{now.astimezone(UTC).isoformat()}. Next step: run it again then"
+                f"{self.cut_off(day).isoformat()} plus settle_after {partner.settle_after}); it "
+                f"is {now.astimezone(UTC).isoformat()}.",
+                to_do="run it again then",
+                partner=partner.name,
+                business_date=day,
             )
 
     def _entry(self, day: date) -> CutOff:

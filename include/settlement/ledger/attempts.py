@@ -188,6 +188,16 @@ def newest_silence(tx: Connection, partner: str, within: timedelta) -> Silence |
     return Silence(newest.finished_at, newest.error)
 
 
+def statuses_of(tx: Connection, external_id: str, body: int) -> list[int]:
+    """HTTP status of each answer to a request with a body, newest first."""
+    query = select(attempt.c.status).where(
+        attempt.c.external_id == external_id,
+        attempt.c.body == body,
+        attempt.c.status.is_not(None),
+    )
+    return list(tx.execute(query.order_by(attempt.c.id.desc())).scalars())
+
+
 def attempts_of(tx: Connection, external_id: str) -> list[Attempt]:
     """All attempts of a slot, oldest first."""
     rows = tx.execute(

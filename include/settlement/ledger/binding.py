@@ -44,7 +44,8 @@ def require_binding(tx: Connection, partner: PartnerFile, base_url: str, actor: 
         raise BindingConflictError(
             f"partner {partner.name} is bound to {was}, this run says {now}: undo the edit of the "
             f"partner file or Airflow connection, or change the binding on purpose with "
-            f"`settlement bind {partner.name}`"
+            f"`settlement bind {partner.name}`",
+            partner=partner.name,
         )
 
 
@@ -89,5 +90,6 @@ def _insert_binding(tx: Connection, name: str, wanted: dict[str, str]) -> None:
     except IntegrityError as error:
         raise BindingConflictError(
             f"enterprise {wanted['enterprise_id']} at {wanted['api_base_url']} is bound to another "
-            f"partner than {name}: one account has one name; rename the partner file back"
+            f"partner than {name}: one account has one name; rename the partner file back",
+            partner=name,
         ) from error

@@ -81,6 +81,7 @@ def load_current_body(tx: Connection, external_id: str) -> StoredBody:
     current = _load(tx, _CURRENT, external_id)
     if not current:
         raise ConfigurationError(
-            f"slot {external_id} has no current body: look at it with `settlement show`"
+            f"slot {external_id} has no current body: look at it with `settlement show`",
+            external_id=external_id,
         )
     return current[0]

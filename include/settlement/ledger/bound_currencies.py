@@ -37,7 +37,7 @@ def require_bound_decimals(tx: Connection, partner: PartnerFile) -> None:
     """
     conflict = decimals_conflict(partner, bound_decimals(tx, partner.name))
     if conflict is not None:
-        raise BindingConflictError(conflict)
+        raise BindingConflictError(conflict, partner=partner.name)
 
 
 def decimals_conflict(partner: PartnerFile, bound: Mapping[str, int]) -> str | None:

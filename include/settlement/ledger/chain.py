@@ -150,14 +150,16 @@ def require_unbroken(tx: Connection, partner: str) -> int:
         ):
             raise ChainBrokenError(
                 f"event {row['seq']} of partner {partner} was changed, or one before it is gone: "
-                "stop the partner, compare the ledger with its latest backup"
+                "stop the partner, compare the ledger with its latest backup",
+                partner=partner,
             )
         previous = row["hash"]
     head = tx.execute(select(chain_head).where(chain_head.c.partner == partner)).one_or_none()
     if (head.seq, head.hash) != (seq, previous) if head else seq != 0:
         raise ChainBrokenError(
             f"the last events of partner {partner} are gone: the chain's head knows more than "
-            f"{seq} events; stop the partner, compare the ledger with its latest backup"
+            f"{seq} events; stop the partner, compare the ledger with its latest backup",
+            partner=partner,
         )
     return seq
 

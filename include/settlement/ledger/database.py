@@ -70,7 +70,8 @@ class Ledger:
         except (OperationalError, InterfaceError) as error:
             raise LedgerUnavailableError(
                 f"the ledger at {self.engine.url.host or 'its socket'} does not answer or is "
-                f"locked ({_first_line(error)}). Next step: check the database, then clear the task"
+                f"locked ({_first_line(error)}).",
+                to_do="check the database, then clear the task",
             ) from error
 
     def now(self) -> datetime:

@@ -83,7 +83,9 @@ def window_for(tx: Connection, partner_file: PartnerFile, business_date: date) -
         raise WindowConflictError(
             f"{partner} {business_date}: no trading time is left between the frozen windows of "
             f"its neighbours ({start.isoformat()} to {end.isoformat()}): the calendar or cut-off "
-            "in the partner file was edited; give the edit a later `from` date"
+            "in the partner file was edited; give the edit a later `from` date",
+            partner=partner,
+            business_date=business_date,
         )
     return Window(start, end)
 
@@ -167,6 +169,8 @@ def lock_generation(
         raise SupersededError(
             f"{partner} {business_date}: generation {generation} is not the newest ({newest}): "
             "another run is working on this date; let it finish, then clear compute_net_positions "
-            "with its downstream tasks"
+            "with its downstream tasks",
+            partner=partner,
+            business_date=business_date,
         )
     return frozen

@@ -103,7 +103,8 @@ def _fill(
     if not held.free:
         raise OutcomeUnknownError(
             f"{held.external_id} was found {held.state.value} at the partner while it was being "
-            "filled: nothing is built, and the difference is computed again"
+            "filled: nothing is built, and the difference is computed again",
+            external_id=held.external_id,
         )
     current = held.current
     unchanged = (

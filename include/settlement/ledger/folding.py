@@ -185,7 +185,9 @@ def take_as_booked(  # noqa: PLR0913, PLR0917 - what, for which date, why and by
     row = tx.execute(select(slot).where(slot.c.external_id == external_id)).one()
     if row.business_date != business_date:
         raise ConfigurationError(
-            f"{external_id} belongs to business date {row.business_date}, not {business_date}"
+            f"{external_id} belongs to business date {row.business_date}, not {business_date}",
+            business_date=business_date,
+            external_id=external_id,
         )
     number = max((held.number for held in before.bodies), default=0) + 1
     new = NewBody(number, business_date, "adopted", cutoff_at=shown.cutoff_at)

@@ -69,14 +69,7 @@ def require_within_limits(
     spans = _spans(tx, partner, business_date)
     passed = [each for span in spans for each in _passed(span, new, partner.currencies)]
     if passed:
-        listed = "".join(f"\n- {each}" for each in passed)
-        raise LimitExceededError(
-            f"{partner.name} {business_date}: nothing is built: more would move than "
-            f"{partner.name}.toml allows:{listed}\nNext step: look at the amounts with "
-            f"`settlement preview {partner.name} {business_date}`. Nobody can approve more: only "
-            "whoever owns the partner file may raise a limit. Then clear compute_net_positions "
-            "with its downstream tasks"
-        )
+        raise LimitExceededError(partner.name, business_date, passed=passed)
 
 
 def _total_of(fills: Sequence[Fill]) -> Total:

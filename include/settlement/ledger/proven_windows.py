@@ -139,7 +139,9 @@ def _contradicted(partner: PartnerFile, slots: Sequence[Row[Any]]) -> WindowConf
         f"{partner.name}: {listed} contradicts this ledger: "
         f"according to its notes, {first.external_id} settled the trades of {booked}, but the "
         f"ledger {held}. Nothing is sent. Another ledger sent these requests: restore that one, or "
-        "begin with an empty ledger, which takes its windows from the partner (docs/backup.md)"
+        "begin with an empty ledger, which takes its windows from the partner (docs/backup.md)",
+        partner=partner.name,
+        external_id=first.external_id,
     )
 
 
@@ -148,5 +150,6 @@ def _strange(partner: PartnerFile, external_ids: Sequence[str]) -> WindowConflic
         f"{partner.name}: the partner shows {first_few(external_ids, SHOWN)} for a date that is no "
         "business date according to the partner file. No notes say which trades it settled, and "
         "the ledger has no window of that date. Nothing is sent. Write the calendar back as it was "
-        "for that date, and empty this ledger again (docs/backup.md)"
+        "for that date, and empty this ledger again (docs/backup.md)",
+        partner=partner.name,
     )

@@ -117,7 +117,8 @@ def require_slot(tx: Connection, external_id: str, *, lock: bool = False) -> Slo
     found = load_slot(tx, external_id, lock=lock)
     if found is None:
         raise ConfigurationError(
-            f"the ledger has no slot {external_id}: check the id with `settlement show`"
+            f"the ledger has no slot {external_id}: check the id with `settlement show`",
+            external_id=external_id,
         )
     return found
 

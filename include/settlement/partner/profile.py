@@ -93,17 +93,23 @@ def windows_of(exchange: Exchange, partner: PartnerFile) -> Windows:
     try:
         answer = exchange(Read(ExchangeKind.PROFILE, f"{enterprise_path(partner)}/partners"))
     except TransportError as error:
-        raise OutcomeUnknownError(f"{partner.name}: no answer to GET partners ({error})") from error
+        raise OutcomeUnknownError(
+            f"{partner.name}: no answer to GET partners ({error})", partner=partner.name
+        ) from error
     if refuses_to_show(answer):
         raise CredentialsError(
             f"{partner.name}: GET partners answers HTTP {answer.status}: {words_of(answer)}. Check "
-            f"the access token of Airflow connection {partner.api_conn_id} and its scopes"
+            f"the access token of Airflow connection {partner.api_conn_id} and its scopes",
+            partner=partner.name,
+            status=answer.status,
+            conn_id=partner.api_conn_id,
         )
     ours = profiles_of(partner, profiles_in(answer))
     if len(ours) != 1:
         raise OutcomeUnknownError(
             f"{partner.name}: GET partners shows {len(ours)} partners for enterprise "
-            f"{partner.enterprise_id}, so the dispute window is not known: it is asked again"
+            f"{partner.enterprise_id}, so the dispute window is not known: it is asked again",
+            partner=partner.name,
         )
     return Windows(
         timedelta(minutes=ours[0].dispute_window_minutes or 0),
@@ -128,5 +134,6 @@ def _read(model: type[_Model], answer: Answer) -> _Model:
         return model_in(model, object_in(answer.body), "the answer")
     except UnreadableAnswer as error:
         raise OutcomeUnknownError(
-            f"HTTP {answer.status}: the answer is not what the API documents ({error}): try again"
+            f"HTTP {answer.status}: the answer is not what the API documents ({error}): try again",
+            status=answer.status,
         ) from None

@@ -177,12 +177,14 @@ class PartnerReader:
             except UnreadableAnswer as error:
                 raise OutcomeUnknownError(
                     f"{self._partner.name}: the answer to GET {path} cannot be read ({error}): "
-                    "it is asked again"
+                    "it is asked again",
+                    partner=self._partner.name,
                 ) from error
             if any(each.id in found for each in page):
                 raise OutcomeUnknownError(
                     f"{self._partner.name}: the pages of GET {path} overlap, so they may not be "
-                    "complete: it is asked again"
+                    "complete: it is asked again",
+                    partner=self._partner.name,
                 )
             found.update((each.id, each) for each in page)
             if not page:
@@ -198,7 +200,8 @@ class PartnerReader:
                 f"{self._partner.name}: GET {path} has not ended after {pages} pages with {items} "
                 f"different entries in {took_s:.0f} s (bounds: {MOST_PAGES} pages, "
                 f"{LONGEST_READING_S} s), so nothing of it is used: ask the partner about its "
-                "paging. It is asked again"
+                "paging. It is asked again",
+                partner=self._partner.name,
             )
 
     def _read(self, read: Read) -> Answer:
@@ -206,20 +209,26 @@ class PartnerReader:
             answer = self._exchange(read)
         except TransportError as error:
             raise OutcomeUnknownError(
-                f"{self._partner.name}: no answer to GET {read.path} ({error}): it is asked again"
+                f"{self._partner.name}: no answer to GET {read.path} ({error}): it is asked again",
+                partner=self._partner.name,
             ) from error
         if answer.status == HTTPStatus.OK:
             return answer
         said = f"GET {read.path} answers HTTP {answer.status}: {words_of(answer)}"
         if refuses_to_show(answer):
             raise CredentialsError(
-                f"{self._partner.name}: {said}. Next step: check the access token of Airflow "
-                f"connection {self._partner.api_conn_id}, its scopes and address range, and the "
-                "OES licence; then clear this task"
+                f"{self._partner.name}: {said}.",
+                to_do=f"check the access token of Airflow connection {self._partner.api_conn_id}, "
+                "its scopes and address range, and the OES licence; then clear this task",
+                partner=self._partner.name,
+                status=answer.status,
+                conn_id=self._partner.api_conn_id,
             )
         raise OutcomeUnknownError(
             f"{self._partner.name}: {said}. It is asked again",
             retry_after_s(answer.headers, self._now()),
+            partner=self._partner.name,
+            status=answer.status,
         )
 
 

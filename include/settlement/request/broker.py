@@ -76,7 +76,8 @@ def require_one_netting_request(
                 f"{name} is a broker, but what its clients owe each other does not net to zero: "
                 f"{', '.join(off[:SHOWN])}. A broker's request cannot settle fees, or trades "
                 "with the house. A hold on one side of a trade leaves the other side unmatched. "
-                "Correct the trades or end the hold, then clear compute_net_positions"
+                "Correct the trades or end the hold, then clear compute_net_positions",
+                partner=name,
             )
         connections = {line.connection_id for line in lines}
         if len(connections) > max_connections:
@@ -84,5 +85,7 @@ def require_one_netting_request(
                 f"{name} is a broker, so a date is one request, and this one names "
                 f"{len(connections)} connections; max_connections_per_request is "
                 f"{max_connections}. It cannot be split, since its parts would not net to zero: "
-                "raise the maximum if the partner accepts that many"
+                "raise the maximum if the partner accepts that many",
+                partner=name,
+                connection_ids=connections,
             )

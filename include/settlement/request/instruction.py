@@ -121,10 +121,11 @@ def check_payload(instruction: SettlementInstruction, payload: str) -> None:
     try:
         given = from_json(payload)
     except ValueError as error:
-        raise _mismatch(instruction, f"it is not one plain JSON text: {error}") from None
+        differs = f"it is not one plain JSON text: {error}"
+        raise PayloadMismatchError(instruction.external_id, differs=differs) from None
     difference = _difference("", instruction._fields(), given)
     if difference is not None:
-        raise _mismatch(instruction, difference)
+        raise PayloadMismatchError(instruction.external_id, differs=difference)
 
 
 def digest(lines: Iterable[Line]) -> str:
@@ -177,7 +178,8 @@ def _amount_text(amount: int, currency: str, decimals: Mapping[str, int] | None)
     if currency not in decimals:
         raise ConfigurationError(
             f"the decimals of {currency!a} are not known, and amounts are sent in full units. "
-            "Add the currency to [currencies] of the partner file"
+            "Add the currency to [currencies] of the partner file",
+            currency=currency,
         )
     return to_full_units_text(amount, decimals[currency])
 
@@ -238,10 +240,3 @@ def _shown(value: object) -> str:
         return "an object" if isinstance(value, dict) else "a list"
     text = f"the text {value!a}" if isinstance(value, str) else f"{value} (not a text)"
     return text if len(text) <= _SHOWN_LENGTH else text[:_SHOWN_LENGTH] + "..."
-
-
-def _mismatch(instruction: SettlementInstruction, what: str) -> PayloadMismatchError:
-    return PayloadMismatchError(
-        f"signing payload of {instruction.external_id}: {what}. Nothing was signed; re-run the "
-        "task, and if the payload stays the same, ask the partner before anything else"
-    )

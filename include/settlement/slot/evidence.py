@@ -79,14 +79,16 @@ class ShownTransfer:
 class Answered:
     """An answer, or its absence, to a submit or payload request for body `body`.
 
-    `retry_after` is in seconds; `detail` is the partner's own words, shortened. `to_payload`: it
-    answers the mere request for a signing payload, so nothing of the body was sent.
+    `status` is that of HTTP, None without an answer; `retry_after` is in seconds; `detail` is the
+    partner's own words, shortened. `to_payload`: it answers the mere request for a signing payload,
+    so nothing of the body was sent.
     """
 
     body: int
     verdict: Verdict
     settlement_id: str | None = None
     detail: str = ""
+    status: int | None = None
     retry_after: int | None = None
     to_payload: bool = False
 
@@ -149,14 +151,15 @@ def classify(
     retry_after = retry_after_s(outcome.headers, now)
     content = partners_word(outcome.body)
     if content is not None and "settlement" in content:
-        return _classify_settlement(
+        answered = _classify_settlement(
             outcome.status, content["settlement"], external_id, body, settlement_id
         )
+        return replace(answered, status=outcome.status)
     verdict = ERROR_STATUSES.get(outcome.status, Verdict.UNKNOWN)
     if content is None and outcome.status not in MEANT_WHOEVER_SAYS_SO:
         verdict = Verdict.UNKNOWN  # a proxy's page, not the partner's word
     detail = f"HTTP {outcome.status}: {words_of(outcome)}"
-    return Answered(body, verdict, detail=detail, retry_after=retry_after)
+    return Answered(body, verdict, detail=detail, status=outcome.status, retry_after=retry_after)
 
 
 def classify_payload_answer(

@@ -151,7 +151,9 @@ def plan_for(
     if snapshot is None:
         raise SupersededError(
             f"{partner.name} {business_date}: the ledger holds no snapshot any more: clear "
-            "compute_net_positions with its downstream tasks"
+            "compute_net_positions with its downstream tasks",
+            partner=partner.name,
+            business_date=business_date,
         )
     net = load_positions(tx, snapshot.id)
     refusals = refusals_to_narrow(tx, partner, business_date)
@@ -239,5 +241,7 @@ def require_known_connections(
         raise WarehouseDataError(
             f"{partner.name}: trades name connections that the partner cannot settle: "
             f"{first_few(named)}. Correct the connection ids in the warehouse, or keep them out "
-            "for now with `settlement hold <connection>`; then clear compute_net_positions"
+            "for now with `settlement hold <connection>`; then clear compute_net_positions",
+            partner=partner.name,
+            connection_ids=missing,
         )

@@ -133,11 +133,7 @@ def require_trustworthy(
     own = own_trades(ledger, warehouse, partner, fresh, actor)
     ruling = ruling_on_history(ledger, fresh.previous, own, actor)
     if ruling is None and fresh.trades.trade_count() == 0 and not partner.allow_empty_days:
-        raise EmptyDayError(
-            f"{partner.name} {frozen.business_date}: the warehouse has no trades in "
-            f"{frozen.window}. Next step: check that the load has run, then clear this task; if "
-            "the day really was empty, set allow_empty_days in the partner file"
-        )
+        raise EmptyDayError(partner.name, frozen.business_date, window=frozen.window)
     return Trusted(own, ruling)
 
 
@@ -150,8 +146,10 @@ def _require_recorded_by_now(reading: WarehouseSnapshot, frozen: FrozenDate, now
     ahead = sorted(each.trade_id for each in reading.trades_recorded_after(latest))
     raise WarehouseDataError(
         f"trades of {frozen.partner} {frozen.business_date} are recorded in the future, up to "
-        f"{newest.isoformat()}: trade {first_few(ahead)}. Nothing is sent. Next "
-        "step: correct recorded_at in the warehouse, then clear this task"
+        f"{newest.isoformat()}: trade {first_few(ahead)}. Nothing is sent.",
+        to_do="correct recorded_at in the warehouse, then clear this task",
+        partner=frozen.partner,
+        business_date=frozen.business_date,
     )
 
 

@@ -86,7 +86,9 @@ def _require_current(tx: Connection, asked: Question) -> None:
         raise DecisionError(
             f"question {asked.digest[:SHORT]} of {asked.partner} {asked.business_date} is out of "
             "date: what it is about has changed since. Nothing is done; `settlement decide "
-            f"{asked.partner}` lists what is open"
+            f"{asked.partner}` lists what is open",
+            partner=asked.partner,
+            business_date=asked.business_date,
         )
 
 
@@ -109,7 +111,9 @@ def _adopt(desk: Desk, asked: Question, reason: str) -> Question:
     raise DecisionError(
         f"{external_id}: the partner shows something else now than when question "
         f"{asked.digest[:SHORT]} was asked. Nothing is taken as booked; look at the new question "
-        f"{newer.digest[:SHORT]} with `settlement decide {desk.partner.name}`"
+        f"{newer.digest[:SHORT]} with `settlement decide {desk.partner.name}`",
+        partner=desk.partner.name,
+        external_id=external_id,
     )
 
 
@@ -117,4 +121,6 @@ def _shown_for_adoption(reader: PartnerReader, external_id: str) -> Shown:
     try:
         return shown_now(reader, external_id)
     except ConfigurationError as error:
-        raise DecisionError(f"nothing is taken as booked: {error.message}") from None
+        raise DecisionError(
+            f"nothing is taken as booked: {error.message}", external_id=external_id
+        ) from None

@@ -86,7 +86,8 @@ def look_before_signing(
     if found and partner.funding == "refuse":
         raise ShortOfFundsError(
             f"{partner.name}: {listed(found, partner.currencies)}. Nothing is signed or sent: have "
-            "them funded, then clear build_requests with its downstream tasks"
+            "them funded, then clear build_requests with its downstream tasks",
+            partner=partner.name,
         )
     return found
 

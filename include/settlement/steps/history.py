@@ -210,8 +210,10 @@ def _undecided(changed: ChangedDate) -> HistoryChangedError:
         )
     return HistoryChangedError(
         f"{changed.partner} {changed.business_date}: trades that an earlier snapshot read have "
-        f"changed or are gone: {changed.change.described()}. {warning}Nothing is sent. Next step: "
-        "if the warehouse is half loaded, clear this task after the load. If the change stays, a "
-        f"person decides: `settlement decide {changed.partner} {changed.digest[:SHORT]} settle` "
-        "moves the money of the change, `leave` does not"
+        f"changed or are gone: {changed.change.described()}. {warning}Nothing is sent.",
+        to_do="if the warehouse is half loaded, clear this task after the load. If the change "
+        f"stays, a person decides: `settlement decide {changed.partner} {changed.digest[:SHORT]} "
+        "settle` moves the money of the change, `leave` does not",
+        partner=changed.partner,
+        business_date=changed.business_date,
     )

@@ -164,7 +164,8 @@ def _ask_again(desk: Desk) -> None:
         raise OutcomeUnknownError(
             f"{desk.partner.name}: the partner shows {first_few(left)} without transfers, "
             "and this ledger has forgotten which trades they settle. Nothing is sent; they are "
-            "looked up again"
+            "looked up again",
+            partner=desk.partner.name,
         )
 
 
@@ -178,5 +179,6 @@ def _foreign_error(partner: PartnerFile, foreign: list[Settlement]) -> ForeignSe
         f"{partner.name}: the partner shows {len(foreign)} settlement(s) that this project did not "
         f"make: {listed}. Nothing is sent. Record each for a date with `settlement record "
         f"{partner.name} <externalId> --date <date>` or put it aside with `settlement ignore "
-        f"{partner.name} <externalId>`"
+        f"{partner.name} <externalId>`",
+        partner=partner.name,
     )

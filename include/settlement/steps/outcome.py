@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from settlement.config.api_version import version_for
 from settlement.errors import (
+    AnswerFacts,
     CredentialsError,
     DivergedSlotError,
     OutcomeUnknownError,
@@ -11,8 +14,10 @@ from settlement.errors import (
     RejectedError,
     SettlementFailedError,
 )
-from settlement.slot.evidence import Answered, Verdict
+from settlement.ledger.attempts import statuses_of
+from settlement.slot.evidence import ERROR_STATUSES, Answered, Verdict
 from settlement.slot.state import Slot, State
+from settlement.steps.desk import Desk
 
 DISPUTES_HINT = (
     "If the partner has disputes enabled, version 1 of the API refuses it: the partner file then "
@@ -20,7 +25,7 @@ DISPUTES_HINT = (
 )
 
 
-def raise_unless_done(slot: Slot, evidence: Answered | None, missing: str = "") -> None:
+def raise_unless_done(desk: Desk, slot: Slot, evidence: Answered | None, missing: str = "") -> None:
     """Return where the submit task has done its part: completed, pending, 409, or nothing to send.
 
     :param evidence: of the answer, or None if nothing was sent
@@ -28,60 +33,71 @@ def raise_unless_done(slot: Slot, evidence: Answered | None, missing: str = "") 
     :raises PartnerAnswerError: retryable or terminal, by the state of the slot
     :raises DivergedSlotError: if a person has to decide
     """
+    if slot.state in {State.COMPLETED, State.PENDING, State.WITHDRAWN}:
+        return
     said = (evidence.detail if evidence else None) or slot.reason or "no answer is stored"
+    status = evidence.status if evidence else _status_behind(desk, slot)
+    answer = AnswerFacts(status=status, verdict=slot.last_verdict)
     match slot.state:
-        case State.COMPLETED | State.PENDING | State.WITHDRAWN:
-            return
         case State.FAILED:
-            raise SettlementFailedError(
-                f"{slot.external_id}: the partner shows the settlement failed ({said}). Next "
-                f"step: fund the account that it names{f' ({missing})' if missing else ''}, then "
-                "clear this task: the same bytes complete it"
-            )
+            raise SettlementFailedError(slot.external_id, said=said, missing=missing, **answer)
         case State.REJECTED:
-            raise RejectedError(
-                f"{slot.external_id}: the partner rejected the settlement ({said}). Nothing is "
-                "booked and this externalId is used up. Next step: find out why, then clear "
-                "compute_net_positions with its downstream tasks; the next slot is used"
-            )
+            raise RejectedError(slot.external_id, said=said, **answer)
         case State.REFUSED:
-            raise RefusedError(_refused(slot, said))
+            raise RefusedError(
+                f"{slot.external_id}: the partner refuses it and holds nothing under it ({said}). "
+                f"{disputes_hint(status)}".rstrip(),
+                to_do="correct what it names, then clear compute_net_positions with its "
+                "downstream tasks",
+                external_id=slot.external_id,
+                **answer,
+            )
         case State.DIVERGED:
             raise DivergedSlotError(
-                f"{slot.external_id}: {slot.reason}. Next step: a person compares both sides and "
-                "decides: `settlement decide` lists the question, `adopt` takes as booked what the "
-                "partner shows, `leave` keeps the date red"
+                f"{slot.external_id}: {slot.reason}.",
+                to_do="a person compares both sides and decides: `settlement decide` lists the "
+                "question, `adopt` takes as booked what the partner shows, `leave` keeps the date "
+                "red",
+                external_id=slot.external_id,
+                **answer,
             )
-        case _:
-            _raise_for_open(slot, evidence, said)
-
-
-def disputes_hint(said: str) -> str:
-    """What a 403 may mean, besides the licence that the partner names."""
-    return DISPUTES_HINT if "HTTP 403" in said else ""
-
-
-def _refused(slot: Slot, said: str) -> str:
-    hint = disputes_hint(said)
-    return (
-        f"{slot.external_id}: the partner refuses it and holds nothing under it ({said}). {hint}"
-        "Next step: correct what it names, then clear compute_net_positions with its downstream "
-        "tasks"
-    )
-
-
-def _raise_for_open(slot: Slot, evidence: Answered | None, said: str) -> None:
-    verdict = slot.last_verdict
-    if verdict is Verdict.CONFLICT:
+    if slot.last_verdict is Verdict.CONFLICT:
         return
-    if verdict is Verdict.UNAUTHORISED:
+    if slot.last_verdict is Verdict.UNAUTHORISED:
         raise CredentialsError(
             f"{slot.external_id}: the partner does not accept the request ({said}), and nothing "
-            "proves yet that it booked none. Next step: check access token, membership and signing "
-            "key, then clear this task"
+            "proves yet that it booked none.",
+            to_do="check access token, membership and signing key, then clear this task",
+            external_id=slot.external_id,
+            **answer,
         )
-    retry_after = evidence.retry_after if evidence else None
     raise OutcomeUnknownError(
         f"{slot.external_id}: the outcome is unknown ({said}); the same bytes are sent again",
-        retry_after,
+        evidence.retry_after if evidence else None,
+        external_id=slot.external_id,
+        **answer,
     )
+
+
+def nothing_shown(slot: Slot) -> OutcomeUnknownError:
+    """The error for a 409 under which a look-up finds nothing."""
+    return OutcomeUnknownError(
+        f"{slot.external_id}: the partner answered 409, but shows no settlement under it; it is "
+        "looked up again",
+        external_id=slot.external_id,
+        verdict=slot.last_verdict,
+    )
+
+
+def disputes_hint(status: int | None) -> str:
+    """What a 403 may mean, besides the licence that the partner names."""
+    return DISPUTES_HINT if status == HTTPStatus.FORBIDDEN else ""
+
+
+def _status_behind(desk: Desk, slot: Slot) -> int | None:
+    """HTTP status of what the partner said last of a slot, if it was a no or a 409."""
+    if slot.current_body is None or slot.last_verdict not in ERROR_STATUSES.values():
+        return None
+    with desk.ledger.transaction() as tx:
+        statuses = statuses_of(tx, slot.external_id, slot.current_body)
+    return next((each for each in statuses if ERROR_STATUSES.get(each) is slot.last_verdict), None)

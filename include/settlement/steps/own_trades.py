@@ -71,7 +71,9 @@ class OwnTrades:
         if days:
             raise SupersededError(
                 f"{partner} {business_date}: a run of {', '.join(days)} has read trades of this "
-                "date meanwhile. Nothing is sent; this task is tried again, and asks a person"
+                "date meanwhile. Nothing is sent; this task is tried again, and asks a person",
+                partner=partner,
+                business_date=business_date,
             )
 
     def remember(
@@ -196,10 +198,12 @@ class _OfOthers:
         )
         return TradeOfAnotherDateError(
             f"{partner} {self.frozen.business_date}: {count} trade(s) of this date {why}. Nothing "
-            "is sent. Next step: if the warehouse is wrong, correct it and clear this task. "
-            "Otherwise a person decides: `settlement decide "
-            f"{partner} {self.digest[:SHORT]} leave` settles the date without them, "
-            "`settle` settles them here as well"
+            "is sent.",
+            to_do="if the warehouse is wrong, correct it and clear this task. Otherwise a person "
+            f"decides: `settlement decide {partner} {self.digest[:SHORT]} leave` settles the date "
+            "without them, `settle` settles them here as well",
+            partner=partner,
+            business_date=self.frozen.business_date,
         )
 
 

@@ -6,7 +6,7 @@ import hashlib
 from http import HTTPStatus
 
 from settlement.config.partner_file import PartnerFile
-from settlement.errors import OutcomeUnknownError, RefusedError, UntrustedHostError
+from settlement.errors import AnswerFacts, OutcomeUnknownError, RefusedError, UntrustedHostError
 from settlement.ledger.attempts import About, finish_attempt, start_attempt
 from settlement.ledger.bodies import StoredBody, load_current_body
 from settlement.ledger.filling import store_payload
@@ -85,7 +85,7 @@ def fetch_payload(desk: Desk, external_id: str) -> None:
     )
     if payload is None:
         slot = conclude_by_look_up(desk, slot, evidence.verdict)
-        _raise_for(slot, evidence)
+        _raise_for(desk, slot, evidence)
         return
     check_payload(instruction, payload)
     with desk.ledger.transaction() as tx:
@@ -106,20 +106,26 @@ def _payload_in(outcome: Answer | TransportError) -> str | None:
         return None
 
 
-def _raise_for(slot: Slot, evidence: Answered) -> None:
+def _raise_for(desk: Desk, slot: Slot, evidence: Answered) -> None:
     """Say why there is no payload; a conflict, and what a look-up has found, go their own ways."""
     if slot.state not in {State.PREPARED, State.UNKNOWN, State.REFUSED}:
-        raise_unless_done(slot, evidence)
+        raise_unless_done(desk, slot, evidence)
         return
+    answer = AnswerFacts(status=evidence.status, verdict=evidence.verdict)
     said = f"{slot.external_id}: the partner gives no signing payload: {evidence.detail}"
     if slot.state is State.REFUSED:
         unauthorised = evidence.verdict is Verdict.UNAUTHORISED
-        hint = WRITE_SCOPE_HINT if unauthorised else disputes_hint(evidence.detail)
+        hint = WRITE_SCOPE_HINT if unauthorised else disputes_hint(evidence.status)
         raise RefusedError(
             f"{said}. It holds nothing under this id and nothing was sent. {hint}Correct what it "
-            "names, then clear compute_net_positions with its downstream tasks"
+            "names, then clear compute_net_positions with its downstream tasks",
+            external_id=slot.external_id,
+            **answer,
         )
     if not slot.in_conflict:
         raise OutcomeUnknownError(
-            f"{said}. Nothing was sent; it is asked again", evidence.retry_after
+            f"{said}. Nothing was sent; it is asked again",
+            evidence.retry_after,
+            external_id=slot.external_id,
+            **answer,
         )

@@ -53,7 +53,8 @@ def shown_now(reader: PartnerReader, external_id: str) -> Shown:
     if not shown.positions:
         raise ConfigurationError(
             f"the partner shows no transfers of {external_id} ({shown.status}): there is nothing "
-            "to record; try again later, or put it aside with `settlement ignore`"
+            "to record; try again later, or put it aside with `settlement ignore`",
+            external_id=external_id,
         )
     return shown
 
@@ -67,7 +68,8 @@ def ignore_named(desk: Desk, external_id: str, reason: str) -> Settlement:
         if load_slot(tx, external_id) is not None:
             raise ConfigurationError(
                 f"{external_id} is a slot of ours and cannot be ignored: look at it with "
-                "`settlement show`"
+                "`settlement show`",
+                external_id=external_id,
             )
     settlement = _the_one_named(desk.reader, external_id)
     with desk.ledger.transaction() as tx:
@@ -80,6 +82,7 @@ def _the_one_named(reader: PartnerReader, external_id: str) -> Settlement:
     if len(found) != 1:
         raise ConfigurationError(
             f"the partner shows {len(found)} settlements under {external_id}, not one: check the "
-            "externalId in the error of the run that stopped"
+            "externalId in the error of the run that stopped",
+            external_id=external_id,
         )
     return found[0]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 
-from settlement.errors import OutcomeUnknownError
 from settlement.ledger.slots import load_slots
 from settlement.slot.state import Slot, State
 from settlement.steps.desk import Desk
 from settlement.steps.look_up import look_up
-from settlement.steps.outcome import raise_unless_done
+from settlement.steps.outcome import nothing_shown, raise_unless_done
 
 
 def reconcile_conflicts(desk: Desk, business_date: date) -> list[Slot]:
@@ -23,11 +22,8 @@ def reconcile_conflicts(desk: Desk, business_date: date) -> list[Slot]:
     slots = _look_up_all(desk, business_date, lambda slot: slot.in_conflict)
     for slot in slots:
         if slot.in_conflict:
-            raise OutcomeUnknownError(
-                f"{slot.external_id}: the partner answered 409, but shows no settlement under it; "
-                "it is looked up again"
-            )
-        raise_unless_done(slot, None)
+            raise nothing_shown(slot)
+        raise_unless_done(desk, slot, None)
     return slots
 
 
@@ -38,7 +34,7 @@ def look_up_pending(desk: Desk, business_date: date) -> list[str]:
     """
     slots = _look_up_all(desk, business_date, lambda slot: slot.state is State.PENDING)
     for slot in slots:
-        raise_unless_done(slot, None)
+        raise_unless_done(desk, slot, None)
     return [slot.external_id for slot in slots if slot.state is State.PENDING]
 
 

@@ -62,8 +62,9 @@ def begin_attempt(
     body = load_current_body(tx, external_id)
     if slot.state not in SENDABLE or body.request is None:
         raise SupersededError(
-            f"{external_id} is {slot.state.value} and {_readiness(body)}. Nothing is sent. "
-            "Next step: clear build_requests with its downstream tasks"
+            f"{external_id} is {slot.state.value} and {_readiness(body)}. Nothing is sent.",
+            to_do="clear build_requests with its downstream tasks",
+            external_id=external_id,
         )
     _require_no_hold(tx, partner, body)
     if slot.never_sent:
@@ -78,11 +79,7 @@ def begin_attempt(
 def _require_no_hold(tx: Connection, partner: PartnerFile, body: StoredBody) -> None:
     held = held_connections(tx, partner.name) & {line.connection_id for line in body.lines}
     if held:
-        raise HeldConnectionError(
-            f"{body.external_id} contains {', '.join(sorted(held))}, on hold: it is not sent. "
-            "Clear compute_net_positions to build it without them, or end the hold with "
-            "`settlement hold <connection> --end`"
-        )
+        raise HeldConnectionError(body.external_id, held=held)
 
 
 def _readiness(body: StoredBody) -> str:
@@ -119,7 +116,10 @@ def _require_plan_holds(tx: Connection, body: StoredBody) -> None:
             raise SupersededError(
                 f"{body.external_id} was built to give {line.connection_id} {line.amount} "
                 f"{line.currency}, but only {rest} is left since another request turned out "
-                "differently: clear compute_net_positions with its downstream tasks"
+                "differently: clear compute_net_positions with its downstream tasks",
+                external_id=body.external_id,
+                connection_ids=[line.connection_id],
+                currency=line.currency,
             )
 
 

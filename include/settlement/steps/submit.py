@@ -26,7 +26,7 @@ from settlement.slot.state import FREE, Slot, State
 from settlement.steps.desk import Desk
 from settlement.steps.funding import what_is_missing
 from settlement.steps.look_up import conclude_by_look_up, look_up
-from settlement.steps.outcome import raise_unless_done
+from settlement.steps.outcome import nothing_shown, raise_unless_done
 from settlement.steps.payload import digest_of
 from settlement.steps.sending import SENDABLE, begin_attempt, older_than_age_lock, slots_before
 from settlement.steps.taking_back import take_back_attempt
@@ -69,9 +69,9 @@ def submit_request(desk: Desk, external_id: str) -> Submitted:
             _require_slots_before(desk, external_id)
         slot, evidence = _send(desk, slot)
         slot = conclude_by_look_up(desk, slot, evidence.verdict)
-        raise_unless_done(slot, evidence, _missing(desk, slot))
+        raise_unless_done(desk, slot, evidence, _missing(desk, slot))
     else:
-        raise_unless_done(slot, None)
+        raise_unless_done(desk, slot, None)
     return Submitted(external_id, slot.state, conflict=slot.in_conflict)
 
 
@@ -119,19 +119,17 @@ def _require_shown(desk: Desk, slot: Slot) -> None:
     if slot.state is State.WITHDRAWN:
         raise SupersededError(
             f"{slot.external_id} was withdrawn: another run has rebuilt the date. Clear "
-            "build_requests with its downstream tasks"
+            "build_requests with its downstream tasks",
+            external_id=slot.external_id,
         )
     if slot.state is not State.UNKNOWN or slot.free:
         done = submit_request(desk, slot.external_id)
         if not done.conflict:
             return
     now = look_up(desk, slot.external_id)
-    raise_unless_done(now, None)
+    raise_unless_done(desk, now, None)
     if now.state in NOT_SHOWN:
-        raise OutcomeUnknownError(
-            f"{now.external_id}: the partner answered 409, but shows no settlement under it; it is "
-            "looked up again"
-        )
+        raise nothing_shown(now)
 
 
 def _require_not_silent(desk: Desk, slot: Slot) -> None:
@@ -144,7 +142,8 @@ def _require_not_silent(desk: Desk, slot: Slot) -> None:
     if silence is not None:
         raise OutcomeUnknownError(
             f"{slot.external_id} is {slot.state.value}, and the partner gave no answer at "
-            f"{silence.at:%H:%M:%S} UTC ({silence.error}): nothing is asked until the next try"
+            f"{silence.at:%H:%M:%S} UTC ({silence.error}): nothing is asked until the next try",
+            external_id=slot.external_id,
         )
 
 

@@ -91,20 +91,27 @@ def prove_settled(
     frozen = load_date(tx, partner.name, business_date)
     snapshot = newest_snapshot(tx, partner.name, business_date)
     if frozen is None or snapshot is None:
-        raise NotSettledError(
-            f"{partner.name} {business_date}: no snapshot of the date's trades was ever taken. "
-            "Next step: clear compute_net_positions with its downstream tasks"
+        raise NotSettledError.of_date(
+            partner.name,
+            business_date,
+            "no snapshot of the date's trades was ever taken.",
+            to_do="clear compute_net_positions with its downstream tasks",
         )
     if snapshot.generation != frozen.generation:
-        raise NotSettledError(
-            f"{partner.name} {business_date}: the newest reading of the warehouse (generation "
-            f"{frozen.generation}) did not end in a snapshot. Next step: see "
-            "compute_net_positions of the run that took it, or clear it with its downstream tasks"
+        raise NotSettledError.of_date(
+            partner.name,
+            business_date,
+            f"the newest reading of the warehouse (generation {frozen.generation}) did not end in "
+            "a snapshot.",
+            to_do="see compute_net_positions of the run that took it, or clear it with its "
+            "downstream tasks",
         )
     if since is not None and snapshot.taken_at < since:
-        raise NotSettledError(
-            f"{partner.name} {business_date}: the newest snapshot is older than this run. "
-            "Next step: compute_net_positions did not run; clear it with its downstream tasks"
+        raise NotSettledError.of_date(
+            partner.name,
+            business_date,
+            "the newest snapshot is older than this run.",
+            to_do="compute_net_positions did not run; clear it with its downstream tasks",
         )
     net = load_positions(tx, snapshot.id)
     slots = load_slots(tx, partner.name, business_date)
@@ -115,9 +122,7 @@ def prove_settled(
     if not _listed_since(tx, partner.name, snapshot):
         problems.append(NOT_LISTED)
     if problems:
-        raise NotSettledError(
-            f"{partner.name} {business_date} is not settled:\n- " + "\n- ".join(problems)
-        )
+        raise NotSettledError.of_date(partner.name, business_date, problems)
     completed = [each.external_id for each in slots if each.state is State.COMPLETED]
     return Settled(business_date, snapshot.id, len(net), len(owed), completed)
 

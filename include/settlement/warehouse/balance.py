@@ -20,8 +20,4 @@ def require_balanced(client_sums: Mapping[str, int], house: Mapping[str, int]) -
         if (clients := client_sums.get(currency, 0)) + (own := house.get(currency, 0)) != 0
     ]
     if off:
-        raise WarehouseUnbalancedError(
-            f"clients plus house must be zero for each currency, but {'; '.join(off)} "
-            "(base units); nothing is sent. Next step: compare net_positions.sql and "
-            "house_positions.sql with the shipped ones, then clear this task"
-        )
+        raise WarehouseUnbalancedError(off)

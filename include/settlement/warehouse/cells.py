@@ -19,9 +19,9 @@ def amount(value: object, column: str) -> int:
         return parse_base_units(text(value, column))
     except ValueError:
         raise WarehouseTypeError(
-            f"column {column}: {value!r} is not a whole number of base units in plain digits. "
-            "Next step: store amounts as DECIMAL(38,0), NUMERIC or BIGINT in base units, "
-            "without decimals"
+            f"column {column}: {value!r} is not a whole number of base units in plain digits.",
+            to_do="store amounts as DECIMAL(38,0), NUMERIC or BIGINT in base units, without "
+            "decimals",
         ) from None
 
 
@@ -34,8 +34,8 @@ def instant(value: object, column: str) -> datetime:
         return value.astimezone(UTC)
     what = "has no time zone" if isinstance(value, datetime) else "is not a timestamp"
     raise WarehouseTypeError(
-        f"column {column}: {value!r} ({type(value).__name__}) {what}. "
-        "Next step: return it from trades.sql as TIMESTAMP WITH TIME ZONE"
+        f"column {column}: {value!r} ({type(value).__name__}) {what}.",
+        to_do="return it from trades.sql as TIMESTAMP WITH TIME ZONE",
     )
 
 
@@ -54,8 +54,8 @@ def identity_or_none(value: object, column: str) -> None:
     if value is None or whole or one_spelling:
         return
     raise WarehouseTypeError(
-        f"column {column}: {value!r} ({type(value).__name__}) is neither text nor a whole number. "
-        "Next step: cast it to VARCHAR in trades.sql"
+        f"column {column}: {value!r} ({type(value).__name__}) is neither text nor a whole number.",
+        to_do="cast it to VARCHAR in trades.sql",
     )
 
 
@@ -67,8 +67,8 @@ def text(value: object, column: str) -> str:
     if isinstance(value, str):
         return value
     raise WarehouseTypeError(
-        f"column {column}: {value!r} ({type(value).__name__}) is not text. "
-        "Next step: cast it to VARCHAR in trades.sql"
+        f"column {column}: {value!r} ({type(value).__name__}) is not text.",
+        to_do="cast it to VARCHAR in trades.sql",
     )
 
 

@@ -144,8 +144,9 @@ def _ours(error: Exception, doing: str) -> WarehouseError:
     said = f"{type(error).__name__}: {_SECRETS.sub('***', str(error)).strip()}"
     if "does not exist" in said and "IOException" in kinds:
         return WarehouseError(
-            f"{doing}: {said}. Next step: correct the file in the warehouse connection, "
-            "or create it (`settlement seed` writes the demo's)"
+            f"{doing}: {said}.",
+            to_do="correct the file in the warehouse connection, or create it (`settlement seed` "
+            "writes the demo's)",
         )
     if "Could not set lock" in said:
         return WarehouseBusyError(
@@ -159,13 +160,14 @@ def _ours(error: Exception, doing: str) -> WarehouseError:
         )
     if "ProgrammingError" in kinds:
         return WarehouseError(
-            f"{doing}: a table, a column or the statement is wrong. "
-            f"Next step: adapt trades.sql in the SQL folder to your warehouse. {said}"
+            f"{doing}: a table, a column or the statement is wrong.",
+            to_do=f"adapt trades.sql in the SQL folder to your warehouse. {said}",
         )
     if "DataError" in kinds:
         return WarehouseError(
-            f"{doing}: a value does not fit its type. Next step: in trades.sql, cast connections "
-            "and currencies to VARCHAR and amounts to DECIMAL(38,0) (PostgreSQL: NUMERIC); a sum "
-            f"beyond 38 digits needs a wider type. {said}"
+            f"{doing}: a value does not fit its type.",
+            to_do="in trades.sql, cast connections and currencies to VARCHAR and amounts to "
+            "DECIMAL(38,0) (PostgreSQL: NUMERIC); a sum beyond 38 digits needs a wider type. "
+            f"{said}",
         )
-    return WarehouseError(f"{doing}: {said}. Next step: look up this error of the driver")
+    return WarehouseError(f"{doing}: {said}.", to_do="look up this error of the driver")

@@ -197,7 +197,7 @@ def read_trade_ids(reading: WarehouseSnapshot, about: str) -> ReadIds:
         listed = first_few(names, len(names), count=len(repeated))
         raise WarehouseDataError(
             f"trades of {about} are unfit to be settled: trade_id is there more than once: trade "
-            f"{listed}. Nothing is sent. Next step: correct them in the warehouse, or trades.sql, "
-            "then clear this task"
+            f"{listed}. Nothing is sent.",
+            to_do="correct them in the warehouse, or trades.sql, then clear this task",
         )
     return ids

@@ -33,7 +33,7 @@ def is_promised(
     _, name = session.first_row(doing, "SELECT current_database()", {})
     _, plan = session.first_row(doing, statements.plan_of_trades(), values)
     if name is None or plan is None:
-        raise WarehouseError(f"{doing}: DuckDB does not explain trades.sql. Next step: report this")
+        raise WarehouseError(f"{doing}: DuckDB does not explain trades.sql.", to_do="report this")
     database = cells.text(name[0], "current_database")
     nodes = json.loads(cells.text(plan[1], "explain_value"))
     return all(_is_own_table(leaf, database) for node in nodes for leaf in _leaves(node))

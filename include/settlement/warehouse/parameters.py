@@ -66,8 +66,8 @@ def bind(
             return _placeholders(match["name"], values, placeholder, bound)
         if match["question"] and placeholder == "?":
             raise ConfigurationError(
-                "a question mark in the SQL would be taken for a parameter. "
-                "Next step: write the expression without the ? operator"
+                "a question mark in the SQL would be taken for a parameter.",
+                to_do="write the expression without the ? operator",
             )
         return _escaped(match[0], placeholder)
 
@@ -84,8 +84,8 @@ def _placeholders(
 ) -> str:
     if name not in values:
         raise ConfigurationError(
-            f"the SQL uses the parameter :{name}, which has no value here. "
-            f"Next step: use one of {', '.join(f':{known}' for known in sorted(values))}"
+            f"the SQL uses the parameter :{name}, which has no value here.",
+            to_do=f"use one of {', '.join(f':{known}' for known in sorted(values))}",
         )
     value = values[name]
     items = value if isinstance(value, tuple) else (value,)

@@ -38,15 +38,16 @@ def require_exact_types(trade: Mapping[str, object]) -> None:
         value = trade[column]
         if isinstance(value, float):
             raise WarehouseTypeError(
-                f"column {column}: {value!r} is a floating-point number, which cannot hold "
-                "every amount. Next step: store it as DECIMAL(38,0), NUMERIC or BIGINT base units; "
-                "a cast in trades.sql comes too late, the digits are already lost"
+                f"column {column}: {value!r} is a floating-point number, which cannot hold every "
+                "amount.",
+                to_do="store it as DECIMAL(38,0), NUMERIC or BIGINT base units; a cast in "
+                "trades.sql comes too late, the digits are already lost",
             )
         if isinstance(value, Decimal) and not _has_no_decimals(value):
             raise WarehouseTypeError(
-                f"column {column}: {value} has decimals, base units have none. Next step: "
-                "turn full units into base units as include/sql/examples/trades_from_fills.sql "
-                "does; a plain cast would round"
+                f"column {column}: {value} has decimals, base units have none.",
+                to_do="turn full units into base units as "
+                "include/sql/examples/trades_from_fills.sql does; a plain cast would round",
             )
 
 

@@ -86,8 +86,8 @@ class Session:
         while True:
             if statement != self._statements:
                 raise WarehouseError(
-                    f"{doing}: another statement was started before all rows were read. "
-                    "Next step: report this; a snapshot answers one question at a time"
+                    f"{doing}: another statement was started before all rows were read.",
+                    to_do="report this; a snapshot answers one question at a time",
                 )
             with our_errors(doing):
                 rows = cursor.fetchmany(rows_at_once)

@@ -131,8 +131,9 @@ class SqlSnapshot:
         if failed:
             raise WarehouseDataError(
                 f"trades of {self._partner.name} in {self._window} are unfit to be settled: "
-                f"{'; '.join(failed)}. Nothing is sent. Next step: correct them in the warehouse, "
-                "or trades.sql, then clear this task"
+                f"{'; '.join(failed)}. Nothing is sent.",
+                to_do="correct them in the warehouse, or trades.sql, then clear this task",
+                partner=self._partner.name,
             )
 
     def trade_count(self) -> int:
@@ -200,7 +201,7 @@ class SqlSnapshot:
         _, row = self._session.first_row(doing, sql, values)
         if row is None:
             raise WarehouseError(
-                f"{doing}: summary.sql returned no row. Next step: compare it with the shipped one"
+                f"{doing}: summary.sql returned no row.", to_do="compare it with the shipped one"
             )
         return _Summary(
             require_int(row[0], "trade_count"),
@@ -219,8 +220,8 @@ class SqlSnapshot:
             )
             if before is not None and line.key <= before.key:
                 raise WarehouseError(
-                    f"{doing}: {line.key} came after {before.key}. Next step: keep the GROUP BY "
-                    "and ORDER BY of the shipped net_positions.sql"
+                    f"{doing}: {line.key} came after {before.key}.",
+                    to_do="keep the GROUP BY and ORDER BY of the shipped net_positions.sql",
                 )
             before = line
             yield line
@@ -235,8 +236,9 @@ class SqlSnapshot:
         connection_id = cells.text(name, "connection_id")
         if not is_connection(connection_id):
             raise WarehouseDataError(
-                f"connection {connection_id!a} is not a UUID in lower case. Nothing is sent. "
-                "Next step: compare the queries with the shipped ones"
+                f"connection {connection_id!a} is not a UUID in lower case. Nothing is sent.",
+                to_do="compare the queries with the shipped ones",
+                connection_ids=[connection_id],
             )
         return connection_id
 
@@ -245,9 +247,10 @@ class SqlSnapshot:
         currency = cells.text(name, "currency")
         if currency not in self._partner.currencies:
             raise WarehouseDataError(
-                f"currency {currency!a} is not in the partner file"
-                f"{nearest(currency, self._partner.currencies)}. Nothing is sent. "
-                "Next step: correct it in the warehouse, or trades.sql"
+                f"currency {currency!a} is not in the partner "
+                f"file{nearest(currency, self._partner.currencies)}. Nothing is sent.",
+                to_do="correct it in the warehouse, or trades.sql",
+                currency=currency,
             )
         return currency
 
@@ -273,8 +276,8 @@ def _require_columns(
     missing = [column for column in rows.COLUMNS if column not in names]
     if missing:
         raise WarehouseError(
-            f"{doing}: trades.sql does not return {', '.join(missing)}. "
-            "Next step: add them, under these names"
+            f"{doing}: trades.sql does not return {', '.join(missing)}.",
+            to_do="add them, under these names",
         )
     sql = statements.over_raw_trades("first_trade")
     names, row = session.first_row(doing, sql, {**values, **_FINITE})

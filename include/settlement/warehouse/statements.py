@@ -129,8 +129,9 @@ class Statements:
         ignored = [f":{name}" for name in _REQUIRED if name not in names_in(sql)]
         if ignored:
             raise ConfigurationError(
-                f"{self._folder / 'trades.sql'} does not use {', '.join(ignored)}: it would return "
-                "trades of another partner or day. Next step: add the condition to its WHERE"
+                f"{self._folder / 'trades.sql'} does not use {', '.join(ignored)}: it would "
+                "return trades of another partner or day.",
+                to_do="add the condition to its WHERE",
             )
         return sql
 
@@ -140,6 +141,6 @@ class Statements:
             sql = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             raise ConfigurationError(
-                f"{path} is missing. Next step: restore it from the project's include/sql"
+                f"{path} is missing.", to_do="restore it from the project's include/sql"
             ) from None
         return without_end(sql)

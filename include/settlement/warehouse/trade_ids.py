@@ -109,6 +109,6 @@ def _line_break(
     sql = statements.over_trades("ids_of_several_lines")
     examples = ", ".join(repr(trade_id) for (trade_id,) in session.stream(doing, sql, values))
     return WarehouseDataError(
-        f"{doing}: a trade_id has a line break in it: {examples}. Nothing is sent. "
-        "Next step: correct it in the warehouse, or trades.sql, then clear this task"
+        f"{doing}: a trade_id has a line break in it: {examples}. Nothing is sent.",
+        to_do="correct it in the warehouse, or trades.sql, then clear this task",
     )

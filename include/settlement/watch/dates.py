@@ -43,7 +43,7 @@ def unsettled_dates(eyes: Eyes, read: DatesRead) -> Iterator[Finding]:
     for each in read.standings:
         under_way = not each.touched and each.business_date in read.at_work
         if _late(eyes, each) and not under_way:
-            alike.setdefault(_what(eyes, each), {})[each.business_date] = each
+            alike.setdefault(_what(each), {})[each.business_date] = each
     calendar = BusinessCalendar(eyes.partner)
     for (kind, why), standings in alike.items():
         for span in spans_of(standings, calendar):
@@ -56,10 +56,10 @@ def _late(eyes: Eyes, each: Standing) -> bool:
     return each.last_event_at is None or eyes.now - each.last_event_at >= AT_WORK
 
 
-def _what(eyes: Eyes, each: Standing) -> tuple[Kind, str]:
+def _what(each: Standing) -> tuple[Kind, str]:
     if not each.touched:
         return Kind.NEVER_TOUCHED, ""
-    return Kind.OVERDUE, _in_one_line(each.left or "", f"{eyes.partner.name} {each.business_date}")
+    return Kind.OVERDUE, each.left.in_one_line if each.left else ""
 
 
 def _finding(eyes: Eyes, kind: Kind, why: str, span: DateSpan, first: Standing) -> Finding:
@@ -86,9 +86,3 @@ def _finding(eyes: Eyes, kind: Kind, why: str, span: DateSpan, first: Standing) 
         business_date=span.first,
         span=span if several else None,
     )
-
-
-def _in_one_line(left: str, named: str) -> str:
-    """What the gate would say, without the name that the finding bears already."""
-    said = left.removeprefix(f"{named} is not settled:").removeprefix(f"{named}:")
-    return "; ".join(each.removeprefix("- ") for each in said.strip().splitlines())

@@ -33,7 +33,7 @@ class Standing:
     snapshot: Snapshot | None
     touched: bool
     last_event_at: datetime | None
-    left: str | None
+    left: NotSettledError | None
 
 
 def due_dates(partner: PartnerFile, now: datetime, most: int | None = LOOK_BACK) -> list[date]:
@@ -84,13 +84,15 @@ def read_standings(
     return standings
 
 
-def _left(tx: Connection, partner: PartnerFile, day: date, held: FrozenDate | None) -> str | None:
+def _left(
+    tx: Connection, partner: PartnerFile, day: date, held: FrozenDate | None
+) -> NotSettledError | None:
     if held is None:
-        return "no run has ever read it"
+        return NotSettledError("no run has ever read it", partner=partner.name, business_date=day)
     try:
         prove_settled(tx, partner, day, since=None)
     except NotSettledError as error:
-        return error.message
+        return error.with_traceback(None)
     return None
 
 

@@ -19,22 +19,31 @@ from airflow.sdk.listener import get_listener_manager
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from settlement.errors import ConfigurationError
+from settlement.errors import ConfigurationError, SettlementError
 from settlement_airflow.cli.lean_airflow import Pauses, build_newest_api, short_pauses
 from settlement_airflow.cli.output_log import output_into
 from settlement_airflow.cli.private_airflow import DAG_FILE
 from settlement_airflow.dag_parts import dag_id_of
+from settlement_airflow.operators.base import error_behind
 
 SUCCESS = "success"
 UP_FOR_RETRY = "up_for_retry"
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """The last words of a task that failed, and the error of the domain behind them, if one is."""
+
+    text: str
+    error: SettlementError | None
+
+
+@dataclass(frozen=True, slots=True)
 class DagRunEnd:
-    """How a run ended; `errors` are the last words of the tasks that failed, in order."""
+    """How a run ended; `failures` are the tasks that failed, in order."""
 
     succeeded: bool
-    errors: dict[str, str]
+    failures: dict[str, Failure]
     log: Path
 
 
@@ -50,10 +59,11 @@ def run_dag(partner: str, day: date, log: Path) -> DagRunEnd:
         dag = bag.dags.get(dag_id_of(partner))
         if dag is None:
             raise ConfigurationError(
-                f"{DAG_FILE} gives no DAG {dag_id_of(partner)}: what is wrong with it is in {log}"
+                f"{DAG_FILE} gives no DAG {dag_id_of(partner)}: what is wrong with it is in {log}",
+                partner=partner,
             )
         run = dag.test(logical_date=None, run_conf={"business_date": day.isoformat()})
-    return DagRunEnd(run.state == SUCCESS and not watch.errors, watch.errors, log)
+    return DagRunEnd(run.state == SUCCESS and not watch.failures, watch.failures, log)
 
 
 @dataclass
@@ -64,7 +74,7 @@ class _Watch:
     """
 
     bar: Progress
-    errors: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, Failure] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._task = self.bar.add_task("starting the run", total=None)
@@ -77,7 +87,7 @@ class _Watch:
     @hookimpl
     def on_task_instance_success(self, previous_state: Any, task_instance: Any) -> None:  # noqa: ARG002
         """Forget what went wrong with an earlier try."""
-        self.errors.pop(_name(task_instance), None)
+        self.failures.pop(_name(task_instance), None)
 
     @hookimpl
     def on_task_instance_failed(
@@ -88,7 +98,7 @@ class _Watch:
     ) -> None:
         """Keep the error, and say it if the task is tried again."""
         text = str(error) if error else "ended without saying why"
-        self.errors[_name(task_instance)] = text
+        self.failures[_name(task_instance)] = Failure(text, error_behind(error))
         if task_instance.state == UP_FOR_RETRY:
             self.bar.console.print(
                 f"{_name(task_instance)}: {text} (will be tried again)",

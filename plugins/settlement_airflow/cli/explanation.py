@@ -126,7 +126,9 @@ def position_in(tx: Connection, explanation: Explanation, key: PositionKey) -> i
     if key not in net:
         raise ConfigurationError(
             f"the snapshot of {named} has no position of {key.connection_id} in {key.currency}: "
-            f"`settlement explain {named}` lists what it has"
+            f"`settlement explain {named}` lists what it has",
+            connection_ids=[key.connection_id],
+            currency=key.currency,
         )
     return net[key]
 

@@ -155,7 +155,7 @@ def _date_json(line: DateLine) -> dict[str, Any]:
         "overdue": line.overdue,
         "deadline": line.standing.deadline.isoformat(),
         "read": line.standing.touched,
-        "left": line.standing.left,
+        "left": line.standing.left.message if line.standing.left else None,
         "requests": {state.value: count for state, count in sorted(line.requests.items())},
         "at_risk": _at_risk_json(_at_risk_of(line)),
         "last_event_at": at_or_none(line.standing.last_event_at),

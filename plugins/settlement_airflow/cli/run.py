@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import date
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -22,7 +22,8 @@ from settlement_airflow.cli.private_airflow import log_of, private_metadata
 from settlement_airflow.cli.stand_ins import demo_connections, embedded_ledger
 from settlement_airflow.cli.workplace import api_of, opened, require_signer, warehouse_of
 
-_ANCHOR = re.compile(r"\[runbook: ([a-z-]+)\]")
+if TYPE_CHECKING:
+    from settlement_airflow.cli.dag_run import Failure  # imports Airflow
 
 
 def add_to(app: typer.Typer, panel: str) -> None:
@@ -95,7 +96,7 @@ def _settle(ledger: Ledger, file: PartnerFile, day: date) -> None:
         say(f"a request is refused: {run_id} finds out which client it is about")
         end = run_dag(file.name, day, log)
     if not end.succeeded:
-        raise _error(file, day, end.errors, str(end.log))
+        raise _error(file, day, end.failures, str(end.log))
     sent = [each for each in _completed(ledger, file, day) if each not in before]
     what = ", ".join(sent) if sent else "there was nothing to settle"
     say(f"{file.name} {day} is settled: {what}")
@@ -116,17 +117,12 @@ def _completed(ledger: Ledger, file: PartnerFile, day: date) -> list[str]:
     return [each.slot.external_id for each in slots if each.state is State.COMPLETED]
 
 
-def _error(file: PartnerFile, day: date, errors: Mapping[str, str], log: str) -> SettlementError:
+def _error(
+    file: PartnerFile, day: date, failures: Mapping[str, Failure], log: str
+) -> SettlementError:
     """The error of a run that failed: the words of each task, and whose fault it is."""
-    said = "\n".join(f"{task}: {text}" for task, text in errors.items())
+    said = "\n".join(f"{task}: {each.text}" for task, each in failures.items())
     message = f"{file.name} {day} is not settled\n{said}\nWhat the tasks did is in {log}"
-    anchors = {anchor for text in errors.values() for anchor in _ANCHOR.findall(text)}
-    if anchors & {error.runbook for error in _and_below(ConfigurationError)}:
-        return ConfigurationError(message)
-    return NotSettledError(message)
-
-
-def _and_below(error: type[SettlementError]) -> Iterator[type[SettlementError]]:
-    yield error
-    for below in error.__subclasses__():
-        yield from _and_below(below)
+    if any(isinstance(each.error, ConfigurationError) for each in failures.values()):
+        return ConfigurationError(message, partner=file.name, business_date=day)
+    return NotSettledError(message, partner=file.name, business_date=day)

@@ -55,7 +55,9 @@ def send(  # noqa: PLR0913 - the parts of an HTTP request
     took_ms = int((time.monotonic() - started) * 1000)
     if untrusted:
         log.warning("%s %s: %s is not trusted: %s", method, path, target.base_url, untrusted)
-        raise UntrustedHostError(_untrusted(target, untrusted))
+        raise UntrustedHostError(
+            target.base_url, why=untrusted, trusted=_trusted_by(target), conn_id=target.conn_id
+        )
     if deadline.expired:  # even if an answer came: it may be cut short
         answer, failure = None, f"no complete answer within {deadline.seconds:g} s"
     if answer is None:
@@ -135,18 +137,10 @@ def _why_untrusted(error: BaseException) -> str:
     return ""
 
 
-def _untrusted(target: Target, why: str) -> str:
-    trusted = f"those of {target.verify}"
+def _trusted_by(target: Target) -> str:
     if target.verify is True:
-        trusted = "those of REQUESTS_CA_BUNDLE, else certifi's"
-    return (
-        f"the certificate of {target.base_url} is not trusted: {why}. Nothing was sent: TLS ended "
-        f"before the request. Authorities that are trusted: {trusted}. If the host of Airflow "
-        f"connection {target.conn_id} is right, and whoever runs it (or a proxy on the way) has an "
-        'authority of its own, name its CA bundle in the extra "verify"; checking cannot be off. '
-        "If the certificate is another host's or has expired, somebody else may be listening: "
-        "ask whoever runs it first"
-    )
+        return "those of REQUESTS_CA_BUNDLE, else certifi's"
+    return f"those of {target.verify}"
 
 
 def _behind(error: object) -> Iterator[BaseException]:

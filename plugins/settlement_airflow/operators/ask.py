@@ -106,7 +106,7 @@ class AwaitApprovalOperator(SettlementOperator):
             return
         deadline = asked.asked_at + work.partner.approval.wait
         if in_this_process(context) or now >= deadline:
-            raise ApprovalMissingError(_unanswered(asked))
+            raise _unanswered(asked)
         self.log.info("No answer to question %s yet; waiting until %s", asked.digest, deadline)
         pause = min(max(now - asked.asked_at, FIRST_DELAY), LONGEST_PAUSE)
         moment = min(deadline, now + pause)
@@ -138,11 +138,13 @@ def open_approval(ledger: Ledger, work: Work) -> Question | None:
     return next((each for each in asked if each.subject is Subject.APPROVAL), None)
 
 
-def _unanswered(asked: Question) -> str:
+def _unanswered(asked: Question) -> ApprovalMissingError:
     digest = asked.digest[:SHORT]
-    return (
+    return ApprovalMissingError(
         f"{asked.partner} {asked.business_date}: nobody has approved the requests of this date "
-        f"(question {digest}). Next step: somebody other than {asked.asked_by} answers it under "
-        f"Required Actions, or with `settlement decide {asked.partner} {digest} approve --reason "
-        "…`; then run the date again"
+        f"(question {digest}).",
+        to_do=f"somebody other than {asked.asked_by} answers it under Required Actions, or with "
+        f"`settlement decide {asked.partner} {digest} approve --reason …`; then run the date again",
+        partner=asked.partner,
+        business_date=asked.business_date,
     )

@@ -62,6 +62,15 @@ def airflow_errors(
         raise AirflowFailException(str(error)) from None
 
 
+def error_behind(failure: object) -> SettlementError | None:
+    """The error of the domain that a task failed with, as `airflow_errors` passes it to Airflow.
+
+    The terminal failure that it makes of one shows no context, and has it all the same.
+    """
+    known = failure.__context__ if isinstance(failure, AirflowFailException) else failure
+    return known if isinstance(known, SettlementError) else None
+
+
 def errors_of_run(partner_name: str, context: Context) -> AbstractContextManager[None]:
     """The same around a task of a run, with what is at risk of its date."""
     return airflow_errors(context, lambda: money_of_run(partner_name, context))
@@ -184,9 +193,11 @@ class GatedOperator(SettlementOperator):
         with errors_of_run(self.partner, context):
             work = work_of(self.partner, context)
             if task_states(context).get(GATE) == "success":
-                raise NotSettledError(
-                    f"{work.partner.name} {work.business_date}: {GATE} of this run was not cleared "
-                    "with this task, so nothing would look at what it does. Nothing was done. "
-                    "Next step: clear this task with its downstream tasks"
+                raise NotSettledError.of_date(
+                    work.partner.name,
+                    work.business_date,
+                    f"{GATE} of this run was not cleared with this task, so nothing would look at "
+                    "what it does. Nothing was done.",
+                    to_do="clear this task with its downstream tasks",
                 )
             return self._do(work, context)

@@ -10,7 +10,7 @@ from airflow.sdk import Asset, BaseBranchOperator, Context
 from sqlalchemy import func, select
 
 from settlement.config.calendar import BusinessCalendar
-from settlement.errors import NEXT_STEP, NotSettledError, OutcomeUnknownError, SettlementError
+from settlement.errors import NotSettledError, OutcomeUnknownError, SettlementError
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import snapshot
 from settlement.steps.branch import NextStep, next_steps
@@ -109,10 +109,11 @@ class VerifySettledOperator(AfterAllOthersOperator):
                 raise _with_first_task(_with_red_tasks(error, states), states) from None
         failed = sorted(task for task, state in states.items() if state in NOT_DONE)
         if failed:
-            raise NotSettledError(
-                f"{partner.name} {work.business_date}: every position is settled, but tasks of "
-                f"this run failed: {', '.join(failed)}. Next step: look at them, then clear them "
-                "with their downstream tasks"
+            raise NotSettledError.of_date(
+                partner.name,
+                work.business_date,
+                f"every position is settled, but tasks of this run failed: {', '.join(failed)}.",
+                to_do="look at them, then clear them with their downstream tasks",
             )
         return self._announce(work, settled, context)
 
@@ -149,10 +150,9 @@ def _narrow(desk: Desk, work: Work, context: Context) -> str | None:
 
 def _while_narrowing(error: NotSettledError, run_id: str) -> NotSettledError:
     """The same, with what goes on by itself."""
-    return NotSettledError(
-        f"{error.what}\n- run {run_id} finds out which client a refusal is about, and settles "
-        f"everybody else. {NEXT_STEP}wait for that run and those that follow it: the last one "
-        "names the client"
+    return error.with_also(
+        f"run {run_id} finds out which client a refusal is about, and settles everybody else.",
+        to_do="wait for that run and those that follow it: the last one names the client",
     )
 
 
@@ -162,9 +162,9 @@ def _with_red_tasks(error: NotSettledError, states: Mapping[str, str]) -> NotSet
     if not red:
         return error
     listed = first_few(red)
-    return NotSettledError(
-        f"{error.what}\n- red in this run: {listed}; the text of each says why. {NEXT_STEP}do what "
-        f"the text of {red[0] if len(red) == 1 else 'each of them'} says"
+    return error.with_also(
+        f"red in this run: {listed}; the text of each says why.",
+        to_do=f"do what the text of {red[0] if len(red) == 1 else 'each of them'} says",
     )
 
 
@@ -175,9 +175,9 @@ def _with_first_task(error: NotSettledError, states: Mapping[str, str]) -> NotSe
     """
     if states.get(WAIT) != "skipped":
         return error
-    return NotSettledError(
-        f"{error.what}\n- {WAIT} of this run was skipped, so Airflow skips what is cleared behind "
-        f"it. {NEXT_STEP}clear {WAIT} with its downstream tasks"
+    return error.with_also(
+        f"{WAIT} of this run was skipped, so Airflow skips what is cleared behind it.",
+        to_do=f"clear {WAIT} with its downstream tasks",
     )
 
 

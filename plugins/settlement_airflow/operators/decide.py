@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator, Context, Param
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
 from settlement.config.partner_file import PartnerFile, load_partner
-from settlement.errors import NEXT_STEP, ConfigurationError, DecisionError, SettlementError
+from settlement.errors import ConfigurationError, DecisionError, SettlementError
 from settlement.ledger.people.question import (
     CHOICES,
     SHORT,
@@ -36,9 +36,7 @@ LOOK_AGAIN = timedelta(minutes=5)
 """How often a parked question is compared with the ledger."""
 REASON = Param("", type="string", minLength=1, title="Reason", description="Kept with the answer.")
 
-ASK_AGAIN = (
-    f". {NEXT_STEP}clear ask_a_person with its downstream tasks: what is still open is asked again"
-)
+ASK_AGAIN = "clear ask_a_person with its downstream tasks: what is still open is asked again"
 
 
 class AskAPersonOperator(HITLOperator):
@@ -147,12 +145,14 @@ class ApplyDecisionOperator(BaseOperator):
         if asked.choice is not None and given.get("choice") in (None, asked.choice.value):
             return asked  # on the command line, or by an earlier try of this task
         if not given:
-            raise DecisionError(f"nobody has answered question {asked.digest[:SHORT]}{ASK_AGAIN}")
+            raise DecisionError(
+                f"nobody has answered question {asked.digest[:SHORT]}.", to_do=ASK_AGAIN
+            )
         by_them = replace(desk, actor=replace(desk.actor, who=given["who"]))
         try:
             decided = decide(by_them, asked.digest, Choice(given["choice"]), given["reason"])
         except DecisionError as error:
-            raise DecisionError(f"{error.what}{ASK_AGAIN}") from None
+            raise DecisionError(f"{error.what}.", to_do=ASK_AGAIN) from None
         return decided.question
 
 

@@ -140,8 +140,8 @@ class SignRequestsOperator(GatedOperator):
 def _generation(computed: object) -> int:
     if not isinstance(computed, Mapping) or not isinstance(computed.get("generation"), int):
         raise SupersededError(
-            "compute_net_positions left no result in this run. Next step: clear it with its "
-            "downstream tasks"
+            "compute_net_positions left no result in this run.",
+            to_do="clear it with its downstream tasks",
         )
     generation: int = computed["generation"]
     return generation

@@ -117,10 +117,7 @@ class WaitForTradesOperator(SettlementOperator):
             self.log.info("Trades are loaded until %s, the cut-off is %s", loaded, cut_off)
             self._wait_until(min(deadline, now + WATERMARK_POLL))
         raise WarehouseNotLoadedError(
-            f"{partner.name} {work.business_date}: the warehouse is loaded until "
-            f"{loaded.isoformat() if loaded else 'nothing'}, not past the cut-off "
-            f"{cut_off.isoformat()}, and watermark_wait is over. Next step: check the load, "
-            "then clear this task with its downstream tasks"
+            partner.name, work.business_date, loaded=loaded, cut_off=cut_off
         )
 
     def _wait_until(self, moment: datetime) -> NoReturn:
@@ -147,8 +144,10 @@ class AwaitSettlementOperator(SettlementOperator):
         if now >= waiting.gives_up:
             raise NotSettledError(
                 f"{', '.join(waiting.external_ids)}: still pending at the partner, which should "
-                f"have been done by {waiting.until.isoformat()} ({waiting.why}). Next step: "
-                "ask the partner, then clear this task (runbook section pending)"
+                f"have been done by {waiting.until.isoformat()} ({waiting.why}).",
+                to_do="ask the partner, then clear this task (runbook section pending)",
+                partner=work.partner.name,
+                business_date=work.business_date,
             )
         told = {"until": waiting.until.isoformat(), "why": waiting.why}
         context["ti"].xcom_push(key=WAITS, value=told)

@@ -200,7 +200,9 @@ def _missing_error(
     return ApprovalMissingError(
         f"{partner} {business_date} is above the approval limits of the partner file ({passed}, "
         f"amounts in base units), and nobody has approved {ids}: not signed, not sent. "
-        f"{_next_step(tx, partner, business_date)}"
+        f"{_next_step(tx, partner, business_date)}",
+        partner=partner,
+        business_date=business_date,
     )
 
 

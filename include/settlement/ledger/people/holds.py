@@ -77,7 +77,9 @@ def lift_hold(tx: Connection, partner: str, connection_id: str, reason: str, act
     ).one_or_none()
     if gone is None:
         raise ConfigurationError(
-            f"connection {connection_id} of {partner} is not on hold: nothing to do"
+            f"connection {connection_id} of {partner} is not on hold: nothing to do",
+            partner=partner,
+            connection_ids=[connection_id],
         )
     append_event(tx, partner, "released", actor, connection_id=connection_id, reason=reason)
 

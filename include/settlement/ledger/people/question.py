@@ -142,7 +142,9 @@ def require_undecided(asked: Question) -> None:
         raise DecisionError(
             f"question {asked.digest[:SHORT]} of {asked.partner} {asked.business_date} is answered "
             f"already: {asked.choice.value}, by {asked.decided_by} ({asked.reason}). Nothing "
-            f"changes; `settlement decide {asked.partner}` lists what is open"
+            f"changes; `settlement decide {asked.partner}` lists what is open",
+            partner=asked.partner,
+            business_date=asked.business_date,
         )
 
 

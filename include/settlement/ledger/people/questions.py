@@ -143,7 +143,8 @@ def load_question(tx: Connection, partner: str, digest: str) -> Question:
     if len(rows) > 1:
         raise ConfigurationError(
             f"several questions of {partner} begin with {digest}: give more digits, as "
-            f"`settlement decide {partner}` lists them"
+            f"`settlement decide {partner}` lists them",
+            partner=partner,
         )
     if not rows or not digest:
         raise _unknown(partner, digest)
@@ -174,7 +175,8 @@ def _named(partner: str, digest: str) -> Any:
 def _unknown(partner: str, digest: str) -> ConfigurationError:
     return ConfigurationError(
         f"no question of {partner} begins with {digest!r}: `settlement decide {partner}` lists "
-        "the open ones. A ledger that was replaced asks again in the next run of the date"
+        "the open ones. A ledger that was replaced asks again in the next run of the date",
+        partner=partner,
     )
 
 

@@ -31,7 +31,9 @@ def lower_stop(tx: Connection, partner: str, reason: str, actor: Actor) -> None:
         stop_flag.delete().where(stop_flag.c.partner == partner).returning(stop_flag.c.partner)
     ).one_or_none()
     if gone is None:
-        raise ConfigurationError(f"partner {partner} is not stopped: nothing to do")
+        raise ConfigurationError(
+            f"partner {partner} is not stopped: nothing to do", partner=partner
+        )
     append_event(tx, partner, "resumed", actor, reason=reason)
 
 
@@ -42,8 +44,4 @@ def require_go(tx: Connection, partner: str) -> None:
     """
     row = tx.execute(_STOP, {"partner": partner}).one_or_none()
     if row is not None:
-        raise StoppedError(
-            f"partner {partner} is stopped by {row.who} since {row.at.isoformat()} "
-            f"({row.reason}): nothing is sent. "
-            f"Next step: when the reason is gone, `settlement go {partner}`; then clear this task"
-        )
+        raise StoppedError(partner, who=row.who, since=row.at, reason=row.reason)
