@@ -14,8 +14,8 @@ TRADES = (
         "other-dates-not-asked",
         "A trade that moves across a cut-off, or is delivered again, is settled under both dates.",
         OWN,
-        "        for other, hashes in dates_holding(tx, name, ids, day).items():\n",
-        "        for other, hashes in dict[date, Hashes]().items():\n",
+        "        held_by_memory = dates_holding(tx, name, ids, day)\n",
+        "        held_by_memory = dict[date, Hashes]()\n",
     ),
     Break(
         "trades-not-remembered",
