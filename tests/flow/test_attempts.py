@@ -8,7 +8,7 @@ from sqlalchemy import select
 from partner_sandbox.demo_world import demo_world_with_disputes
 from settlement.errors import NotSettledError
 from settlement.ledger.database import Ledger
-from settlement.ledger.reading import unrecorded_reader
+from settlement.ledger.partner_reader import unrecorded_reader
 from settlement.ledger.schema import attempt
 from settlement.partner.exchange import ExchangeKind
 from support.day import ALICE, BOB, World, demo_partner

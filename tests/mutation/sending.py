@@ -5,7 +5,7 @@ from __future__ import annotations
 from mutation.definition import Break
 
 SUBMIT = "include/settlement/steps/submit.py"
-SENDING_GATE = "include/settlement/steps/sending.py"
+SENDING_GATE = "include/settlement/steps/attempt.py"
 APPROVALS = "include/settlement/ledger/people/approvals.py"
 
 SENDING = (

@@ -13,10 +13,10 @@ from sqlglot import ErrorLevel, exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from settlement.errors import WarehouseError
-from settlement.warehouse.placing import placing
 from settlement.warehouse.sql import SqlWarehouse
 from settlement.warehouse.statements import Statements
 from settlement.warehouse.survey import ReadWindow
+from settlement.warehouse.window_of_trade import placing
 
 from .conftest import (
     ALICE,

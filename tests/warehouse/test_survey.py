@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from settlement.values import Window
-from settlement.warehouse.placing import ALL_OF_TIME, FIRST_NUMBER, placing
 from settlement.warehouse.survey import ReadWindow, Why, WindowCount
+from settlement.warehouse.window_of_trade import ALL_OF_TIME, FIRST_NUMBER, placing
 
 from .conftest import (
     ALICE,

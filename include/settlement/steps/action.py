@@ -21,7 +21,7 @@ from settlement.ledger.people.holds import lift_hold, put_on_hold
 from settlement.ledger.people.stop import lower_stop, raise_stop
 from settlement.ledger.schema import event
 from settlement.steps.desk import Desk
-from settlement.steps.placing import ignore_named, record_settlement
+from settlement.steps.foreign_settlements import ignore_named, record_settlement
 from settlement.values import Actor
 
 

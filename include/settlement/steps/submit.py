@@ -23,12 +23,12 @@ from settlement.partner.exchange import Answer, ExchangeKind, TransportError
 from settlement.partner.paths import settlements_path
 from settlement.slot.evidence import Answered, classify
 from settlement.slot.state import FREE, Slot, State
+from settlement.steps.attempt import SENDABLE, begin_attempt, older_than_age_lock, slots_before
 from settlement.steps.desk import Desk
 from settlement.steps.funding import what_is_missing
 from settlement.steps.look_up import conclude_by_look_up, look_up
 from settlement.steps.outcome import raise_unless_done
 from settlement.steps.payload import digest_of
-from settlement.steps.sending import SENDABLE, begin_attempt, older_than_age_lock, slots_before
 from settlement.steps.taking_back import take_back_attempt
 from settlement.values import as_lines
 

@@ -8,8 +8,8 @@ from settlement.ledger.folding import apply_to
 from settlement.ledger.slots import require_slot
 from settlement.partner.words import one_line
 from settlement.slot.evidence import NotSent
+from settlement.steps.attempt import BegunAttempt
 from settlement.steps.desk import Desk
-from settlement.steps.sending import BegunAttempt
 
 
 def take_back_attempt(

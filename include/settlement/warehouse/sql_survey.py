@@ -9,10 +9,10 @@ from settlement.amounts import require_int
 from settlement.config.partner_file import PartnerFile
 from settlement.values import Window
 from settlement.warehouse import cells
-from settlement.warehouse.placing import ALL_OF_TIME, DIGITS, FIRST_NUMBER, placing
 from settlement.warehouse.session import Row, Session
 from settlement.warehouse.statements import Statements
 from settlement.warehouse.survey import NO_EXAMPLES, Examples, ReadWindow, Why, WindowCount
+from settlement.warehouse.window_of_trade import ALL_OF_TIME, DIGITS, FIRST_NUMBER, placing
 
 
 class SqlSurvey:

@@ -12,8 +12,8 @@ from pathlib import Path
 from settlement.errors import ConfigurationError
 from settlement.warehouse.drivers import Dialect
 from settlement.warehouse.parameters import names_in, without_end
-from settlement.warehouse.placing import Placing
 from settlement.warehouse.rows import OPTIONAL_COLUMNS
+from settlement.warehouse.window_of_trade import Placing
 
 _REQUIRED = ("partner", "window_start", "window_end")
 _COPY = "CREATE TEMPORARY TABLE settlement_trades AS\n"

@@ -10,7 +10,7 @@ from settlement.config.calendar import BusinessCalendar
 from settlement.config.partner_file import PartnerFile
 from settlement.ledger.dates import FrozenDate
 from settlement.values import Window
-from settlement.warehouse.placing import ALL_OF_TIME
+from settlement.warehouse.window_of_trade import ALL_OF_TIME
 
 AHEAD = timedelta(minutes=5)
 """How far a trade may be executed ahead of the ledger's clock."""

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, and_, func, select
 
 from settlement.errors import PartnerAnswerError
-from settlement.ledger.reading import unrecorded_reader
+from settlement.ledger.partner_reader import unrecorded_reader
 from settlement.ledger.schema import body, slot
 from settlement.ledger.slots import require_slot
 from settlement.partner.balances import Balances

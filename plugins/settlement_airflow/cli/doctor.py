@@ -71,7 +71,7 @@ def _looks(file: PartnerFile, ledger: Ledger, metadata_url: str | None) -> Itera
         strays,
     )
     from settlement.doctor.decimals import look_at_decimals  # noqa: PLC0415
-    from settlement.ledger.reading import unrecorded_reader  # noqa: PLC0415
+    from settlement.ledger.partner_reader import unrecorded_reader  # noqa: PLC0415
     from settlement_airflow.cli.airflow_looks import look_at_airflow  # noqa: PLC0415
     from settlement_airflow.dag_parts import dag_id_of  # noqa: PLC0415
     from settlement_airflow.signers import expects_a_key, open_signer  # noqa: PLC0415

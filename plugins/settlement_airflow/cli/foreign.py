@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from settlement.config.partner_file import load_partner
-from settlement.steps.placing import ignore_named, record_settlement
+from settlement.steps.foreign_settlements import ignore_named, record_settlement
 from settlement_airflow.cli.arguments import ExternalId, PartnerName, Reason, parse_day
 from settlement_airflow.cli.console import say
 from settlement_airflow.cli.workplace import desk_for
