@@ -25,7 +25,7 @@ from settlement.errors import NotSettledError
 from settlement.ledger.people.holds import put_on_hold
 from settlement.ledger.people.stop import raise_stop
 from settlement.ledger.schema import attempt
-from settlement.steps import pending
+from settlement.steps import reconcile
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
 from settlement.steps.sign import sign_requests
@@ -314,7 +314,7 @@ def test_a_status_that_is_not_known_is_named_while_it_is_waited_for(
     with pytest.raises(TaskDeferred):
         operator.step(work, context)
     assert "in status 'netted', which is not known here" in told[wait.WAITS]["why"]
-    monkeypatch.setattr(pending, "GRACE", timedelta(hours=-1))
+    monkeypatch.setattr(reconcile, "GRACE", timedelta(hours=-1))
     with pytest.raises(
         NotSettledError, match=r"still pending.*in status 'netted'.*ask the partner"
     ):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from settlement.partner.profile import Windows
-from settlement.steps.pending import GRACE, waiting_for
+from settlement.steps.reconcile import GRACE, waiting_for
 
 SENT = datetime(2026, 3, 3, 22, tzinfo=UTC)
 FIRST = timedelta(seconds=15)

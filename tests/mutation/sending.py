@@ -99,7 +99,7 @@ SENDING = (
         "age-lock-ignored",
         "An open request of last week is sent again without asking what became of it.",
         SUBMIT,
-        "        look_first = older_than_age_lock(tx, desk.partner, external_id)\n",
+        "        look_first = _older_than_age_lock(tx, desk.partner, external_id)\n",
         "        look_first = False\n",
     ),
     Break(

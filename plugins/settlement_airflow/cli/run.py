@@ -14,8 +14,8 @@ from settlement.errors import ConfigurationError, NotSettledError, SettlementErr
 from settlement.ledger.database import Ledger
 from settlement.ledger.overview import view_date
 from settlement.slot.state import State
+from settlement.steps.branch import run_to_narrow
 from settlement.steps.desk import Desk
-from settlement.steps.narrow import run_to_narrow
 from settlement_airflow.cli.arguments import Day, PartnerName, person
 from settlement_airflow.cli.console import say
 from settlement_airflow.cli.private_airflow import log_of, private_metadata

@@ -26,8 +26,7 @@ from settlement.ledger.schema import body
 from settlement.ledger.slots import load_slots
 from settlement.slot.state import Slot, State
 from settlement.steps.compute import CLOCKS_DIFFER
-from settlement.steps.pending import Waiting, waiting_for
-from settlement.steps.reconcile import look_up_pending
+from settlement.steps.reconcile import Waiting, look_up_pending, waiting_for
 from settlement_airflow.connections import open_warehouse, opened_desk, opened_ledger
 from settlement_airflow.operators.airflow_runs import ENDED
 from settlement_airflow.operators.base import (
