@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from settlement.values import Line, PositionKey, Positions
-from settlement.warehouse.reader import TradeRow
+from settlement.warehouse.reader import HOUSE, TradeRow
 
 EXAMPLES = 5
-HOUSE = "house"
 
 
 @dataclass(frozen=True, slots=True)

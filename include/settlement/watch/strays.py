@@ -9,10 +9,9 @@ from datetime import datetime, timedelta
 from settlement.config.partner_file import PartnerFile
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import frozen_dates
-from settlement.values import Window
+from settlement.values import ALL_OF_TIME, Window
 from settlement.warehouse import Warehouse
 from settlement.warehouse.survey import Examples, Why
-from settlement.warehouse.window_of_trade import ALL_OF_TIME
 from settlement.watch.eyes import Eyes
 from settlement.watch.finding import Finding, Kind
 from settlement.watch.recent_events import first_event_at
