@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from settlement.ledger.chain import Event, read_events
-from settlement.ledger.checks.slots import Audited, broken
+from settlement.ledger.checks import Audited, broken
 from settlement.ledger.people.question import SHORT, digest_of_text
 from settlement.ledger.schema import question, snapshot
 
