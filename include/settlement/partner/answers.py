@@ -166,14 +166,6 @@ def named(status: str) -> str:
     return ascii(status if len(status) <= LONGEST_STATUS else status[:LONGEST_STATUS])
 
 
-def parse_settlement(body: bytes) -> Settlement:
-    """Read an answer that holds one settlement, whatever its HTTP status was.
-
-    :raises UnreadableAnswer: if it holds none, or not a whole one
-    """
-    return model_in(Settlement, _member(object_in(body), "settlement"), "settlement")
-
-
 def parse_settlements(body: bytes) -> tuple[Settlement, ...]:
     """Read one page of the list of settlements.
 

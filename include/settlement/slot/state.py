@@ -39,8 +39,8 @@ IN_EFFECT = OPEN | {State.COMPLETED}
 FREE = frozenset({State.PREPARED, State.REFUSED, State.WITHDRAWN})
 """The partner shows nothing under the slot: a build may fill it again (see `Slot.free`)."""
 
-NEEDS_A_PERSON = frozenset({State.DIVERGED, State.PREPARED}) | OPEN
-"""States that keep a business date from being settled."""
+UNFINISHED = frozenset({State.DIVERGED, State.PREPARED}) | OPEN
+"""Something is still to come, from a run, the partner or a person: the date is not settled."""
 
 ABSENCES_TO_REFUSE = {Verdict.REFUSAL: 1, Verdict.UNAUTHORISED: 2}
 

@@ -20,7 +20,7 @@ from settlement.ledger.slots import load_slots
 from settlement.ledger.snapshots import load_positions, newest_snapshot
 from settlement.request.narrowing import goes_on
 from settlement.slot.difference import difference, without_connections
-from settlement.slot.state import NEEDS_A_PERSON, Slot, State
+from settlement.slot.state import UNFINISHED, Slot, State
 from settlement.steps.desk import Desk
 from settlement.steps.verify import prove_settled
 
@@ -57,7 +57,7 @@ def next_steps(
 def _is_settled(
     tx: Connection, partner: PartnerFile, business_date: date, slots: Sequence[Slot]
 ) -> bool:
-    if any(slot.state in NEEDS_A_PERSON for slot in slots):
+    if any(slot.state in UNFINISHED for slot in slots):
         return False
     try:
         prove_settled(tx, partner, business_date, since=None)

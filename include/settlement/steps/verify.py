@@ -19,7 +19,7 @@ from settlement.ledger.schema import listing
 from settlement.ledger.slots import load_slots
 from settlement.ledger.snapshots import Snapshot, load_positions, newest_snapshot
 from settlement.slot.difference import difference, without_connections
-from settlement.slot.state import NEEDS_A_PERSON, Slot, State
+from settlement.slot.state import UNFINISHED, Slot, State
 from settlement.steps.desk import Desk
 from settlement.values import PositionKey, Positions
 from settlement.wording import SHOWN, first_few
@@ -137,7 +137,7 @@ def _describe_slots(slots: Sequence[Slot], left: Positions) -> Iterator[str]:
         named = [
             f"{each.external_id} is {state.value}{f' ({each.reason})' if each.reason else ''}"
             for each in slots
-            if each.state is state and (state in NEEDS_A_PERSON or _holds_any(each, left))
+            if each.state is state and (state in UNFINISHED or _holds_any(each, left))
         ]
         if named:
             yield f"{first_few(named, between='; ')} [runbook: {state.value}]"

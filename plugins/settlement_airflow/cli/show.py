@@ -14,7 +14,7 @@ from settlement.ledger.attempts import Attempt
 from settlement.ledger.bodies import StoredBody
 from settlement.ledger.overview import DateView, SlotView, view_date
 from settlement.partner.exchange import ExchangeKind
-from settlement.slot.state import NEEDS_A_PERSON, State
+from settlement.slot.state import UNFINISHED, State
 from settlement.watch.partner_view import view_partner
 from settlement_airflow.cli.amounts_shown import (
     amounts_table,
@@ -183,7 +183,7 @@ def _verdict(view: DateView) -> Text:
     left = any(key.connection_id not in on_hold for key in view.difference)
     if view.snapshot is None:
         return Text("never computed", "yellow")
-    if left or any(each.state in NEEDS_A_PERSON for each in view.slots):
+    if left or any(each.state in UNFINISHED for each in view.slots):
         return Text("NOT SETTLED", "bold red")
     return Text("settled, apart from what is on hold" if view.difference else "settled", "green")
 
@@ -193,7 +193,7 @@ def _slots_table(view: DateView) -> Table:
     for column in ("externalId", "state", "lines", "settlement", "attempts", "last sent", "reason"):
         table.add_column(column, overflow="fold")
     for each in view.slots:
-        style = STYLES.get(each.state, "red" if each.state in NEEDS_A_PERSON else "yellow")
+        style = STYLES.get(each.state, "red" if each.state in UNFINISHED else "yellow")
         sent = [attempt for attempt in each.attempts if attempt.kind == ExchangeKind.SUBMIT]
         table.add_row(
             each.slot.external_id,
