@@ -294,7 +294,7 @@ def test_a_status_that_is_not_known_is_named_while_it_is_waited_for(
     api, warehouse = Between(open_partner_api("partner_api")), open_warehouse("warehouse")
     api.put(
         lambda method, path: sends(method, path) or reads_one(method, path),
-        lambda answer: replace(answer, body=answer.body.replace(b'"completed"', b'"netted"', 1)),
+        lambda said: replace(said, content=said.content.replace(b'"completed"', b'"netted"', 1)),
     )
     desk = desk_of(day.ledger, api, partner)
     computed = compute_net_positions(desk, warehouse, DAY)

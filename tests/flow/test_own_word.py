@@ -135,13 +135,13 @@ def with_changes(settlement: dict[str, object] | None = None, **transfer: object
     """The answer about one settlement, with other values in it."""
 
     def change(answer: Answer) -> Answer:
-        content = json.loads(answer.body)
+        content = json.loads(answer.content)
         content["settlement"] |= settlement or {}
         content["settlementTransfers"] = [
             each | transfer if place == 0 else each
             for place, each in enumerate(content["settlementTransfers"])
         ]
-        return replace(answer, body=json.dumps(content).encode())
+        return replace(answer, content=json.dumps(content).encode())
 
     return change
 
@@ -176,10 +176,10 @@ def endless(kind: str) -> Change:
     count = iter(range(10**9))
 
     def change(answer: Answer) -> Answer:
-        content = json.loads(answer.body)
+        content = json.loads(answer.content)
         (first, *_) = content[kind]
         new = [{**first, "id": f"00000000-0000-4000-8000-{next(count):012d}"} for _ in range(100)]
-        return replace(answer, body=json.dumps({kind: new}).encode())
+        return replace(answer, content=json.dumps({kind: new}).encode())
 
     return change
 

@@ -17,7 +17,7 @@ SENDING = (
         attempt = begin_attempt(tx, desk.partner, slot.external_id, desk.actor)
     outcome: Answer | TransportError
     try:
-        outcome = desk.api.exchange("POST", path, body=attempt.request)
+        outcome = desk.api.exchange("POST", path, content=attempt.request)
     except TransportError as error:
         outcome = error
     except UntrustedHostError as error:
@@ -28,7 +28,7 @@ SENDING = (
         attempt = begin_attempt(tx, desk.partner, slot.external_id, desk.actor)
         outcome: Answer | TransportError
         try:
-            outcome = desk.api.exchange("POST", path, body=attempt.request)
+            outcome = desk.api.exchange("POST", path, content=attempt.request)
         except TransportError as error:
             outcome = error
         except UntrustedHostError as error:

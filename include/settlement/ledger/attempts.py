@@ -57,7 +57,7 @@ class Attempt:
     id: int
     kind: str
     external_id: str | None
-    body: int | None
+    body_number: int | None
     started_at: datetime
     finished_at: datetime | None
     status: int | None
@@ -74,7 +74,7 @@ class About:
     """What an exchange is about: which slot and body, and the bytes that are sent, if any."""
 
     external_id: str | None = None
-    body: int | None = None
+    body_number: int | None = None
     request: bytes = b""
 
 
@@ -86,7 +86,7 @@ def start_attempt(
         "partner": partner,
         "kind": kind.value,
         "external_id": about.external_id,
-        "body": about.body,
+        "body": about.body_number,
         "request_digest": hashlib.sha256(about.request).hexdigest(),
         "who": actor.who,
         "run_id": actor.run_id,
@@ -103,7 +103,7 @@ def finish_attempt(
     """Complete the attempt's row with the answer, or with why there is none; the time of that."""
     values: dict[str, object] = {"attempt_id": attempt_id}
     if isinstance(outcome, Answer):
-        values |= {"status": outcome.status, **_kept(outcome.body)}
+        values |= {"status": outcome.status, **_kept(outcome.content)}
     elif isinstance(outcome, UntrustedHostError):
         values |= {"status": None, "answer": None, "error": NOT_SENT + outcome.message}
     else:
@@ -190,8 +190,7 @@ def newest_silence(tx: Connection, partner: str, within: timedelta) -> Silence |
 
 def attempts_of(tx: Connection, external_id: str) -> list[Attempt]:
     """All attempts of a slot, oldest first."""
-    rows = tx.execute(
-        select(attempt).where(attempt.c.external_id == external_id).order_by(attempt.c.id)
-    )
+    query = select(attempt, attempt.c.body.label("body_number"))
+    rows = tx.execute(query.where(attempt.c.external_id == external_id).order_by(attempt.c.id))
     fields = Attempt.__dataclass_fields__
     return [Attempt(**{name: row[name] for name in fields}) for row in rows.mappings()]

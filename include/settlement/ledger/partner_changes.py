@@ -73,7 +73,7 @@ def record_partner_changes(
 
 def changes_of(kind: ExchangeKind, answer: Answer) -> list[PartnerChange]:
     """Differences in the answer to an attempt of that kind; none in errors, which are not fixed."""
-    content = partners_word(answer.body)
+    content = partners_word(answer.content)
     if content is None or (answer.status != HTTPStatus.OK and "settlement" not in content):
         return []
     if kind is ExchangeKind.LOOK_UP:

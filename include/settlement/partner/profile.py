@@ -125,7 +125,7 @@ def supported_currencies(api: PartnerApi, partner: PartnerFile, partner_id: str)
 
 def _read(model: type[_Model], answer: Answer) -> _Model:
     try:
-        return model_in(model, object_in(answer.body), "the answer")
+        return model_in(model, object_in(answer.content), "the answer")
     except UnreadableAnswer as error:
         raise OutcomeUnknownError(
             f"HTTP {answer.status}: the answer is not what the API documents ({error}): try again"

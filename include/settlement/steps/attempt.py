@@ -42,7 +42,7 @@ class BegunAttempt:
     """An attempt whose row is written: these bytes may now be sent, once."""
 
     id: int
-    body: int
+    body_number: int
     request: bytes
 
 
@@ -88,7 +88,7 @@ def take_back_attempt(
         slot = require_slot(tx, external_id, lock=True)
         finish_attempt(tx, attempt.id, error)
         only_attempt = not other_attempt_may_have_left(tx, attempt.id)
-        evidence = NotSent(attempt.body, only_attempt, one_line(error.message))
+        evidence = NotSent(attempt.body_number, only_attempt, one_line(error.message))
         apply_to(tx, slot, evidence, desk.actor, answer_digest=None)
 
 

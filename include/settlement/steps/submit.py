@@ -180,7 +180,7 @@ def _send(desk: Desk, slot: Slot) -> tuple[Slot, Answered]:
         attempt = begin_attempt(tx, desk.partner, slot.external_id, desk.actor)
     outcome: Answer | TransportError
     try:
-        outcome = desk.api.exchange("POST", path, body=attempt.request)
+        outcome = desk.api.exchange("POST", path, content=attempt.request)
     except TransportError as error:
         outcome = error
     except UntrustedHostError as error:
@@ -192,7 +192,7 @@ def _send(desk: Desk, slot: Slot) -> tuple[Slot, Answered]:
         evidence = classify(
             outcome,
             external_id=slot.external_id,
-            body=attempt.body,
+            body_number=attempt.body_number,
             settlement_id=before.settlement_id,
             now=now,
         )

@@ -139,7 +139,7 @@ def attempt_json(attempt: Attempt) -> dict[str, Any]:
     """An attempt for programs."""
     return {
         "kind": attempt.kind,
-        "body": attempt.body,
+        "body": attempt.body_number,
         "started_at": attempt.started_at.isoformat(),
         "finished_at": at_or_none(attempt.finished_at),
         "status": attempt.status,

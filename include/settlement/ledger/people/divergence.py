@@ -27,7 +27,7 @@ class Divergence:
         """What the evidence shows; an answer shows the body that it answers, as completed."""
         if isinstance(evidence, Shown):
             return cls(slot, evidence)
-        answered = next((each for each in slot.bodies if each.number == evidence.body), None)
+        answered = next((each for each in slot.bodies if each.number == evidence.body_number), None)
         positions = answered.positions if answered else {}
         return cls(
             slot,
