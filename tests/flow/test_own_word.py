@@ -123,12 +123,12 @@ def test_a_page_to_a_look_up_is_not_credentials(world: World, status: int) -> No
         world.run()
     disputing = demo_partner(api_version="v2")
     with pytest.raises(OutcomeUnknownError, match=f"HTTP {status}"):
-        desk_of(world.ledger, world.api, disputing).reader.windows()
+        desk_of(world.ledger, world.api, disputing).reader.dispute_windows()
     world.api.put(lambda method, _: method == "GET", says(status, {"error": "no"}))
     with pytest.raises(CredentialsError):
         world.run()
     with pytest.raises(CredentialsError):
-        desk_of(world.ledger, world.api, disputing).reader.windows()
+        desk_of(world.ledger, world.api, disputing).reader.dispute_windows()
 
 
 def with_changes(settlement: dict[str, object] | None = None, **transfer: object) -> Change:

@@ -31,7 +31,7 @@ from settlement.partner.exchange import (
     TransportError,
 )
 from settlement.partner.paths import enterprise_path
-from settlement.partner.profile import Windows, windows_of
+from settlement.partner.profile import DisputeWindows, dispute_windows_of
 from settlement.partner.words import one_line, refuses_to_show, retry_after_s, words_of
 
 PAGE_SIZE = 100
@@ -146,9 +146,9 @@ class PartnerReader:
             ExchangeKind.DISPUTES, path, [("showRetracted", "true")], parse_disputes
         )
 
-    def windows(self) -> Windows:
+    def dispute_windows(self) -> DisputeWindows:
         """How long its clients may dispute a settlement now, and then top up (section 9.6)."""
-        return windows_of(self._exchange, self._partner)
+        return dispute_windows_of(self._exchange, self._partner)
 
     def _all_pages(
         self,

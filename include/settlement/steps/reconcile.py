@@ -1,6 +1,7 @@
 """Step 6: find out what the partner holds where it answered 409, or shows a settlement pending.
 
-How long a pending settlement may take, and when to look at it again, follows from the windows.
+How long a pending settlement may take, and when to look at it again, follows from the
+dispute window and the top-up window.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ from datetime import date, datetime, timedelta
 
 from settlement.errors import OutcomeUnknownError
 from settlement.ledger.slots import load_slots
-from settlement.partner.profile import Windows
+from settlement.partner.profile import DisputeWindows
 from settlement.slot.state import Slot, State
 from settlement.steps.desk import Desk
 from settlement.steps.look_up import look_up
 from settlement.steps.outcome import raise_unless_done
 
 LONGEST_PAUSE = timedelta(minutes=10)
-PAUSES_OF_A_WINDOW = 24
+LOOKS_AT_LEAST = 24
 GRACE = timedelta(hours=2)
-"""How long the partner may need beside its windows before a person is asked."""
+"""How long the partner may need beside its dispute and top-up windows before a person is asked."""
 
 
 def reconcile_conflicts(desk: Desk, business_date: date) -> list[Slot]:
@@ -72,18 +73,18 @@ class Waiting:
 def waiting_for(
     external_ids: Sequence[str],
     sent_at: datetime,
-    windows: Windows,
+    dispute_windows: DisputeWindows,
     now: datetime,
     first_pause: timedelta,
 ) -> Waiting:
     """When to look again at settlements of which the first was sent at `sent_at`.
 
-    Each pause is as long as the wait so far, at most ten minutes or a fraction of the windows,
-    whichever is longer; and there is a look right after each window (partner API, section 7).
+    Each pause is as long as the wait so far, at most ten minutes or a fraction of both windows,
+    whichever is longer; and there is a look right after each of them (partner API, section 7).
     """
-    dispute_end = sent_at + windows.dispute
-    until = dispute_end + windows.top_up
-    longest = max(LONGEST_PAUSE, (until - sent_at) / PAUSES_OF_A_WINDOW)
+    dispute_end = sent_at + dispute_windows.dispute
+    until = dispute_end + dispute_windows.top_up
+    longest = max(LONGEST_PAUSE, (until - sent_at) / LOOKS_AT_LEAST)
     pause = min(max(now - sent_at, first_pause), longest)
     ends = [end + first_pause for end in (dispute_end, until) if end + first_pause > now]
     return Waiting(
@@ -91,17 +92,22 @@ def waiting_for(
         next_look=min([now + pause, *ends]),
         until=until,
         gives_up=until + GRACE,
-        why=_why(external_ids, windows, dispute_end, until),
+        why=_why(external_ids, dispute_windows, dispute_end, until),
     )
 
 
 def _why(
-    external_ids: Sequence[str], windows: Windows, dispute_end: datetime, until: datetime
+    external_ids: Sequence[str],
+    dispute_windows: DisputeWindows,
+    dispute_end: datetime,
+    until: datetime,
 ) -> str:
     listed = ", ".join(external_ids)
-    if not windows.dispute and not windows.top_up:
+    if not dispute_windows.dispute and not dispute_windows.top_up:
         return f"the partner is working on {listed}"
-    top_up = f", then balances can be topped up until {_clock(until)}" if windows.top_up else ""
+    top_up = (
+        f", then balances can be topped up until {_clock(until)}" if dispute_windows.top_up else ""
+    )
     return f"clients may dispute {listed} until {_clock(dispute_end)}{top_up}"
 
 

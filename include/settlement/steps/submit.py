@@ -97,10 +97,10 @@ def _older_than_age_lock(tx: Connection, partner: PartnerFile, external_id: str)
 def _may_be_sent(partner: PartnerFile, slot: Slot) -> bool:
     """A 409 is reconciled before anything is sent again; if that finds nothing, it may be.
 
-    On version 2 a pending settlement waits for its windows: there is nothing to send.
+    On version 2 a pending settlement waits for its dispute window: there is nothing to send.
     """
     reconciled = not slot.in_conflict or slot.absences > 0
-    staged = slot.state is State.PENDING and partner.api_version.staged_by_windows
+    staged = slot.state is State.PENDING and partner.api_version.staged_by_dispute_window
     return slot.state in SENDABLE and reconciled and not staged
 
 

@@ -85,10 +85,10 @@ def _settle(ledger: Ledger, file: PartnerFile, day: date) -> None:
     from settlement_airflow.cli.dag_run import run_dag  # noqa: PLC0415 - imports Airflow
 
     before, log = _completed(ledger, file, day), log_of(f"settle_{file.name}-{day}")
-    if file.api_version.staged_by_windows:
+    if file.api_version.staged_by_dispute_window:
         say(
-            f"clients of {file.name} may dispute: this ends when the partner's windows are over "
-            f"(until when is in {log}). Stopped and run again, it goes on waiting"
+            f"clients of {file.name} may dispute: this ends when the partner's dispute and top-up "
+            f"windows are over (until when is in {log}). Stopped and run again, it goes on waiting"
         )
     end = run_dag(file.name, day, log)
     for run_id in _runs_to_narrow(ledger, file, day):

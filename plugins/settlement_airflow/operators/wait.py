@@ -130,8 +130,8 @@ class WaitForTradesOperator(SettlementOperator):
 class AwaitSettlementOperator(SettlementOperator):
     """Looks pending settlements up until none is left; in between no worker is occupied.
 
-    Where clients may dispute, that takes as long as the partner's windows; XCom `waits` says until
-    when, and why. Two hours after it should be over the task gives up.
+    Where clients may dispute, that takes as long as the partner's dispute and top-up windows; XCom
+    `waits` says until when, and why. Two hours after it should be over the task gives up.
     """
 
     def step(self, work: Work, context: Context) -> None:
@@ -155,7 +155,7 @@ class AwaitSettlementOperator(SettlementOperator):
         self.defer(trigger=DateTimeTrigger(moment=waiting.next_look), method_name="resume")
 
     def _look_again_after(self, error: SettlementError, context: Context) -> None:
-        """Pause once more if the task was waiting and its windows are not over.
+        """Pause once more if the task was waiting and the dispute and top-up windows are not over.
 
         A wait of a day makes many looks in one try: those that fail must not use up its retries.
         """
@@ -177,8 +177,8 @@ class AwaitSettlementOperator(SettlementOperator):
             if not pending:
                 return None, now
             sent_at = _sent_first(ledger, pending) or now
-            windows = desk.reader.windows()
-            waiting = waiting_for(pending, sent_at, windows, now, FIRST_DELAY)
+            dispute_windows = desk.reader.dispute_windows()
+            waiting = waiting_for(pending, sent_at, dispute_windows, now, FIRST_DELAY)
             reasons = [f"{each.external_id}: {each.reason}" for each in _pending(ledger, work)
                        if each.reason]  # fmt: skip
             return replace(waiting, why="; ".join([waiting.why, *reasons])), now
