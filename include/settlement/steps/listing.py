@@ -32,7 +32,7 @@ EARLIEST_ZONE = timedelta(hours=14)
 """Ahead of UTC: nowhere does a date begin earlier."""
 
 
-def adopt_unknown_settlements(desk: Desk, day: date) -> list[str]:
+def adopt_unknown_settlements(desk: Desk, business_date: date) -> list[str]:
     """List all that may concern the trades of a date and take into the ledger what is ours.
 
     That heals a ledger that was lost or restored from an old copy: slots, and the windows of their
@@ -44,7 +44,7 @@ def adopt_unknown_settlements(desk: Desk, day: date) -> list[str]:
     :raises OutcomeUnknownError: if the partner does not show yet what such a settlement moves
     """
     with desk.ledger.transaction() as tx:
-        concerning = _may_concern(tx, desk.partner, day)
+        concerning = _may_concern(tx, desk.partner, business_date)
         start, started = _listing_start(tx, desk.partner.name, concerning - desk.partner.look_back)
     shown = desk.reader.settlements_created_since(start)
     news = _news(desk, shown) if shown else []
@@ -62,15 +62,15 @@ def adopt_unknown_settlements(desk: Desk, day: date) -> list[str]:
     return [each.external_id for each in ours]
 
 
-def _may_concern(tx: Connection, partner: PartnerFile, day: date) -> datetime:
+def _may_concern(tx: Connection, partner: PartnerFile, business_date: date) -> datetime:
     """Nothing that settles trades of this date, or of the date before, was made earlier.
 
     A date is settled after it has ended, and the date before may have ended by another cut-off or
     time zone than the partner file says today.
     """
-    before = datetime.combine(BusinessCalendar(partner).previous(day), time.min, UTC)
+    before = datetime.combine(BusinessCalendar(partner).previous(business_date), time.min, UTC)
     before_ends = before - EARLIEST_ZONE
-    frozen = load_date(tx, partner.name, day)
+    frozen = load_date(tx, partner.name, business_date)
     return min(before_ends, frozen.window.start) if frozen else before_ends
 
 

@@ -133,8 +133,8 @@ def _totals_of(slots: Sequence[Slot]) -> Totals:
     )
 
 
-def _unapproved(tx: Connection, partner: str, day: date, totals: Totals) -> list[Slot]:
-    approved = _approved(tx, partner, day)
+def _unapproved(tx: Connection, partner: str, business_date: date, totals: Totals) -> list[Slot]:
+    approved = _approved(tx, partner, business_date)
     return [each for each in totals.to_send if _named(each) not in approved]
 
 
