@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, NewType, TypeAlias
+
+PartnerName = NewType("PartnerName", str)
+"""What ledger, externalIds and commands call a partner: the name of its partner file."""
 
 
 class PositionKey(NamedTuple):

@@ -23,7 +23,7 @@ from settlement.partner.exchange import (
     Read,
     TransportError,
 )
-from settlement.values import Actor
+from settlement.values import Actor, PartnerName
 
 NOT_SENT = "not sent: "
 """How the error of an attempt begins of which no byte can have left."""
@@ -79,7 +79,7 @@ class About:
 
 
 def start_attempt(
-    tx: Connection, partner: str, kind: ExchangeKind, actor: Actor, about: About
+    tx: Connection, partner: PartnerName, kind: ExchangeKind, actor: Actor, about: About
 ) -> int:
     """Write the attempt's row; its id."""
     values = {
@@ -146,7 +146,7 @@ class RecordedExchange:
 
     ledger: Ledger
     api: PartnerApi
-    partner: str
+    partner: PartnerName
     actor: Actor
 
     def __call__(self, read: Read) -> Answer:
@@ -177,7 +177,7 @@ class Silence:
     error: str
 
 
-def newest_silence(tx: Connection, partner: str, within: timedelta) -> Silence | None:
+def newest_silence(tx: Connection, partner: PartnerName, within: timedelta) -> Silence | None:
     """The partner's newest exchange that ended, if it ended without an answer not long ago."""
     named = {"of_partner": partner}
     newest = tx.execute(_NEWEST_ENDED, named).one_or_none()

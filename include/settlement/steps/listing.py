@@ -24,6 +24,7 @@ from settlement.request.external_id import parse_external_id
 from settlement.slot.state import State
 from settlement.steps.desk import Desk
 from settlement.steps.look_up import connections_by_account, look_up, shown_by
+from settlement.values import PartnerName
 from settlement.wording import first_few
 
 OVERLAP = timedelta(hours=1)
@@ -74,7 +75,9 @@ def _may_concern(tx: Connection, partner: PartnerFile, business_date: date) -> d
     return min(before_ends, frozen.window.start) if frozen else before_ends
 
 
-def _listing_start(tx: Connection, partner: str, since: datetime) -> tuple[datetime, datetime]:
+def _listing_start(
+    tx: Connection, partner: PartnerName, since: datetime
+) -> tuple[datetime, datetime]:
     """From when on to list, so that no gap is left to what was listed; and the ledger's time."""
     query = select(listing, NOW.label("now")).where(listing.c.partner == partner)
     row = tx.execute(query).one_or_none()
@@ -86,7 +89,7 @@ def _listing_start(tx: Connection, partner: str, since: datetime) -> tuple[datet
     return row.listed_until - OVERLAP, now
 
 
-def _listing_done(tx: Connection, partner: str, start: datetime, until: datetime) -> None:
+def _listing_done(tx: Connection, partner: PartnerName, start: datetime, until: datetime) -> None:
     """What is listed only grows: another date's listing may have ended meanwhile."""
     values = {"partner": partner, "listed_from": start, "listed_until": until}
     statement = insert(listing).values(values)

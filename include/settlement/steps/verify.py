@@ -21,7 +21,7 @@ from settlement.ledger.snapshots import Snapshot, load_positions, newest_snapsho
 from settlement.slot.difference import difference, without_connections
 from settlement.slot.state import UNFINISHED, Slot, State
 from settlement.steps.desk import Desk
-from settlement.values import PositionKey, Positions
+from settlement.values import PartnerName, PositionKey, Positions
 from settlement.wording import SHOWN, first_few
 
 NOT_LISTED = (
@@ -122,7 +122,7 @@ def prove_settled(
     return Settled(business_date, snapshot.id, len(net), len(owed), completed)
 
 
-def _listed_since(tx: Connection, partner: str, snapshot: Snapshot) -> bool:
+def _listed_since(tx: Connection, partner: PartnerName, snapshot: Snapshot) -> bool:
     """Whether the partner's list was read after the trades: a lost ledger knows nothing else."""
     query = select(listing.c.listed_from, listing.c.listed_until)
     row = tx.execute(query.where(listing.c.partner == partner)).one_or_none()

@@ -16,7 +16,7 @@ from settlement.ledger.overview import view_date
 from settlement.slot.state import State
 from settlement.steps.branch import run_to_narrow
 from settlement.steps.desk import Desk
-from settlement_airflow.cli.arguments import Day, PartnerName, person
+from settlement_airflow.cli.arguments import Day, Partner, person
 from settlement_airflow.cli.console import say
 from settlement_airflow.cli.private_airflow import log_of, private_metadata
 from settlement_airflow.cli.stand_ins import demo_connections, embedded_ledger
@@ -30,7 +30,7 @@ def add_to(app: typer.Typer, panel: str) -> None:
     app.command(rich_help_panel=panel)(run)
 
 
-def run(partner: PartnerName, day: Day) -> None:
+def run(partner: Partner, day: Day) -> None:
     """Settle one business date: the DAG settle_PARTNER, run here and now, retries waited out.
 
     It may be run again at any time: what is booked is not sent again, late trades settle as a

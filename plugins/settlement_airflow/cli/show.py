@@ -23,7 +23,7 @@ from settlement_airflow.cli.amounts_shown import (
     lines_json,
     lines_of,
 )
-from settlement_airflow.cli.arguments import AsJson, PartnerName, parse_day
+from settlement_airflow.cli.arguments import AsJson, Partner, parse_day
 from settlement_airflow.cli.console import print_json, results
 from settlement_airflow.cli.partner_shown import partner_json, print_partner
 from settlement_airflow.cli.questions_shown import question_json, questions_table
@@ -38,7 +38,7 @@ def add_to(app: typer.Typer, panel: str) -> None:
 
 
 def show(
-    partner: PartnerName,
+    partner: Partner,
     day: Annotated[
         date | None,
         typer.Argument(metavar="[DATE]", parser=parse_day, help="Without it, how all dates stand."),

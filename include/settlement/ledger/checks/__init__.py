@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from settlement.errors import ChainBrokenError
+from settlement.values import PartnerName
 
 
 @dataclass(frozen=True, slots=True)
 class Audited:
     """Whose tables are checked; `decimals`: those of currencies that the ledger never bound."""
 
-    partner: str
+    partner: PartnerName
     decimals: Mapping[str, int]
 
 

@@ -14,6 +14,7 @@ from settlement.ledger.forgotten_dates import Role, digest_of_trades
 from settlement.ledger.schema import business_date as business_date_table
 from settlement.ledger.schema import remembered_date, remembered_trades, snapshot
 from settlement.ledger.snapshots import digested, stream_positions
+from settlement.values import PartnerName
 
 ROWS_PER_FETCH = 200
 
@@ -92,7 +93,9 @@ def check_trades(tx: Connection, audited: Audited) -> int:
     return len(dates)
 
 
-def _groups(tx: Connection, partner: str, business_date: date) -> Iterator[tuple[str, bytes]]:
+def _groups(
+    tx: Connection, partner: PartnerName, business_date: date
+) -> Iterator[tuple[str, bytes]]:
     query = (
         select(remembered_trades.c.beginning, remembered_trades.c.hashes)
         .where(

@@ -19,6 +19,7 @@ from settlement.ledger.checks.questions import check_questions
 from settlement.ledger.checks.slots import check_bodies, check_slots, check_transfers
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import chain_head
+from settlement.values import PartnerName
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Check:
 
 def verify_ledger(
     ledger: Ledger,
-    partner: str,
+    partner: PartnerName,
     decimals: Mapping[str, int],
     on_checked: Callable[[str, int], None] = lambda _name, _count: None,
 ) -> dict[str, int]:

@@ -11,6 +11,7 @@ from settlement.ledger.chain import Event, read_events
 from settlement.ledger.checks import Audited, broken
 from settlement.ledger.people.question import SHORT, digest_of_text
 from settlement.ledger.schema import question, snapshot
+from settlement.values import PartnerName
 
 ASKED, DECIDED = "asked", "decided"
 
@@ -73,7 +74,7 @@ def _check_answer(row: Row[Any], event: Event | None) -> None:
 
 def _check_followed(
     tx: Connection,
-    partner: str,
+    partner: PartnerName,
     followed: Mapping[int, str | None],
     choices: Mapping[str, str | None],
 ) -> None:

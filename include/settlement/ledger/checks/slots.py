@@ -29,6 +29,7 @@ from settlement.request.instruction import (
 from settlement.request.notes import notes_of
 from settlement.slot.state import State
 from settlement.strict_json import from_json
+from settlement.values import PartnerName
 
 ADOPTED = "slot found at the partner"
 NEED_A_BODY = frozenset(
@@ -206,7 +207,7 @@ def check_transfers(tx: Connection, audited: Audited) -> int:
     return count
 
 
-def _slots(tx: Connection, partner: str) -> Sequence[Row[Any]]:
+def _slots(tx: Connection, partner: PartnerName) -> Sequence[Row[Any]]:
     query = select(slot).where(slot.c.partner == partner)
     return tx.execute(query.order_by(slot.c.business_date, slot.c.n, slot.c.external_id)).all()
 
@@ -215,7 +216,7 @@ def _is_about_a_slot(event: Event) -> bool:
     return event.external_id is not None and event.kind != "settlement ignored"
 
 
-def _events_by_slot(tx: Connection, partner: str) -> dict[str, list[Event]]:
+def _events_by_slot(tx: Connection, partner: PartnerName) -> dict[str, list[Event]]:
     """Events that open a slot or say its state, oldest first."""
     about: dict[str, list[Event]] = {}
     for event in read_events(tx, partner):

@@ -12,7 +12,7 @@ from settlement.ledger.people.question import Question, Subject, digest_over, li
 from settlement.ledger.people.questions import NewQuestion, ask
 from settlement.slot.evidence import Answered, Shown
 from settlement.slot.state import Slot
-from settlement.values import Actor, as_lines
+from settlement.values import Actor, PartnerName, as_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Divergence:
 
 
 def ask_about(
-    tx: Connection, divergence: Divergence, partner: str, business_date: date, actor: Actor
+    tx: Connection, divergence: Divergence, partner: PartnerName, business_date: date, actor: Actor
 ) -> Question:
     """Ask whether what the partner shows is taken as booked, under the lock of the slot."""
     return ask(
