@@ -239,6 +239,4 @@ def _rows(reading: WarehouseSnapshot, hashes: Hashes) -> list[TradeRow]:
 
 
 def _listed(held: dict[date, Hashes]) -> str:
-    days = [str(day) for day in sorted(held)]
-    more = f" and {len(days) - DATES_SHOWN} other dates" if len(days) > DATES_SHOWN else ""
-    return ", ".join(days[:DATES_SHOWN]) + more
+    return first_few(sorted(held), DATES_SHOWN)
