@@ -35,9 +35,9 @@ from settlement_airflow import connections
 from settlement_airflow.connections import open_partner_api, open_warehouse
 from settlement_airflow.operators import preview, wait
 from settlement_airflow.operators.base import Work
+from settlement_airflow.operators.prepare import slices_of
 from settlement_airflow.operators.wait import WaitForTradesOperator
 from settlement_airflow.signers import open_signer
-from settlement_airflow.slices import slices_of
 from support.airflow_day import AirflowDay, ended
 from support.between import Between, reads_one, sends
 from support.day import ACTOR, ALICE, DAY, desk_of
