@@ -41,6 +41,15 @@ def from_json(text: str | bytes) -> Any:
     return value
 
 
+def json_object(content: bytes) -> dict[str, Any] | None:
+    """What others than the partner say, as Python reads JSON; None unless it is one object."""
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for key, value in pairs:

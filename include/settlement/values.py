@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from datetime import UTC, datetime
+from typing import NamedTuple, NewType, TypeAlias
+
+PartnerName = NewType("PartnerName", str)
+"""What ledger, externalIds and commands call a partner: the name of its partner file."""
 
 
 class PositionKey(NamedTuple):
@@ -64,6 +67,10 @@ class Window:
 
     def __str__(self) -> str:
         return f"[{self.start.isoformat()}, {self.end.isoformat()})"
+
+
+# years of four digits: not every driver writes the zeros before others
+ALL_OF_TIME = Window(datetime(1000, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)

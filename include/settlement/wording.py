@@ -16,4 +16,9 @@ def first_few(
     """
     listed = between.join(str(each) for each in names[:shown])
     left = (len(names) if count is None else count) - len(names[:shown])
-    return f"{listed} and {left} more" if left > 0 else listed
+    return f"{listed} {and_more(left)}" if left > 0 else listed
+
+
+def and_more(left: int) -> str:
+    """What stands behind the first few."""
+    return f"and {left:,} more"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 
+from settlement.strict_json import json_object
 from settlement_airflow.request_bodies import RewrittenBodies
 
 TEST_PATH = "/api/v2/connections/test"
@@ -29,10 +30,7 @@ class TestsWithoutPort(RewrittenBodies):
 
 def without_port_zero(body: bytes) -> bytes:
     """The body with its port 0 replaced by none; any other body as it is."""
-    try:
-        content = json.loads(body)
-    except ValueError:
-        return body
-    if isinstance(content, dict) and content.get("port") == 0:
+    content = json_object(body)
+    if content is not None and content.get("port") == 0:
         return json.dumps({**content, "port": None}).encode()
     return body

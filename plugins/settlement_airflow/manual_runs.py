@@ -16,6 +16,7 @@ import re
 from datetime import UTC, date, datetime
 from typing import Any
 
+from settlement.strict_json import json_object
 from settlement_airflow.request_bodies import RewrittenBodies
 
 TRIGGER = re.compile(r".*/api/v2/dags/settle_([^/]+)/dagRuns", re.ASCII)
@@ -31,11 +32,8 @@ class ManualRuns(RewrittenBodies):
     def rewritten(self, path: str, body: bytes) -> bytes:
         """With an id that tells the date, and without a logical date that would void the run."""
         found = TRIGGER.fullmatch(path)
-        try:
-            content = json.loads(body)
-        except ValueError:
-            return body
-        if found is None or not isinstance(content, dict):
+        content = json_object(body)
+        if found is None or content is None:
             return body
         changes = changes_of(found[1], content)
         return json.dumps({**content, **changes}).encode() if changes else body

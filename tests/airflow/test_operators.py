@@ -25,7 +25,7 @@ from settlement.errors import NotSettledError
 from settlement.ledger.people.holds import put_on_hold
 from settlement.ledger.people.stop import raise_stop
 from settlement.ledger.schema import attempt
-from settlement.steps import pending
+from settlement.steps import reconcile
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
 from settlement.steps.sign import sign_requests
@@ -35,9 +35,9 @@ from settlement_airflow import connections
 from settlement_airflow.connections import open_partner_api, open_warehouse
 from settlement_airflow.operators import preview, wait
 from settlement_airflow.operators.base import Work
+from settlement_airflow.operators.prepare import slices_of
 from settlement_airflow.operators.wait import WaitForTradesOperator
 from settlement_airflow.signers import open_signer
-from settlement_airflow.slices import slices_of
 from support.airflow_day import AirflowDay, ended
 from support.between import Between, reads_one, sends
 from support.day import ACTOR, ALICE, DAY, desk_of
@@ -294,7 +294,7 @@ def test_a_status_that_is_not_known_is_named_while_it_is_waited_for(
     api, warehouse = Between(open_partner_api("partner_api")), open_warehouse("warehouse")
     api.put(
         lambda method, path: sends(method, path) or reads_one(method, path),
-        lambda answer: replace(answer, body=answer.body.replace(b'"completed"', b'"netted"', 1)),
+        lambda said: replace(said, content=said.content.replace(b'"completed"', b'"netted"', 1)),
     )
     desk = desk_of(day.ledger, api, partner)
     computed = compute_net_positions(desk, warehouse, DAY)
@@ -314,7 +314,7 @@ def test_a_status_that_is_not_known_is_named_while_it_is_waited_for(
     with pytest.raises(TaskDeferred):
         operator.step(work, context)
     assert "in status 'netted', which is not known here" in told[wait.WAITS]["why"]
-    monkeypatch.setattr(pending, "GRACE", timedelta(hours=-1))
+    monkeypatch.setattr(reconcile, "GRACE", timedelta(hours=-1))
     with pytest.raises(
         NotSettledError, match=r"still pending.*in status 'netted'.*ask the partner"
     ):

@@ -86,12 +86,14 @@ def test_the_exact_bytes_arrive(httpserver: HTTPServer, connect: Callable[..., P
 
     httpserver.expect_request(PATH).respond_with_handler(answer)
     hook = connect(httpserver.url_for(""), extra={"enterprise_id": "e", "signing_key": "nope"})
-    body = b'{"b":  "\xc3\xa9"}\n'
-    answered = hook.exchange("POST", PATH, query=[("externalIds", "a b/1"), ("n", "2")], body=body)
-    assert (answered.status, answered.body) == (401, b'{"a": 1}')
+    sent = b'{"b":  "\xc3\xa9"}\n'
+    answered = hook.exchange(
+        "POST", PATH, query=[("externalIds", "a b/1"), ("n", "2")], content=sent
+    )
+    assert (answered.status, answered.content) == (401, b'{"a": 1}')
     assert answered.headers["x-request-id"] == "r1"
     [request] = seen
-    assert request.get_data() == body
+    assert request.get_data() == sent
     assert request.headers["Authorization"] == f"Bearer {TOKEN}"
     assert request.headers["Content-Type"] == "application/json"
     assert list(request.args.items()) == [("externalIds", "a b/1"), ("n", "2")]
@@ -102,7 +104,7 @@ def test_the_exact_bytes_arrive(httpserver: HTTPServer, connect: Callable[..., P
 def test_a_redirect_is_an_answer(httpserver: HTTPServer, connect: Callable[..., PartnerApiHook]):
     """A redirect is not followed: the POST reaches nobody else."""
     httpserver.expect_request(PATH).respond_with_data("", 307, {"Location": "/elsewhere"})
-    answered = connect(httpserver.url_for("")).exchange("POST", PATH, body=b"{}")
+    answered = connect(httpserver.url_for("")).exchange("POST", PATH, content=b"{}")
     assert answered.status == 307
     assert len(httpserver.log) == 1
 
@@ -160,7 +162,7 @@ def test_a_broken_answer_is_no_answer(said: bytes, connect: Callable[..., Partne
         raw_server(lambda connection: connection.sendall(said)) as url,
         pytest.raises(TransportError),
     ):
-        connect(url).exchange("POST", PATH, body=b"{}")
+        connect(url).exchange("POST", PATH, content=b"{}")
 
 
 def test_a_reset_is_no_answer(connect: Callable[..., PartnerApiHook]):
@@ -170,7 +172,7 @@ def test_a_reset_is_no_answer(connect: Callable[..., PartnerApiHook]):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00" + bytes(4))
 
     with raw_server(reset) as url, pytest.raises(TransportError, match=r"reset|closed without"):
-        connect(url).exchange("POST", PATH, body=b"{}")
+        connect(url).exchange("POST", PATH, content=b"{}")
 
 
 def test_nobody_listens(connect: Callable[..., PartnerApiHook]):
@@ -206,7 +208,7 @@ def test_the_token_is_in_no_error_repr_or_log(
     with raw_server(lambda connection: connection.sendall(b"junk\r\n")) as url:
         hook = connect(url)
         with pytest.raises(TransportError) as caught:
-            hook.exchange("POST", PATH, body=b"{}")
+            hook.exchange("POST", PATH, content=b"{}")
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
     shown = repr(caught.value) + repr(hook) + repr(vars(hook)) + caplog.text

@@ -47,7 +47,7 @@ def test_a_certificate_that_nobody_trusts_is_named(tmp_path: Path, connect: Conn
     """Host, reason and the extra that would mend it; and no request has reached the host."""
     with tls_server(self_signed(tmp_path)) as server:
         with pytest.raises(UntrustedHostError) as caught:
-            connect(server.url).exchange("POST", PATH, body=b"{}")
+            connect(server.url).exchange("POST", PATH, content=b"{}")
         said = caught.value.message
         for part in (server.url, "self-signed certificate", '"verify"', "tls_partner"):
             assert part in said
@@ -71,7 +71,7 @@ def test_a_certificate_of_another_host_is_named(
     certificate = self_signed(tmp_path, **changes)
     with tls_server(certificate) as server:
         with pytest.raises(UntrustedHostError, match=says):
-            connect(server.url, certificate).exchange("POST", PATH, body=b"{}")
+            connect(server.url, certificate).exchange("POST", PATH, content=b"{}")
         assert server.requests == []
 
 

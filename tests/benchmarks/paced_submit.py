@@ -77,10 +77,10 @@ class UnpacedHook(PartnerApiHook):
         path: str,
         *,
         query: Sequence[tuple[str, str]] = (),
-        body: bytes | None = None,
+        content: bytes | None = None,
     ) -> Answer:
         """The same exchange, at once."""
-        return send(self._target, method, path, deadline_s=60, query=query, body=body)
+        return send(self._target, method, path, deadline_s=60, query=query, content=content)
 
 
 def submit_paced(folder: Path) -> Paced:

@@ -88,7 +88,7 @@ def rehearse(order: Order) -> None:
     from airflow.sdk.execution_time.supervisor import in_process_api_server
 
     from airflow import settings
-    from settlement.steps import pending
+    from settlement.steps import reconcile
     from settlement_airflow.cli import private_airflow
     from settlement_airflow.hooks import partner_api
 
@@ -107,7 +107,7 @@ def rehearse(order: Order) -> None:
 
     private_airflow._import_airflow = begin_anew
     partner_api.EXCHANGE_DEADLINE_S = EXCHANGE_DEADLINE_S
-    pending.GRACE = GRACE
+    reconcile.GRACE = GRACE
     pause = time.sleep
     time.sleep = lambda seconds: pause(min(seconds, LONGEST_PAUSE_S))
     gc.freeze()  # no child looks through what they all share

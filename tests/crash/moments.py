@@ -105,12 +105,12 @@ def _watch_exchanges(moments: Moments) -> None:
         path: str,
         *,
         query: Sequence[tuple[str, str]] = (),
-        body: bytes | None = None,
+        content: bytes | None = None,
     ) -> Answer:
         call = call_of(method, path, query)
         moments.passed(f"{call} not sent")
         try:
-            return exchange(self, method, path, query=query, body=body)
+            return exchange(self, method, path, query=query, content=content)
         finally:
             moments.passed(f"{call} answered")
 

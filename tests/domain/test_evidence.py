@@ -131,7 +131,7 @@ EXAMPLES: dict[str, list[Answer | TransportError]] = {
             Answer(status, b'{"settlement":"completed"}'),
         )
     ]
-    + [Answer(200, doubtful(shows(200, "completed").body)) for doubtful in DOUBTFUL],
+    + [Answer(200, doubtful(shows(200, "completed").content)) for doubtful in DOUBTFUL],
     "no complete answer: refused, reset, timed out, cut short": [
         TransportError("read timed out after 60 s"),
         TransportError(""),
@@ -141,7 +141,7 @@ EXAMPLES: dict[str, list[Answer | TransportError]] = {
 
 def classified(outcome: Answer | TransportError, known_id: str | None = None) -> Answered:
     """What the outcome of sending body 3 proves."""
-    return classify(outcome, external_id=OURS, body=3, settlement_id=known_id, now=NOW)
+    return classify(outcome, external_id=OURS, body_number=3, settlement_id=known_id, now=NOW)
 
 
 def documented(first_column: str = "answer") -> dict[str, str]:
@@ -167,7 +167,7 @@ def test_the_code_classifies_as_the_page_says(row: str) -> None:
     for outcome in EXAMPLES[row]:
         answered = classified(outcome)
         assert answered.verdict == documented()[row], outcome
-        assert answered.body == 3
+        assert answered.body_number == 3
 
 
 FOR_PAYLOADS: dict[str, list[Answer | TransportError]] = {
@@ -195,7 +195,7 @@ def test_answers_to_a_request_for_a_payload_are_documented() -> None:
     assert list(rows) == list(FOR_PAYLOADS)
     for row, examples in FOR_PAYLOADS.items():
         for outcome in examples:
-            answered = classify_payload_answer(outcome, external_id=OURS, body=3, now=NOW)
+            answered = classify_payload_answer(outcome, external_id=OURS, body_number=3, now=NOW)
             assert (answered.verdict, answered.to_payload) == (rows[row], True), outcome
             assert answered.settlement_id is None
 
@@ -235,7 +235,7 @@ def test_an_error_s_words_reach_the_reader_shortened() -> None:
     assert classified(says(403)).detail == "HTTP 403: no"
     not_theirs = "HTTP 502: not the partner's own word, perhaps a proxy's: "
     assert classified(page(502)).detail == f"{not_theirs}{HTML.decode()}"
-    assert classified(Answer(502, b"")).detail == f"{not_theirs}empty body"
+    assert classified(Answer(502, b"")).detail == f"{not_theirs}empty answer"
     long = classified(Answer(400, json.dumps({"error": "x" * 10_000}).encode())).detail
     assert len(long) < 600
 
@@ -323,7 +323,7 @@ def is_proof_of_completion(status: int, body: bytes, known_id: str | None) -> bo
 
 
 @given(st.integers(0, 999), bodies, headers, known_ids)
-@example(200, shows(200, "completed").body, {}, None)
+@example(200, shows(200, "completed").content, {}, None)
 @example(200, b'{"settlement":{"id":"\\ud800","externalId":"x"}}', {}, None)
 @example(400, b'{"error":"\\ud800\\u0000"}', {}, None)
 @example(429, b"", {"retry-after": "Mon, 1 Jan 99999999999 00:00"}, ID)

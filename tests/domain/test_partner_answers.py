@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from settlement.partner.answers import (
+    Settlement,
     UnreadableAnswer,
     parse_connections,
-    parse_settlement,
     parse_settlement_detail,
     parse_settlements,
     parse_signing_payload,
@@ -57,9 +57,15 @@ def detail(settlement=SETTLEMENT, transfer=TRANSFER) -> bytes:
     return body({"settlement": settlement, "settlementTransfers": [transfer]})
 
 
+def read_settlement(settlement) -> Settlement:
+    """The settlement of an answer without transfers."""
+    answer = body({"settlement": settlement, "settlementTransfers": []})
+    return parse_settlement_detail(answer).settlement
+
+
 def test_a_settlement_is_read_with_instants_and_canonical_ids():
     """Times become instants, ids lower case; fields we do not use are ignored."""
-    read = parse_settlement(body({"settlement": SETTLEMENT}))
+    read = read_settlement(SETTLEMENT)
     assert read.id == "aaaaaaaa-0000-4000-8000-000000000001"
     assert (read.external_id, read.status, read.notes) == (
         "demo-2026-03-02-1",
@@ -75,17 +81,17 @@ def test_a_settlement_is_read_with_instants_and_canonical_ids():
 
 def test_a_status_that_is_not_known_is_pending_and_said_by_name():
     """Never guessed at, however much it looks like another one."""
-    read = parse_settlement(body({"settlement": {**SETTLEMENT, "status": "Completed"}}))
+    read = read_settlement({**SETTLEMENT, "status": "Completed"})
     assert (read.status, read.stated) == ("pending", "'Completed'")
     assert "in status 'Completed', which is not known here" in read.unknown_status
-    known = parse_settlement(body({"settlement": SETTLEMENT}))
+    known = read_settlement(SETTLEMENT)
     assert (known.status, known.stated, known.unknown_status) == ("completed", "completed", None)
 
 
 def test_a_failed_settlement_keeps_the_reason():
     """What the partner says about a failure reaches the person on call."""
     failed = {**SETTLEMENT, "status": "failed", "reason": "balance too low"}
-    assert parse_settlement(body({"settlement": failed})).reason == "balance too low"
+    assert read_settlement(failed).reason == "balance too low"
 
 
 def test_a_quantity_is_an_exact_integer():
@@ -153,7 +159,7 @@ def test_a_transfer_that_could_be_misread_is_unreadable(field, value):
 def test_a_settlement_that_could_be_misread_is_unreadable(field, value):
     """The error names the field."""
     with pytest.raises(UnreadableAnswer, match=rf"settlement\.{field}"):
-        parse_settlement(body({"settlement": {**SETTLEMENT, field: value}}))
+        read_settlement({**SETTLEMENT, field: value})
 
 
 @pytest.mark.parametrize("field", ["id", "externalId", "status", "createdAt"])
@@ -161,7 +167,7 @@ def test_a_settlement_that_lacks_a_field_is_unreadable(field):
     """Every field that is used must be there."""
     short = {key: value for key, value in SETTLEMENT.items() if key != field}
     with pytest.raises(UnreadableAnswer, match=rf"settlement\.{field}"):
-        parse_settlement(body({"settlement": short}))
+        read_settlement(short)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +178,7 @@ def test_a_settlement_that_lacks_a_field_is_unreadable(field):
 )  # fmt: skip
 def test_anything_else_is_unreadable(answer):
     """Pages of proxies, cut bodies, other objects: never a crash, never a guess."""
-    for parse in (parse_settlement, parse_settlements, parse_settlement_detail, parse_connections):
+    for parse in (parse_settlements, parse_settlement_detail, parse_connections):
         with pytest.raises(UnreadableAnswer):
             parse(answer)
 
@@ -180,7 +186,7 @@ def test_anything_else_is_unreadable(answer):
 @given(st.binary(max_size=200))
 def test_no_bytes_crash_a_reader(answer):
     """Random bytes end in the one error that callers expect."""
-    for parse in (parse_settlement, parse_connections, parse_signing_payload):
+    for parse in (parse_settlement_detail, parse_connections, parse_signing_payload):
         with pytest.raises(UnreadableAnswer):
             parse(answer)
 

@@ -295,7 +295,7 @@ def test_only_proof_completes(slot: Slot, history: list[Evidence]) -> None:
             match evidence:
                 case Answered():
                     assert evidence.verdict is Verdict.COMPLETED
-                    assert slot.current_body == evidence.body
+                    assert slot.current_body == evidence.body_number
                 case Shown():
                     assert (evidence.status, evidence.transfers_completed) == ("completed", True)
                     assert slot.current is not None
@@ -313,11 +313,11 @@ def is_refusal(body: int | None, history: list[Evidence]) -> bool:
                 absences += 1
             case Sent():
                 return False
-            case Answered(body=to, verdict=Verdict.REFUSAL) if to == body:
+            case Answered(body_number=to, verdict=Verdict.REFUSAL) if to == body:
                 return absences >= 1
-            case Answered(body=to, verdict=Verdict.UNAUTHORISED) if to == body:
+            case Answered(body_number=to, verdict=Verdict.UNAUTHORISED) if to == body:
                 return absences >= 2
-            case Answered(body=to) if to == body:
+            case Answered(body_number=to) if to == body:
                 return False
     return False
 

@@ -7,8 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from settlement.config.calendar import BusinessCalendar
 from settlement.config.partner_file import CutOff, PartnerFile
 from settlement.ledger.dates import FrozenDate
-from settlement.values import Window
-from settlement.warehouse.placing import ALL_OF_TIME
+from settlement.values import ALL_OF_TIME, Window
 from settlement.watch.uncovered import AHEAD, before_all, covered, gaps
 from support.day import demo_partner
 

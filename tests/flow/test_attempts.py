@@ -8,7 +8,7 @@ from sqlalchemy import select
 from partner_sandbox.demo_world import demo_world_with_disputes
 from settlement.errors import NotSettledError
 from settlement.ledger.database import Ledger
-from settlement.ledger.reading import unrecorded_reader
+from settlement.ledger.partner_reader import unrecorded_reader
 from settlement.ledger.schema import attempt
 from settlement.partner.exchange import ExchangeKind
 from support.day import ALICE, BOB, World, demo_partner
@@ -51,7 +51,7 @@ def test_every_exchange_of_a_run_has_its_row(watched: tuple[World, Recorder]) ->
     """One each, in order; all kinds that there are, the profile with its windows too."""
     world, recorder = watched
     reader = world.desk.reader
-    reader.windows()
+    reader.dispute_windows()
     reader.disputes()
     asked = [KIND_OF.get((method, path.rsplit("/", 1)[1])) for method, path, _ in recorder.requests]
     kinds = attempts(world)
@@ -67,11 +67,11 @@ def test_whoever_only_looks_leaves_no_row(watched: tuple[World, Recorder]) -> No
     before, asked = attempts(world), len(recorder.requests)
     reader = unrecorded_reader(world.ledger, world.api, world.partner)
     recorded = world.desk.reader
-    shown = (reader.windows(), reader.connections(), reader.disputes(), reader.balances())
+    shown = (reader.dispute_windows(), reader.connections(), reader.disputes(), reader.balances())
     assert len(recorder.requests) > asked
     assert attempts(world) == before
     assert shown == (
-        recorded.windows(),
+        recorded.dispute_windows(),
         recorded.connections(),
         recorded.disputes(),
         recorded.balances(),

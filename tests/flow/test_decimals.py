@@ -19,7 +19,7 @@ from settlement.ledger.dates import load_date
 from settlement.ledger.people.question import Choice
 from settlement.steps import compute
 from settlement.steps.decide import decide
-from settlement.steps.placing import record_settlement
+from settlement.steps.foreign_settlements import record_settlement
 from settlement.steps.preview import preview_requests
 from settlement.watch.eyes import Eyes
 from settlement.watch.finding import Finding, Kind

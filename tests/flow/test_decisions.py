@@ -31,7 +31,7 @@ from settlement.ledger.people.questions import (
 from settlement.request.instruction import SettlementInstruction
 from settlement.steps.both_sides import compared
 from settlement.steps.decide import Decided, body_of, decide, title_of
-from settlement.steps.placing import record_settlement
+from settlement.steps.foreign_settlements import record_settlement
 from settlement.steps.preview import preview_requests
 from settlement.values import Actor, PositionKey
 from support.day import ALICE, BOB, CAROL, DAVE, DAY, World

@@ -39,7 +39,7 @@ class Listings:
         path: str,
         *,
         query: Sequence[tuple[str, str]] = (),
-        body: bytes | None = None,
+        content: bytes | None = None,
     ) -> Answer:
         """Note it, pass it on."""
         named = dict(query)
@@ -47,7 +47,7 @@ class Listings:
             self.since.append(datetime.fromisoformat(named["createdOnOrAfter"]))
             if self.steps_in:
                 self.steps_in.pop()()  # type: ignore[operator]
-        return self.api.exchange(method, path, query=query, body=body)
+        return self.api.exchange(method, path, query=query, content=content)
 
 
 @pytest.fixture

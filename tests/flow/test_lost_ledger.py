@@ -159,7 +159,7 @@ class Leaving:
     def exchange(self, method: str, path: str, **asked: Any) -> Answer:
         """The same answer, without it."""
         answer = self.api.exchange(method, path, **asked)
-        return replace(answer, body=self.without(answer.body))
+        return replace(answer, content=self.without(answer.content))
 
 
 def without_notes(body: bytes) -> bytes:

@@ -32,7 +32,7 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.people.holds import put_on_hold
 from settlement.ledger.people.stop import lower_stop, raise_stop
 from settlement.slot.state import State
-from settlement.steps.placing import ignore_named, record_settlement
+from settlement.steps.foreign_settlements import ignore_named, record_settlement
 from settlement.values import Window
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, ERIN, World, demo_partner
 from support.in_process import MemorySnapshot, MemoryWarehouse, net_of

@@ -124,25 +124,25 @@ def test_a_page_to_a_look_up_is_not_credentials(world: World, status: int) -> No
         world.run()
     disputing = demo_partner(api_version="v2")
     with pytest.raises(OutcomeUnknownError, match=f"HTTP {status}"):
-        desk_of(world.ledger, world.api, disputing).reader.windows()
+        desk_of(world.ledger, world.api, disputing).reader.dispute_windows()
     world.api.put(lambda method, _: method == "GET", says(status, {"error": "no"}))
     with pytest.raises(CredentialsError):
         world.run()
     with pytest.raises(CredentialsError):
-        desk_of(world.ledger, world.api, disputing).reader.windows()
+        desk_of(world.ledger, world.api, disputing).reader.dispute_windows()
 
 
 def with_changes(settlement: dict[str, object] | None = None, **transfer: object) -> Change:
     """The answer about one settlement, with other values in it."""
 
     def change(answer: Answer) -> Answer:
-        content = json.loads(answer.body)
+        content = json.loads(answer.content)
         content["settlement"] |= settlement or {}
         content["settlementTransfers"] = [
             each | transfer if place == 0 else each
             for place, each in enumerate(content["settlementTransfers"])
         ]
-        return replace(answer, body=json.dumps(content).encode())
+        return replace(answer, content=json.dumps(content).encode())
 
     return change
 
@@ -177,10 +177,10 @@ def endless(kind: str) -> Change:
     count = iter(range(10**9))
 
     def change(answer: Answer) -> Answer:
-        content = json.loads(answer.body)
+        content = json.loads(answer.content)
         (first, *_) = content[kind]
         new = [{**first, "id": f"00000000-0000-4000-8000-{next(count):012d}"} for _ in range(100)]
-        return replace(answer, body=json.dumps({kind: new}).encode())
+        return replace(answer, content=json.dumps({kind: new}).encode())
 
     return change
 

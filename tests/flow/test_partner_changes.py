@@ -97,10 +97,10 @@ def edited(path: str, edit: Edit) -> Change:
         return [found for each in inner if each is not None for found in holders(each, rest)]
 
     def change(answer: Answer) -> Answer:
-        content = json.loads(answer.body)
+        content = json.loads(answer.content)
         for holder in holders(content, way):
             edit(holder, field)
-        return replace(answer, body=json.dumps(content).encode())
+        return replace(answer, content=json.dumps(content).encode())
 
     return change
 

@@ -13,7 +13,7 @@ from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
 from settlement.partner.exchange import Answer
 from settlement.slot.state import State
-from settlement.steps.narrow import run_to_narrow
+from settlement.steps.branch import run_to_narrow
 from support.between import Between, sends
 from support.day import DAY, World, demo_partner
 from support.in_process import net_of

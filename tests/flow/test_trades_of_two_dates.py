@@ -27,7 +27,7 @@ from settlement.ledger.trade_memory import left_out_among, names_of, remembered
 from settlement.steps.build import Built, build_requests
 from settlement.steps.compute import Computed, compute_net_positions
 from settlement.steps.decide import body_of, decide
-from settlement.steps.placing import record_settlement
+from settlement.steps.foreign_settlements import record_settlement
 from settlement.values import Actor
 from settlement.warehouse import TradeRow
 from support.day import ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner

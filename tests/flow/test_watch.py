@@ -33,8 +33,8 @@ from settlement.ledger.schema import metadata
 from settlement.partner.exchange import PartnerApi
 from settlement.steps.build import build_requests
 from settlement.steps.compute import compute_net_positions
+from settlement.steps.foreign_settlements import ignore_named, record_settlement
 from settlement.steps.listing import adopt_unknown_settlements
-from settlement.steps.placing import ignore_named, record_settlement
 from settlement.steps.verify import verify_settled
 from settlement.values import Actor
 from settlement.warehouse import Warehouse

@@ -27,7 +27,7 @@ from settlement.ledger.schema import body, event
 from settlement.slot.difference import Fill
 from settlement.steps.build import Built, build_requests
 from settlement.steps.compute import compute_net_positions
-from settlement.steps.placing import record_settlement
+from settlement.steps.foreign_settlements import record_settlement
 from settlement.steps.reconcile import reconcile_conflicts
 from settlement.values import Line
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner

@@ -93,17 +93,17 @@ class CountsInAskedPages(SandboxApi):
         path: str,
         *,
         query: Sequence[tuple[str, str]] = (),
-        body: bytes | None = None,
+        content: bytes | None = None,
     ) -> Answer:
         """Cut the page out of the whole list."""
         asked = dict(query)
         whole = [*asked.items(), ("pageNumber", "0"), ("pageSize", "100")]
-        answer = super().exchange(method, path, query=list(dict(whole).items()), body=body)
+        answer = super().exchange(method, path, query=list(dict(whole).items()), content=content)
         size = int(asked["pageSize"])
         start = size * int(asked["pageNumber"])
         content = {
             name: value[start : start + min(size, 2)] if isinstance(value, list) else value
-            for name, value in json.loads(answer.body).items()
+            for name, value in json.loads(answer.content).items()
         }
         return Answer(answer.status, json.dumps(content).encode(), answer.headers)
 

@@ -25,8 +25,8 @@ EVIDENCE = (
         "timeout-is-a-no",
         "A timeout counts as a no: an empty look-up frees a slot whose request is on its way.",
         CLASSIFY,
-        "        return Answered(body, Verdict.UNKNOWN, detail=one_line(str(outcome)))\n",
-        "        return Answered(body, Verdict.REFUSAL, detail=one_line(str(outcome)))\n",
+        "        return Answered(body_number, Verdict.UNKNOWN, detail=one_line(str(outcome)))\n",
+        "        return Answered(body_number, Verdict.REFUSAL, detail=one_line(str(outcome)))\n",
     ),
     Break(
         "refused-without-look-up",
@@ -57,13 +57,13 @@ EVIDENCE = (
         "A second worker's late no turns a completed request into a refused one: it is owed again.",
         FOLD,
         """\
-    if slot.state is not State.UNKNOWN or evidence.body != slot.current_body:
+    if slot.state is not State.UNKNOWN or evidence.body_number != slot.current_body:
         return slot
 """,
         """\
     if slot.state is State.COMPLETED and evidence.verdict is Verdict.REFUSAL:
         return replace(slot, state=State.REFUSED)
-    if slot.state is not State.UNKNOWN or evidence.body != slot.current_body:
+    if slot.state is not State.UNKNOWN or evidence.body_number != slot.current_body:
         return slot
 """,
     ),
@@ -76,7 +76,7 @@ EVIDENCE = (
         return slot
     handlers:""",
         """\
-    if slot.state is State.DIVERGED or evidence.body != slot.current_body:
+    if slot.state is State.DIVERGED or evidence.body_number != slot.current_body:
         return slot
     handlers:""",
     ),

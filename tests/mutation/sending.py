@@ -5,7 +5,7 @@ from __future__ import annotations
 from mutation.definition import Break
 
 SUBMIT = "include/settlement/steps/submit.py"
-SENDING_GATE = "include/settlement/steps/sending.py"
+SENDING_GATE = "include/settlement/steps/attempt.py"
 APPROVALS = "include/settlement/ledger/people/approvals.py"
 
 SENDING = (
@@ -17,7 +17,7 @@ SENDING = (
         attempt = begin_attempt(tx, desk.partner, slot.external_id, desk.actor)
     outcome: Answer | TransportError
     try:
-        outcome = desk.api.exchange("POST", path, body=attempt.request)
+        outcome = desk.api.exchange("POST", path, content=attempt.request)
     except TransportError as error:
         outcome = error
     except UntrustedHostError as error:
@@ -28,7 +28,7 @@ SENDING = (
         attempt = begin_attempt(tx, desk.partner, slot.external_id, desk.actor)
         outcome: Answer | TransportError
         try:
-            outcome = desk.api.exchange("POST", path, body=attempt.request)
+            outcome = desk.api.exchange("POST", path, content=attempt.request)
         except TransportError as error:
             outcome = error
         except UntrustedHostError as error:
@@ -99,7 +99,7 @@ SENDING = (
         "age-lock-ignored",
         "An open request of last week is sent again without asking what became of it.",
         SUBMIT,
-        "        look_first = older_than_age_lock(tx, desk.partner, external_id)\n",
+        "        look_first = _older_than_age_lock(tx, desk.partner, external_id)\n",
         "        look_first = False\n",
     ),
     Break(

@@ -51,10 +51,10 @@ class WatchedApi:
         path: str,
         *,
         query: Sequence[tuple[str, str]] = (),
-        body: bytes | None = None,
+        content: bytes | None = None,
     ) -> Answer:
         """One exchange with the sandbox."""
-        exchange = (method, path, query, body)
+        exchange = (method, path, query, content)
         self._moments.reach(Moment.BEFORE_SEND)
         if is_settlement_request(exchange):
             self.requests += 1
@@ -62,7 +62,7 @@ class WatchedApi:
         self._before(exchange)
         self._let_copies_arrive()
         try:
-            answer = self._inner.exchange(method, path, query=query, body=body)
+            answer = self._inner.exchange(method, path, query=query, content=content)
             self._after(exchange, answer)
             return answer
         finally:
@@ -80,9 +80,9 @@ class WatchedApi:
             self._deliver(exchange)
 
     def _deliver(self, exchange: Exchange) -> None:
-        method, path, query, body = exchange
+        method, path, query, content = exchange
         try:
-            self._inner.exchange(method, path, query=query, body=body)
+            self._inner.exchange(method, path, query=query, content=content)
         except TransportError:
             return  # nobody listens to the answer of a copy
 

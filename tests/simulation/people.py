@@ -13,7 +13,7 @@ from settlement.ledger.people.questions import open_questions
 from settlement.ledger.people.stop import lower_stop, raise_stop
 from settlement.steps.decide import decide
 from settlement.steps.desk import Desk
-from settlement.steps.placing import ignore_named, record_settlement
+from settlement.steps.foreign_settlements import ignore_named, record_settlement
 from settlement.values import Actor
 from simulation.kinds import Accident, PartnerKind
 from simulation.run import Ended

@@ -8,10 +8,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from settlement.errors import OutcomeUnknownError
-from settlement.steps.branch import NextStep, next_steps
+from settlement.steps.branch import NextStep, next_steps, run_to_narrow
 from settlement.steps.build import build_requests
 from settlement.steps.compute import Computed, compute_net_positions
-from settlement.steps.narrow import run_to_narrow
 from settlement.steps.reconcile import look_up_pending, reconcile_conflicts
 from settlement.steps.sign import sign_requests
 from settlement.steps.submit import submit_request

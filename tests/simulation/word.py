@@ -34,7 +34,7 @@ class Word:
     def heard(self, exchange: Exchange, answer: Answer) -> None:
         """An answer has reached the process that asked."""
         method, path, query, body = exchange
-        content = _object(answer.body)
+        content = _object(answer.content)
         if method == "POST" and answer.status in A_NO | {UNAUTHORISED}:
             if content.get("settlement") is None:
                 self._no(json.loads(body or b"")["externalId"], answer.status)

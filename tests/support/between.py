@@ -29,11 +29,11 @@ class Between:
         path: str,
         *,
         query: Sequence[tuple[str, str]] = (),
-        body: bytes | None = None,
+        content: bytes | None = None,
     ) -> Answer:
         """Pass it on; change the answer."""
         self.seen.append((method, path))
-        answer = self.api.exchange(method, path, query=query, body=body)
+        answer = self.api.exchange(method, path, query=query, content=content)
         return self.change(answer) if self.about(method, path) else answer
 
     def put(self, about: About, change: Change) -> None:

@@ -16,7 +16,7 @@ from partner_sandbox.demo_world import (
 from partner_sandbox.world import Partner, Token
 from settlement.config.calendar import BusinessCalendar
 from settlement.config.partner_file import load_partner
-from settlement.partner.profile import Windows
+from settlement.partner.profile import DisputeWindows
 from settlement_airflow.up.place import FIRST_DATE, Place
 
 DISPUTING = "disputing"
@@ -24,7 +24,7 @@ DISPUTING_DAG = f"settle_{DISPUTING}"
 ENTERPRISE = "disputing-enterprise"
 TOKEN = f"{DEMO_TOKEN}-disputing"
 """Begins with the demo's, so that whoever searches for that one finds this one too."""
-WINDOWS = Windows(dispute=timedelta(minutes=60), top_up=timedelta(minutes=30))
+WINDOWS = DisputeWindows(dispute=timedelta(minutes=60), top_up=timedelta(minutes=30))
 CONNECTIONS = demo_connections(106)[100:]
 """Clients that the demo has not."""
 KEYS = """\

@@ -33,11 +33,11 @@ class SandboxApi:
         path: str,
         *,
         query: Sequence[tuple[str, str]] = (),
-        body: bytes | None = None,
+        content: bytes | None = None,
     ) -> Answer:
         """One exchange with the sandbox."""
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        request = Request(method, path, list(query), headers, body or b"")
+        request = Request(method, path, list(query), headers, content or b"")
         try:
             response = self.sandbox.handle(request)
         except ConnectionDropped:

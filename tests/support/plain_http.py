@@ -25,24 +25,24 @@ class PlainHttpApi:
         path: str,
         *,
         query: Sequence[tuple[str, str]] = (),
-        body: bytes | None = None,
+        content: bytes | None = None,
     ) -> Answer:
         """Send, in two halves, and read the answer."""
         is_submit = method == "POST" and path.endswith("/partners/settlements")
         pass_moment = self._pass_moment if is_submit else lambda _: None
         target = quote(path) + (f"?{urlencode(query)}" if query else "")
         connection = http.client.HTTPConnection(urlsplit(self.base_url).netloc, timeout=TIMEOUT_S)
-        content = body or b""
-        half = len(content) // 2
+        sent = content or b""
+        half = len(sent) // 2
         try:
             pass_moment("attempt written")
             connection.putrequest(method, target)
             connection.putheader("Authorization", f"Bearer {DEMO_TOKEN}")
             connection.putheader("Content-Type", "application/json")
-            connection.putheader("Content-Length", str(len(content)))
-            connection.endheaders(content[:half])
+            connection.putheader("Content-Length", str(len(sent)))
+            connection.endheaders(sent[:half])
             pass_moment("half sent")
-            connection.send(content[half:])
+            connection.send(sent[half:])
             pass_moment("bytes left")
             response = connection.getresponse()
             answer = response.read()

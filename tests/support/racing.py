@@ -76,13 +76,13 @@ class Turnstile:
         path: str,
         *,
         query: Sequence[tuple[str, str]] = (),
-        body: bytes | None = None,
+        content: bytes | None = None,
     ) -> Answer:
         """Wait here if it is such a request, then pass it on."""
         if method == self._at[0] and path.endswith(self._at[1]):
-            self.requests.append(body or b"")
+            self.requests.append(content or b"")
             assert self._open.wait(PATIENCE_S), "the turnstile was never opened"
-        return self.api.exchange(method, path, query=query, body=body)
+        return self.api.exchange(method, path, query=query, content=content)
 
     def reached(self, count: int = 1) -> None:
         """Wait until so many requests are waiting here, or have passed."""

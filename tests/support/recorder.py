@@ -35,8 +35,8 @@ class Recorder:
         path: str,
         *,
         query: Sequence[tuple[str, str]] = (),
-        body: bytes | None = None,
+        content: bytes | None = None,
     ) -> Answer:
         """Note the request, pass it on."""
-        self.requests.append((method, path, body or b""))
-        return self.api.exchange(method, path, query=query, body=body)
+        self.requests.append((method, path, content or b""))
+        return self.api.exchange(method, path, query=query, content=content)

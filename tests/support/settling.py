@@ -62,8 +62,8 @@ def settle_by_hand(day: AirflowDay, external_id: str) -> None:
         f"{enterprise_path(partner)}/partners/settlements",
     )
     asked = SettlementInstruction.from_lines(external_id, as_lines(day.owed()), None, "by hand")
-    answer = api.exchange("POST", f"{path}-signing", body=asked.signing_request_bytes())
-    payload = json.loads(answer.body)["payload"]
+    answer = api.exchange("POST", f"{path}-signing", content=asked.signing_request_bytes())
+    payload = json.loads(answer.content)["payload"]
     signature = open_signer(partner.signing_conn_id).sign(payload)
     body = asked.settlement_request_bytes(payload, signature)
-    assert api.exchange("POST", path, body=body).status == 200
+    assert api.exchange("POST", path, content=body).status == 200

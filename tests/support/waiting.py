@@ -17,7 +17,7 @@ from settlement.ledger.chain import Event, read_events
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import body
 from settlement.partner.profile import Windows
-from settlement.steps.pending import waiting_for
+from settlement.steps.reconcile import waiting_for
 from support.killing import instance_of
 from support.rest import AirflowRest
 

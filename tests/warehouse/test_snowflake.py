@@ -13,10 +13,10 @@ from sqlglot import ErrorLevel, exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from settlement.errors import WarehouseError
-from settlement.warehouse.placing import placing
 from settlement.warehouse.sql import SqlWarehouse
 from settlement.warehouse.statements import Statements
 from settlement.warehouse.survey import ReadWindow
+from settlement.warehouse.window_of_trade import window_of_trade
 
 from .conftest import (
     ALICE,
@@ -110,7 +110,7 @@ def statements() -> Iterator[tuple[str, str]]:
         yield query, over_copy.over_trades(query)
     for query in QUERIES_UNTIL:
         yield f"{query} until", over_copy.over_trades_until(query)
-    placed = placing([ReadWindow(DAY, END)])
+    placed = window_of_trade([ReadWindow(DAY, END)])
     for query in QUERIES_OVER_WINDOWS:
         yield f"{query} over windows", over_tables.over_windows(query, placed)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from settlement.values import Window
-from settlement.warehouse.placing import ALL_OF_TIME, FIRST_NUMBER, placing
+from settlement.values import ALL_OF_TIME, Window
 from settlement.warehouse.survey import ReadWindow, Why, WindowCount
+from settlement.warehouse.window_of_trade import FIRST_NUMBER, window_of_trade
 
 from .conftest import (
     ALICE,
@@ -176,7 +176,7 @@ def test_trades_are_found_by_their_ids_wherever_they_are(backend: Backend) -> No
 
 def test_a_year_of_windows_takes_nine_comparisons_a_trade() -> None:
     """Each half in halves again: no trade is compared with every edge."""
-    placed = placing([ReadWindow(each, None) for each in days(365)])
+    placed = window_of_trade([ReadWindow(each, None) for each in days(365)])
     depth = most = 0
     for word in placed.number.split():
         depth += {"CASE": 1, "END": -1}.get(word.strip("()"), 0)

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from settlement.errors import WarehouseError
-from settlement.warehouse.rows import COLUMNS, OPTIONAL_COLUMNS
+from settlement.warehouse.cells import COLUMNS, OPTIONAL_COLUMNS
 from settlement.warehouse.sql import SqlWarehouse
 
 from .conftest import DAY, LATER, SQL_FOLDER, Backend, partner, trade

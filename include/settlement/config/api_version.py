@@ -11,13 +11,14 @@ class ApiVersion:
     """A version to which settlements are posted; `text` is its name, in files, paths and ledger.
 
     `may_dispute`: clients may dispute a settlement, so it shows disputed transfers and adjustments.
-    `staged_by_windows`: it is pending, with nothing to send, until the partner's windows are over.
+    `staged_by_dispute_window`: it is pending, with nothing to send, until the partner's dispute and
+    top-up windows are over.
     `has_cutoff_at`: a request says `cutoffAt`.
     """
 
     text: str
     may_dispute: bool = False
-    staged_by_windows: bool = False
+    staged_by_dispute_window: bool = False
     has_cutoff_at: bool = False
 
     def __str__(self) -> str:
@@ -26,7 +27,7 @@ class ApiVersion:
 
 _ALL = (
     ApiVersion("v1"),
-    ApiVersion("v2", may_dispute=True, staged_by_windows=True, has_cutoff_at=True),
+    ApiVersion("v2", may_dispute=True, staged_by_dispute_window=True, has_cutoff_at=True),
 )
 VERSIONS: Mapping[str, ApiVersion] = {each.text: each for each in _ALL}
 FIRST = _ALL[0]

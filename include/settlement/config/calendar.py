@@ -50,21 +50,21 @@ class BusinessCalendar:
         """Earliest business date after this date."""
         return self._step(day, _DAY)
 
-    def cut_off(self, day: date) -> datetime:
+    def cut_off(self, business_date: date) -> datetime:
         """Instant that ends this date, itself no longer part of it.
 
         A local time that the clocks skip is the first instant after the gap; one that they show
         twice is the earlier of the two.
         """
-        return _instant(self._local_cut_off(day), self._zone)
+        return _instant(self._local_cut_off(business_date), self._zone)
 
-    def scheduled_at(self, day: date) -> datetime:
+    def scheduled_at(self, business_date: date) -> datetime:
         """Instant at which the scheduler starts this date's run; never before its cut-off.
 
         The scheduler reads a local time that comes twice as the later of the two, and one that the
         clocks skip as that much later.
         """
-        return max(_both_readings(self._local_cut_off(day), self._zone))
+        return max(_both_readings(self._local_cut_off(business_date), self._zone))
 
     def is_a_cut_off(self, instant: datetime) -> bool:
         """Whether the clocks show one of the partner's cut-offs, of whatever date, or skip it."""
@@ -75,20 +75,20 @@ class BusinessCalendar:
             for day in (near - _DAY, near, near + _DAY)
         )
 
-    def window(self, day: date) -> Window:
+    def window(self, business_date: date) -> Window:
         """Trading time of this business date: from the previous business date's cut-off to its own.
 
         :raises WindowConflictError: if an edited cut-off leaves no time between the two
         """
-        before = self.previous(day)
-        start, end = self.cut_off(before), self.cut_off(day)
+        before = self.previous(business_date)
+        start, end = self.cut_off(before), self.cut_off(business_date)
         if start >= end:
             raise WindowConflictError(
-                f"{self._partner.name}: the window of {day} would be empty: {before} ends at "
-                f"{start.isoformat()}, {day} at {end.isoformat()}. Correct the cut_off entries of "
-                f"{self._partner.name}.toml",
+                f"{self._partner.name}: the window of {business_date} would be empty: {before} "
+                f"ends at {start.isoformat()}, {business_date} at {end.isoformat()}. Correct the "
+                f"cut_off entries of {self._partner.name}.toml",
                 partner=self._partner.name,
-                business_date=day,
+                business_date=business_date,
             )
         return Window(start, end)
 
@@ -105,52 +105,52 @@ class BusinessCalendar:
                 return near
         return day
 
-    def due_at(self, day: date) -> datetime:
+    def due_at(self, business_date: date) -> datetime:
         """Instant from which this date may be settled: its cut-off plus `settle_after`."""
-        return self.cut_off(day) + self._partner.settle_after
+        return self.cut_off(business_date) + self._partner.settle_after
 
-    def require_due(self, day: date, now: datetime) -> None:
+    def require_due(self, business_date: date, now: datetime) -> None:
         """Make sure that this date can be settled at `now`.
 
         :raises DateNotDueError: if it is no business date, before the first one, or too early
         """
         partner = self._partner
-        if day < partner.first_business_date:
+        if business_date < partner.first_business_date:
             raise DateNotDueError(
-                f"{partner.name}: {day} is before first_business_date "
+                f"{partner.name}: {business_date} is before first_business_date "
                 f"{partner.first_business_date} of {partner.name}.toml.",
                 to_do="choose a later date",
                 partner=partner.name,
-                business_date=day,
+                business_date=business_date,
             )
-        if not self.is_business_date(day):
+        if not self.is_business_date(business_date):
             raise DateNotDueError(
-                f"{partner.name}: {day} is not a business date of calendar "
-                f"{self._entry(day).calendar!r}.",
-                to_do=f"run {self.following(day)}, its trades belong there",
+                f"{partner.name}: {business_date} is not a business date of calendar "
+                f"{self._entry(business_date).calendar!r}.",
+                to_do=f"run {self.following(business_date)}, its trades belong there",
                 partner=partner.name,
-                business_date=day,
+                business_date=business_date,
             )
-        due = self.due_at(day)
+        due = self.due_at(business_date)
         if now < due:
             raise DateNotDueError(
-                f"{partner.name}: {day} can be settled from {due.isoformat()} on (cut-off "
-                f"{self.cut_off(day).isoformat()} plus settle_after {partner.settle_after}); it "
-                f"is {now.astimezone(UTC).isoformat()}.",
+                f"{partner.name}: {business_date} can be settled from {due.isoformat()} on "
+                f"(cut-off {self.cut_off(business_date).isoformat()} plus settle_after "
+                f"{partner.settle_after}); it is {now.astimezone(UTC).isoformat()}.",
                 to_do="run it again then",
                 partner=partner.name,
-                business_date=day,
+                business_date=business_date,
             )
 
-    def _entry(self, day: date) -> CutOff:
+    def _entry(self, business_date: date) -> CutOff:
         """Entry that applies to this date; dates before all entries follow the first one."""
-        started = [entry for entry in self._entries if entry.from_ <= day]
+        started = [entry for entry in self._entries if entry.from_ <= business_date]
         return started[-1] if started else self._entries[0]
 
-    def _local_cut_off(self, day: date) -> datetime:
+    def _local_cut_off(self, business_date: date) -> datetime:
         """What the clocks show at this date's cut-off, without zone."""
-        at = self._entry(day).at
-        return datetime.combine(day + _DAY if at == _MIDNIGHT else day, at)
+        at = self._entry(business_date).at
+        return datetime.combine(business_date + _DAY if at == _MIDNIGHT else business_date, at)
 
     def _step(self, day: date, step: timedelta) -> date:
         day += step

@@ -33,6 +33,7 @@ from settlement.config.fields import (
 )
 from settlement.config.limits import Approval, Limits, unknown_currencies
 from settlement.errors import ConfigurationError
+from settlement.values import PartnerName
 
 _NAME = re.compile(r"[a-z0-9_]+", re.ASCII)
 
@@ -105,7 +106,7 @@ class PartnerFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    name: Annotated[PartnerName, Field(pattern=r"^[a-z0-9_]+$")]
     enterprise_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.~-]+$")]
     api_version: NamedVersion = FIRST
     amounts: Literal["base_units", "full_units"] = "base_units"

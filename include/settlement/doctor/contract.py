@@ -80,7 +80,7 @@ def _read(
         answer = api.exchange("GET", f"{enterprise_path(partner)}/{path}", query=query)
     except TransportError as error:
         return None, str(error)
-    content = partners_word(answer.body) if answer.status == HTTPStatus.OK else None
+    content = partners_word(answer.content) if answer.status == HTTPStatus.OK else None
     return content, "" if content is not None else f"HTTP {answer.status}: {words_of(answer)}"
 
 

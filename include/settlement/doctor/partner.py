@@ -55,11 +55,11 @@ def look_at_write_scope(api: PartnerApi, partner: PartnerFile) -> Iterator[Diagn
     """Ask for the payload of an empty request: a partner that lets us in calls it malformed."""
     try:
         path = f"{enterprise_path(partner)}/partners/settlements-signing"
-        answer = api.exchange("POST", path, body=b"{}")
+        answer = api.exchange("POST", path, content=b"{}")
     except TransportError as error:
         yield wrong(ASKING, f"no answer ({error}): try again")
         return
-    if answer.status == HTTPStatus.BAD_REQUEST and partners_word(answer.body) is not None:
+    if answer.status == HTTPStatus.BAD_REQUEST and partners_word(answer.content) is not None:
         yield ok(ASKING, "allowed: the token has the write scope")
     elif refuses_to_show(answer):
         yield wrong(

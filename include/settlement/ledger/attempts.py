@@ -23,7 +23,7 @@ from settlement.partner.exchange import (
     Read,
     TransportError,
 )
-from settlement.values import Actor
+from settlement.values import Actor, PartnerName
 
 NOT_SENT = "not sent: "
 """How the error of an attempt begins of which no byte can have left."""
@@ -57,7 +57,7 @@ class Attempt:
     id: int
     kind: str
     external_id: str | None
-    body: int | None
+    body_number: int | None
     started_at: datetime
     finished_at: datetime | None
     status: int | None
@@ -74,19 +74,19 @@ class About:
     """What an exchange is about: which slot and body, and the bytes that are sent, if any."""
 
     external_id: str | None = None
-    body: int | None = None
+    body_number: int | None = None
     request: bytes = b""
 
 
 def start_attempt(
-    tx: Connection, partner: str, kind: ExchangeKind, actor: Actor, about: About
+    tx: Connection, partner: PartnerName, kind: ExchangeKind, actor: Actor, about: About
 ) -> int:
     """Write the attempt's row; its id."""
     values = {
         "partner": partner,
         "kind": kind.value,
         "external_id": about.external_id,
-        "body": about.body,
+        "body": about.body_number,
         "request_digest": hashlib.sha256(about.request).hexdigest(),
         "who": actor.who,
         "run_id": actor.run_id,
@@ -103,7 +103,7 @@ def finish_attempt(
     """Complete the attempt's row with the answer, or with why there is none; the time of that."""
     values: dict[str, object] = {"attempt_id": attempt_id}
     if isinstance(outcome, Answer):
-        values |= {"status": outcome.status, **_kept(outcome.body)}
+        values |= {"status": outcome.status, **_kept(outcome.content)}
     elif isinstance(outcome, UntrustedHostError):
         values |= {"status": None, "answer": None, "error": NOT_SENT + outcome.message}
     else:
@@ -146,7 +146,7 @@ class RecordedExchange:
 
     ledger: Ledger
     api: PartnerApi
-    partner: str
+    partner: PartnerName
     actor: Actor
 
     def __call__(self, read: Read) -> Answer:
@@ -177,7 +177,7 @@ class Silence:
     error: str
 
 
-def newest_silence(tx: Connection, partner: str, within: timedelta) -> Silence | None:
+def newest_silence(tx: Connection, partner: PartnerName, within: timedelta) -> Silence | None:
     """The partner's newest exchange that ended, if it ended without an answer not long ago."""
     named = {"of_partner": partner}
     newest = tx.execute(_NEWEST_ENDED, named).one_or_none()
@@ -200,8 +200,7 @@ def statuses_of(tx: Connection, external_id: str, body: int) -> list[int]:
 
 def attempts_of(tx: Connection, external_id: str) -> list[Attempt]:
     """All attempts of a slot, oldest first."""
-    rows = tx.execute(
-        select(attempt).where(attempt.c.external_id == external_id).order_by(attempt.c.id)
-    )
+    query = select(attempt, attempt.c.body.label("body_number"))
+    rows = tx.execute(query.where(attempt.c.external_id == external_id).order_by(attempt.c.id))
     fields = Attempt.__dataclass_fields__
     return [Attempt(**{name: row[name] for name in fields}) for row in rows.mappings()]

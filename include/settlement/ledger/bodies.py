@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from settlement.errors import ConfigurationError
 from settlement.ledger.schema import body, line, slot
 from settlement.ledger.slots import window_of
-from settlement.values import Line, Window
+from settlement.values import Line, PartnerName, Window
 
 _OF_SLOT = (
     select(body, slot.c.partner, slot.c.business_date)
@@ -32,7 +32,7 @@ class StoredBody:
     """One body of a slot, with its lines sorted by connection and currency."""
 
     external_id: str
-    partner: str
+    partner: PartnerName
     business_date: date
     number: int
     snapshot_id: int | None

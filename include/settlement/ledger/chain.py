@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from settlement.errors import ChainBrokenError
 from settlement.ledger.database import NOW
 from settlement.ledger.schema import chain_head, event
-from settlement.values import Actor
+from settlement.values import Actor, PartnerName
 
 GENESIS = "0" * 64
 _HEAD = (
@@ -41,7 +41,7 @@ _APPEND = (
 class Event:
     """One event; `details` is the JSON object that was hashed."""
 
-    partner: str
+    partner: PartnerName
     seq: int
     at: datetime
     kind: str
@@ -53,7 +53,7 @@ class Event:
 
 def append_event(  # noqa: PLR0913 - the columns of an event, and what it says
     tx: Connection,
-    partner: str,
+    partner: PartnerName,
     kind: str,
     actor: Actor,
     *,
@@ -80,7 +80,7 @@ def append_event(  # noqa: PLR0913 - the columns of an event, and what it says
     tx.execute(_APPEND, {f"new_{name}": value for name, value in row.items()})
 
 
-def lock_chain(tx: Connection, partner: str) -> Row[Any]:
+def lock_chain(tx: Connection, partner: PartnerName) -> Row[Any]:
     """The head of the partner's chain and the time, locked to the transaction's end.
 
     Whatever is locked after it in one place must be locked after it everywhere.
@@ -109,7 +109,7 @@ def event_hash(row: Mapping[str, Any]) -> str:
 
 
 def read_events(
-    tx: Connection, partner: str, *, business_date: date | None = None
+    tx: Connection, partner: PartnerName, *, business_date: date | None = None
 ) -> Iterator[Event]:
     """The partner's events in order, optionally those of one business date."""
     query = select(event).where(event.c.partner == partner).order_by(event.c.seq)
@@ -133,7 +133,7 @@ def as_event(row: Row[Any]) -> Event:
     )
 
 
-def require_unbroken(tx: Connection, partner: str) -> int:
+def require_unbroken(tx: Connection, partner: PartnerName) -> int:
     """Number of events of the partner, every hash recomputed.
 
     :raises ChainBrokenError: naming the first event that was changed, removed or inserted

@@ -12,7 +12,7 @@ from settlement.config.partner_file import PartnerFile
 from settlement.errors import SupersededError, WindowConflictError
 from settlement.ledger.chain import append_event
 from settlement.ledger.schema import business_date as table
-from settlement.values import Actor, Window
+from settlement.values import Actor, PartnerName, Window
 
 _DATE = select(table).where(
     table.c.partner == bindparam("partner"), table.c.business_date == bindparam("business_date")
@@ -27,14 +27,14 @@ _TAKE_GENERATION = table.update().where(
 class FrozenDate:
     """A business date with its frozen window and its newest generation of snapshots."""
 
-    partner: str
+    partner: PartnerName
     business_date: date
     window: Window
     generation: int
 
 
 def load_date(
-    tx: Connection, partner: str, business_date: date, *, lock: bool = False
+    tx: Connection, partner: PartnerName, business_date: date, *, lock: bool = False
 ) -> FrozenDate | None:
     """The frozen date, or None if it was never computed; locked until the end if asked."""
     named = {"partner": partner, "business_date": business_date}
@@ -45,7 +45,7 @@ def load_date(
     return FrozenDate(row.partner, row.business_date, window, row.generation)
 
 
-def frozen_dates(tx: Connection, partner: str) -> dict[date, FrozenDate]:
+def frozen_dates(tx: Connection, partner: PartnerName) -> dict[date, FrozenDate]:
     """Every date of the partner that has a window, oldest first."""
     query = select(table).where(table.c.partner == partner).order_by(table.c.business_date)
     return {
@@ -91,7 +91,7 @@ def window_for(tx: Connection, partner_file: PartnerFile, business_date: date) -
 
 
 def _neighbour(
-    tx: Connection, partner: str, business_date: date, *, earlier: bool
+    tx: Connection, partner: PartnerName, business_date: date, *, earlier: bool
 ) -> FrozenDate | None:
     query = select(table).where(table.c.partner == partner)
     if earlier:
@@ -129,7 +129,7 @@ def next_generation(
     return FrozenDate(partner, business_date, frozen.window, generation)
 
 
-def lock_windows(tx: Connection, partner: str) -> None:
+def lock_windows(tx: Connection, partner: PartnerName) -> None:
     """Make whoever else freezes a window of the partner wait until this transaction ends."""
     tx.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
@@ -138,7 +138,7 @@ def lock_windows(tx: Connection, partner: str) -> None:
 
 
 def freeze_window(
-    tx: Connection, partner: str, business_date: date, window: Window, actor: Actor
+    tx: Connection, partner: PartnerName, business_date: date, window: Window, actor: Actor
 ) -> FrozenDate:
     """Freeze the window of a date that has none, under `lock_windows`. No run has taken it yet."""
     tx.execute(
@@ -157,7 +157,7 @@ def freeze_window(
 
 
 def lock_generation(
-    tx: Connection, partner: str, business_date: date, generation: int
+    tx: Connection, partner: PartnerName, business_date: date, generation: int
 ) -> FrozenDate:
     """Lock the date's row and require that no newer run has taken the date.
 

@@ -21,7 +21,7 @@ from settlement.request.external_id import unused_identities
 from settlement.request.instruction import digest
 from settlement.slot.difference import Plan
 from settlement.slot.state import Slot, State
-from settlement.values import Actor, Line, as_positions
+from settlement.values import Actor, Line, PartnerName, as_positions
 
 _IDS_OF_DATE = select(slot.c.external_id).where(
     slot.c.partner == bindparam("partner"), slot.c.business_date == bindparam("business_date")
@@ -83,7 +83,7 @@ def carry_out(
     return filled
 
 
-def _taken(tx: Connection, partner: str, business_date: date) -> set[str]:
+def _taken(tx: Connection, partner: PartnerName, business_date: date) -> set[str]:
     named = {"partner": partner, "business_date": business_date}
     return set(tx.execute(_IDS_OF_DATE, named).scalars())
 
@@ -140,7 +140,9 @@ def _fill(
     )
 
 
-def _withdraw(tx: Connection, held: Slot, partner: str, business_date: date, actor: Actor) -> None:
+def _withdraw(
+    tx: Connection, held: Slot, partner: PartnerName, business_date: date, actor: Actor
+) -> None:
     """Empty a free slot that has nothing to carry any more; a refused one counts for nothing."""
     if held.state not in {State.PREPARED, State.UNKNOWN}:
         return

@@ -82,9 +82,9 @@ def apply_to(
         )
         add_body(tx, external_id, as_lines(adopted.positions), new)
     if isinstance(evidence, Sent):
-        _mark_sent(tx, external_id, evidence.body)
+        _mark_sent(tx, external_id, evidence.body_number)
     if isinstance(evidence, NotSent) and evidence.only_attempt:
-        tx.execute(_UNMARK_SENT, {"of_slot": external_id, "of_number": evidence.body})
+        tx.execute(_UNMARK_SENT, {"of_slot": external_id, "of_number": evidence.body_number})
         tx.execute(_SENT_FIRST_THEN, {"of_slot": external_id})
     booked = _transfers_digest(tx, after, evidence) if isinstance(evidence, Shown) else {}
     append_event(

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from settlement.ledger.schema import body, remembered_date, remembered_trades, slot
 from settlement.slot.state import IN_EFFECT
+from settlement.values import PartnerName
 
 _FOUND_AT_THE_PARTNER = func.max(case((body.c.origin == "adopted", body.c.built_at)))
 _IN_EFFECT = (
@@ -81,7 +82,7 @@ def digest_of_trades(groups: Iterable[tuple[str, bytes]]) -> tuple[str, int]:
 
 
 def forgotten_dates(
-    tx: Connection, partner: str, business_date: date, look_back: timedelta
+    tx: Connection, partner: PartnerName, business_date: date, look_back: timedelta
 ) -> list[date]:
     """Dates around a date that are settled, and of whose trades the ledger knows too little.
 
@@ -92,21 +93,21 @@ def forgotten_dates(
     return list(tx.execute(_FORGOTTEN, named).scalars())
 
 
-def is_forgotten(tx: Connection, partner: str, business_date: date) -> bool:
+def is_forgotten(tx: Connection, partner: PartnerName, business_date: date) -> bool:
     """Whether more of a date is settled than the ledger knows the trades of."""
     named = _around(partner, business_date, timedelta(0)) | {"business_date": date.min}
     return tx.execute(_FORGOTTEN, named).first() is not None
 
 
 def found_since(
-    tx: Connection, partner: str, business_date: date, look_back: timedelta, since: datetime
+    tx: Connection, partner: PartnerName, business_date: date, look_back: timedelta, since: datetime
 ) -> bool:
     """Whether a settlement of a date around this one was found at the partner since then."""
     named = _around(partner, business_date, look_back) | {"since": since}
     return tx.execute(_FOUND_SINCE, named).first() is not None
 
 
-def forget_what_was_taken_back(tx: Connection, partner: str, business_date: date) -> None:
+def forget_what_was_taken_back(tx: Connection, partner: PartnerName, business_date: date) -> None:
     """The date is settled: what went from it is booked no more, and may be another date's.
 
     What is booked is what it has read, so all of it is remembered.
@@ -129,7 +130,7 @@ def forget_what_was_taken_back(tx: Connection, partner: str, business_date: date
     )
 
 
-def forget_before(tx: Connection, partner: str, first: date) -> None:
+def forget_before(tx: Connection, partner: PartnerName, first: date) -> None:
     """Forget the trades of all dates before `first`."""
     tx.execute(
         remembered_date.delete().where(
@@ -138,7 +139,7 @@ def forget_before(tx: Connection, partner: str, first: date) -> None:
     )
 
 
-def _around(partner: str, business_date: date, look_back: timedelta) -> dict[str, object]:
+def _around(partner: PartnerName, business_date: date, look_back: timedelta) -> dict[str, object]:
     return {
         "partner": partner,
         "business_date": business_date,

@@ -21,6 +21,7 @@ from settlement.ledger.database import NOW
 from settlement.ledger.schema import BaseUnits, body, line, slot
 from settlement.slot.difference import Fill
 from settlement.slot.state import IN_EFFECT, OPEN, State
+from settlement.values import PartnerName
 
 ROLLING_DAY = timedelta(hours=24)
 MAY_STILL_MOVE = OPEN | {State.PREPARED}
@@ -110,7 +111,7 @@ def _described(key: str, span: str, numbers: tuple[int, int, int], unit: str, de
     return f"{key} allows {allowed} {span}: {taken} taken, {more} to be added{none_left}"
 
 
-def _taken(tx: Connection, partner: str, business_date: date) -> tuple[Total, Total]:
+def _taken(tx: Connection, partner: PartnerName, business_date: date) -> tuple[Total, Total]:
     """What is taken of the limits of the date, and of those of the rolling day."""
     named = {"partner": partner, "business_date": business_date}
     requests = tx.execute(_REQUESTS, named).one()

@@ -19,7 +19,7 @@ from settlement.ledger.snapshots import Snapshot, load_positions, newest_snapsho
 from settlement.slot.difference import difference, in_effect
 from settlement.slot.money_at_risk import MoneyAtRisk, amounts_at_risk
 from settlement.slot.state import Slot, State
-from settlement.values import PositionKey, Window
+from settlement.values import PartnerName, PositionKey, Window
 
 _FIRST_SENT = select(
     slot_table.c.external_id,
@@ -67,7 +67,7 @@ class DateView:
     those that wait for a person.
     """
 
-    partner: str
+    partner: PartnerName
     business_date: date
     window: Window | None
     snapshot: Snapshot | None
@@ -79,7 +79,7 @@ class DateView:
     questions: tuple[Question, ...]
 
 
-def view_date(tx: Connection, partner: str, business_date: date) -> DateView:
+def view_date(tx: Connection, partner: PartnerName, business_date: date) -> DateView:
     """What is known of a date; empty if it was never computed."""
     frozen = load_date(tx, partner, business_date)
     snapshot = newest_snapshot(tx, partner, business_date)
@@ -99,7 +99,7 @@ def view_date(tx: Connection, partner: str, business_date: date) -> DateView:
     )
 
 
-def money_at_risk(tx: Connection, partner: str, business_date: date) -> MoneyAtRisk:
+def money_at_risk(tx: Connection, partner: PartnerName, business_date: date) -> MoneyAtRisk:
     """What is not settled of a date, since when, and what happens next: by the ledger alone."""
     frozen = load_date(tx, partner, business_date)
     snapshot = newest_snapshot(tx, partner, business_date)
@@ -131,7 +131,7 @@ def view_slot(tx: Connection, external_id: str) -> SlotView:
     return _view(tx, require_slot(tx, external_id))
 
 
-def stop_of(tx: Connection, partner: str) -> Stop | None:
+def stop_of(tx: Connection, partner: PartnerName) -> Stop | None:
     """The stop flag, or None if it is down."""
     row = tx.execute(select(stop_flag).where(stop_flag.c.partner == partner)).one_or_none()
     return Stop(row.reason, row.who, row.at) if row else None

@@ -15,7 +15,7 @@ from settlement.ledger.schema import event
 from settlement.partner.answers import partners_word
 from settlement.partner.contract.comparing import PartnerChange, What, changes_in
 from settlement.partner.exchange import Answer, ExchangeKind, TransportError
-from settlement.values import Actor
+from settlement.values import Actor, PartnerName
 
 PARTNER_CHANGED = "partner changed"
 MOST_RECORDED = 200
@@ -42,7 +42,11 @@ class RecordedChange:
 
 
 def record_partner_changes(
-    ledger: Ledger, partner: str, kind: ExchangeKind, outcome: Answer | TransportError, actor: Actor
+    ledger: Ledger,
+    partner: PartnerName,
+    kind: ExchangeKind,
+    outcome: Answer | TransportError,
+    actor: Actor,
 ) -> None:
     """Record what is new in an answer of the partner to an attempt of that kind.
 
@@ -73,7 +77,7 @@ def record_partner_changes(
 
 def changes_of(kind: ExchangeKind, answer: Answer) -> list[PartnerChange]:
     """Differences in the answer to an attempt of that kind; none in errors, which are not fixed."""
-    content = partners_word(answer.body)
+    content = partners_word(answer.content)
     if content is None or (answer.status != HTTPStatus.OK and "settlement" not in content):
         return []
     if kind is ExchangeKind.LOOK_UP:
@@ -82,7 +86,7 @@ def changes_of(kind: ExchangeKind, answer: Answer) -> list[PartnerChange]:
     return changes_in(_ANSWER_OF[kind], content)
 
 
-def recorded_changes(tx: Connection, partner: str) -> Sequence[RecordedChange]:
+def recorded_changes(tx: Connection, partner: PartnerName) -> Sequence[RecordedChange]:
     """All differences that are recorded of the partner, oldest first."""
     query = select(event).where(event.c.partner == partner, event.c.kind == PARTNER_CHANGED)
     found = [as_event(row) for row in tx.execute(query.order_by(event.c.seq))]

@@ -14,7 +14,7 @@ from settlement.ledger.dates import freeze_window, lock_windows
 from settlement.ledger.schema import body, business_date, slot
 from settlement.request.external_id import parse_external_id
 from settlement.slot.state import State
-from settlement.values import Actor, Window
+from settlement.values import Actor, PartnerName, Window
 from settlement.wording import first_few
 
 SHOWN = 3
@@ -69,7 +69,7 @@ _IN_THE_WAY = select(business_date.c.business_date).where(
 )
 
 
-def found_without_transfers(tx: Connection, partner: str) -> list[str]:
+def found_without_transfers(tx: Connection, partner: PartnerName) -> list[str]:
     """Requests of forgotten dates of which the partner has shown no amounts yet.
 
     Nothing was ever built for such a date, so a slot of it that holds nothing was found there.
@@ -112,7 +112,7 @@ def _unexplained(tx: Connection, partner: PartnerFile) -> Sequence[Row[Any]]:
     return tx.execute(_UNEXPLAINED, {"of_partner": partner.name}).all()
 
 
-def _freeze(tx: Connection, partner: str, settled: Row[Any], actor: Actor) -> None:
+def _freeze(tx: Connection, partner: PartnerName, settled: Row[Any], actor: Actor) -> None:
     """Freeze what the settlement's notes prove, unless trading time would belong to two dates."""
     if settled.frozen_start is not None or settled.window_start is None:
         return

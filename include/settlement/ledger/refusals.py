@@ -14,7 +14,7 @@ from settlement.ledger.chain import Event, append_event, read_events
 from settlement.ledger.schema import attempt, line, snapshot
 from settlement.request.narrowing import Refusal
 from settlement.slot.state import State
-from settlement.values import Actor
+from settlement.values import Actor, PartnerName
 
 ABOUT_CLIENTS = frozenset(
     {
@@ -31,7 +31,7 @@ _UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 _Body = tuple[str, int]
 
 
-def load_refusals(tx: Connection, partner: str, business_date: date) -> list[Refusal]:
+def load_refusals(tx: Connection, partner: PartnerName, business_date: date) -> list[Refusal]:
     """The refusals of a date that may be about a client, in order.
 
     Recent are those since the newest reading of the date's trades that was not taken to narrow a
@@ -57,7 +57,7 @@ def load_refusals(tx: Connection, partner: str, business_date: date) -> list[Ref
 
 
 def note_narrowing(
-    tx: Connection, partner: str, business_date: date, run_id: str, actor: Actor
+    tx: Connection, partner: PartnerName, business_date: date, run_id: str, actor: Actor
 ) -> None:
     """Write down that a run is started to narrow a refusal down; once for each run."""
     events = read_events(tx, partner, business_date=business_date)
@@ -71,7 +71,7 @@ def _is_refusal(each: Event) -> bool:
 
 
 def _began(
-    tx: Connection, partner: str, business_date: date, events: Iterable[Event]
+    tx: Connection, partner: PartnerName, business_date: date, events: Iterable[Event]
 ) -> datetime | None:
     """When the newest reading was taken that does not follow a start of a run to narrow."""
     starts = deque(each.at for each in events if each.kind == _NARROWING)

@@ -19,7 +19,7 @@ from settlement.request.instruction import digest, nonce_of
 from settlement.request.notes import notes_of
 from settlement.slot.evidence import Verdict
 from settlement.slot.state import Body, Slot, State
-from settlement.values import Line, PositionKey, Window
+from settlement.values import Line, PartnerName, PositionKey, Window
 
 _BY_ID = select(slot).where(slot.c.external_id == bindparam("external_id"))
 _BY_DATE = (
@@ -68,7 +68,7 @@ _ADD_LINES = line.insert()
 
 
 def load_slots(
-    tx: Connection, partner: str, business_date: date, *, lock: bool = False
+    tx: Connection, partner: PartnerName, business_date: date, *, lock: bool = False
 ) -> list[Slot]:
     """All slots of a date with their bodies, in order; locked to the transaction's end if asked."""
     named = {"partner": partner, "business_date": business_date}
@@ -76,7 +76,7 @@ def load_slots(
 
 
 def load_lower_slots(
-    tx: Connection, partner: str, business_date: date, n: int, states: Collection[State]
+    tx: Connection, partner: PartnerName, business_date: date, n: int, states: Collection[State]
 ) -> list[Slot]:
     """The slots of a date with a number below `n` that are in one of the states, in order."""
     named = {
@@ -89,7 +89,7 @@ def load_lower_slots(
 
 
 def load_slots_concerning(
-    tx: Connection, partner: str, business_date: date, connections: Collection[str]
+    tx: Connection, partner: PartnerName, business_date: date, connections: Collection[str]
 ) -> list[Slot]:
     """The slots of a date that hold one of the connections, in order.
 

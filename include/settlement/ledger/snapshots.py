@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from settlement.ledger.database import NOW
 from settlement.ledger.dates import FrozenDate, lock_generation
 from settlement.ledger.schema import net_position, snapshot
-from settlement.values import Actor, Line, PositionKey, Window
+from settlement.values import Actor, Line, PartnerName, PositionKey, Window
 
 BATCH_ROWS = 10_000
 SNAPSHOT_IDS = Sequence("snapshot_id_seq")
@@ -53,7 +53,7 @@ class Snapshot:
     """
 
     id: int
-    partner: str
+    partner: PartnerName
     business_date: date
     generation: int
     window: Window
@@ -68,14 +68,14 @@ class Snapshot:
     decision: str | None = None
 
 
-def newest_snapshot(tx: Connection, partner: str, business_date: date) -> Snapshot | None:
+def newest_snapshot(tx: Connection, partner: PartnerName, business_date: date) -> Snapshot | None:
     """The newest complete snapshot of a date, or None."""
     named = {"partner": partner, "business_date": business_date}
     row = tx.execute(_NEWEST, named).one_or_none()
     return _as_snapshot(row) if row else None
 
 
-def newest_snapshots(tx: Connection, partner: str) -> dict[date, Snapshot]:
+def newest_snapshots(tx: Connection, partner: PartnerName) -> dict[date, Snapshot]:
     """The newest complete snapshot of each date that has one, oldest date first."""
     rows = tx.execute(_NEWEST_OF_ALL, {"partner": partner})
     return {row.business_date: _as_snapshot(row) for row in rows}

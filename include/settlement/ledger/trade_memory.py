@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Sequence, bindparam, func, select, text
 from settlement.ledger.database import NOW
 from settlement.ledger.forgotten_dates import Role, digest_of_trades
 from settlement.ledger.schema import remembered_date, remembered_trades
+from settlement.values import PartnerName
 from settlement.warehouse.hashed_ids import (
     NONE,
     SHOWN,
@@ -96,7 +97,7 @@ class Remembered:
     left_out: Hashes
 
 
-def lock_trades(tx: Connection, partner: str) -> None:
+def lock_trades(tx: Connection, partner: PartnerName) -> None:
     """Make whoever else remembers trades of the partner wait until this transaction ends."""
     tx.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
@@ -104,12 +105,12 @@ def lock_trades(tx: Connection, partner: str) -> None:
     )
 
 
-def newest_version(tx: Connection, partner: str) -> int:
+def newest_version(tx: Connection, partner: PartnerName) -> int:
     """Grows with each change of the memory: in the order of commits, since they are locked."""
     return int(tx.execute(_NEWEST_VERSION, {"partner": partner}).scalar_one())
 
 
-def remembered(tx: Connection, partner: str, business_date: date) -> Remembered | None:
+def remembered(tx: Connection, partner: PartnerName, business_date: date) -> Remembered | None:
     """What the ledger remembers of a date, or None."""
     named = {"partner": partner, "business_date": business_date}
     held = tx.execute(_HELD, named).one_or_none()
@@ -123,7 +124,7 @@ def remembered(tx: Connection, partner: str, business_date: date) -> Remembered 
 
 
 def left_out_among(
-    tx: Connection, partner: str, business_date: date, trade_ids: Iterable[str]
+    tx: Connection, partner: PartnerName, business_date: date, trade_ids: Iterable[str]
 ) -> frozenset[str]:
     """Those of the ids that a person has left out of a date."""
     held = remembered(tx, partner, business_date)
@@ -132,7 +133,7 @@ def left_out_among(
 
 
 def names_of(
-    tx: Connection, partner: str, business_date: date, hashes: Hashes, most: int = SHOWN
+    tx: Connection, partner: PartnerName, business_date: date, hashes: Hashes, most: int = SHOWN
 ) -> list[str]:
     """The ids that a date has under some hashes, the first of them."""
     groups = (group for _, group in _groups(tx, partner, business_date))
@@ -140,7 +141,7 @@ def names_of(
 
 
 def dates_holding(
-    tx: Connection, partner: str, ids: ReadIds, but_not: date, *, since_version: int = 0
+    tx: Connection, partner: PartnerName, ids: ReadIds, but_not: date, *, since_version: int = 0
 ) -> dict[date, Hashes]:
     """The other dates to which some of the ids belong, with the hashes of these ids.
 
@@ -172,7 +173,7 @@ def dates_holding(
 
 def remember(  # noqa: PLR0913 - what of a reading is not as usual, each apart
     tx: Connection,
-    partner: str,
+    partner: PartnerName,
     business_date: date,
     ids: ReadIds,
     *,
@@ -219,7 +220,7 @@ def _packed(hashes: Hashes) -> bytes:
 
 
 def _gone(
-    tx: Connection, partner: str, business_date: date, ids: ReadIds, *, take_back: bool
+    tx: Connection, partner: PartnerName, business_date: date, ids: ReadIds, *, take_back: bool
 ) -> Iterator[tuple[str, Group]]:
     """What belonged to the date before, and what its window does not hold any more."""
     before = remembered(tx, partner, business_date)
@@ -256,7 +257,9 @@ def _cut(groups: Iterable[Group], wanted: Hashes) -> Iterator[Group]:
             yield beginning, held, "\n".join(lines)
 
 
-def _groups(tx: Connection, partner: str, business_date: date) -> Iterator[tuple[str, Group]]:
+def _groups(
+    tx: Connection, partner: PartnerName, business_date: date
+) -> Iterator[tuple[str, Group]]:
     """Role and group of all that belongs to a date."""
     named = {"partner": partner, "business_date": business_date}
     for row in tx.execute(_GROUPS, named, execution_options={"yield_per": ROWS_PER_FETCH}):

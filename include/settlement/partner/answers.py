@@ -1,6 +1,6 @@
 """The partner's objects, read strictly where we use them and leniently everywhere else.
 
-Partner API, sections 8 and 9. Every function takes the body of an answer and raises
+Partner API, sections 8 and 9. Every function takes the content of an answer and raises
 `UnreadableAnswer` unless all that is needed is there: an answer that cannot be read proves nothing.
 """
 
@@ -35,7 +35,7 @@ full page, or a signing payload for thousands of connections, has less than one 
 
 
 class UnreadableAnswer(ValueError):  # noqa: N818 (a finding about an answer, not a failure)
-    """The body is not the object that was expected; the text says where it differs."""
+    """The content is not the object that was expected; the text says where it differs."""
 
 
 def canonical_uuid(text: str) -> str:
@@ -166,76 +166,68 @@ def named(status: str) -> str:
     return ascii(status if len(status) <= LONGEST_STATUS else status[:LONGEST_STATUS])
 
 
-def parse_settlement(body: bytes) -> Settlement:
-    """Read an answer that holds one settlement, whatever its HTTP status was.
-
-    :raises UnreadableAnswer: if it holds none, or not a whole one
-    """
-    return model_in(Settlement, _member(object_in(body), "settlement"), "settlement")
-
-
-def parse_settlements(body: bytes) -> tuple[Settlement, ...]:
+def parse_settlements(content: bytes) -> tuple[Settlement, ...]:
     """Read one page of the list of settlements.
 
     :raises UnreadableAnswer: if one of them cannot be read
     """
-    return models_in(Settlement, object_in(body), "settlements")
+    return models_in(Settlement, object_in(content), "settlements")
 
 
 def parse_settlement_detail(
-    body: bytes, decimals: Mapping[str, int] | None = None
+    content: bytes, decimals: Mapping[str, int] | None = None
 ) -> SettlementDetail:
     """Read one settlement and one page of its transfers.
 
     :param decimals: of each currency, for a partner configured for full units
     :raises UnreadableAnswer: if the settlement or a transfer cannot be read
     """
-    answer = object_in(body)
+    answer = object_in(content)
     return SettlementDetail(
         model_in(Settlement, _member(answer, "settlement"), "settlement"),
         models_in(Transfer, answer, "settlementTransfers", decimals),
     )
 
 
-def parse_connections(body: bytes) -> tuple[Connection, ...]:
+def parse_connections(content: bytes) -> tuple[Connection, ...]:
     """Read one page of the list of connections.
 
     :raises UnreadableAnswer: if one of them cannot be read
     """
-    return models_in(Connection, object_in(body), "connections")
+    return models_in(Connection, object_in(content), "connections")
 
 
-def parse_signing_payload(body: bytes) -> str:
+def parse_signing_payload(content: bytes) -> str:
     """Read the text to sign, untouched.
 
     :raises UnreadableAnswer: if there is none
     """
-    return _text(object_in(body), "payload")
+    return _text(object_in(content), "payload")
 
 
-def partners_word(body: bytes) -> dict[str, Any] | None:
+def partners_word(content: bytes) -> dict[str, Any] | None:
     """What the partner itself says, or None: a page of something in between proves nothing.
 
     For every kind of answer, whatever its status: the partner says one JSON object, in UTF-8,
     without a key twice, NaN or half a character (partner API, sections 2 and 8).
     """
     try:
-        return object_in(body)
+        return object_in(content)
     except UnreadableAnswer:
         return None
 
 
-def object_in(body: bytes) -> dict[str, Any]:
+def object_in(content: bytes) -> dict[str, Any]:
     """The JSON object of an answer.
 
     :raises UnreadableAnswer: if it is none, or too large to be read
     """
-    if len(body) > LARGEST_READ:
+    if len(content) > LARGEST_READ:
         raise UnreadableAnswer(
-            f"the answer has {len(body):,} bytes, more than the {LARGEST_READ:,} that are read"
+            f"the answer has {len(content):,} bytes, more than the {LARGEST_READ:,} that are read"
         )
     try:
-        answer = from_json(body)
+        answer = from_json(content)
     except ValueError as error:
         raise UnreadableAnswer(f"the answer is not JSON: {error}") from None
     if not isinstance(answer, dict):

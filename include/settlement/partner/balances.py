@@ -49,7 +49,7 @@ class _Page(AnswerModel):
 
 
 def parse_balances(
-    body: bytes, decimals: Mapping[str, int] | None, *, held_too: bool = False
+    content: bytes, decimals: Mapping[str, int] | None, *, held_too: bool = False
 ) -> tuple[tuple[AccountBalance, ...], Mapping[str, int] | None]:
     """Read one page: connections' balances, and the partner's own where they are shown.
 
@@ -57,7 +57,7 @@ def parse_balances(
     :param held_too: count what is held for something as well
     :raises UnreadableAnswer: if something cannot be read
     """
-    page = model_in(_Page, object_in(body), "the balances")
+    page = model_in(_Page, object_in(content), "the balances")
     accounts = (
         AccountBalance(connection, _read(account.balances, decimals, held_too))
         for connection, account in page.connections.items()

@@ -57,9 +57,9 @@ class Dispute(AnswerModel):
         return "open" if self.closure is None else f"closed, {self.closure.status}"
 
 
-def parse_disputes(body: bytes) -> tuple[Dispute, ...]:
+def parse_disputes(content: bytes) -> tuple[Dispute, ...]:
     """Read one page of the list of disputes.
 
     :raises UnreadableAnswer: if one of them cannot be read
     """
-    return models_in(Dispute, object_in(body), "disputes")
+    return models_in(Dispute, object_in(content), "disputes")

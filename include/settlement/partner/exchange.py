@@ -31,7 +31,7 @@ class Answer:
     """One complete HTTP answer. Header names are lower case."""
 
     status: int
-    body: bytes
+    content: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -56,9 +56,9 @@ class PartnerApi(Protocol):
         path: str,
         *,
         query: Query = (),
-        body: bytes | None = None,
+        content: bytes | None = None,
     ) -> Answer:
-        """Send exactly `body` to `path` and return the answer, whatever its status.
+        """Send exactly `content` to `path` and return the answer, whatever its status.
 
         :raises TransportError: if no complete answer arrived
         :raises UntrustedHostError: if TLS ended before a byte of the request could leave

@@ -25,7 +25,7 @@ from settlement.partner.words import refuses_to_show, words_of
 
 _Model = TypeVar("_Model", bound=AnswerModel)
 MANY = 10_000_000
-"""Minutes that no window has: nineteen years."""
+"""Minutes that no dispute or top-up window has: nineteen years."""
 
 
 def _whole(value: object) -> object:
@@ -50,7 +50,7 @@ class PartnerProfile(AnswerModel):
     top_up_window_minutes: Minutes | None = Field(default=None, alias="topUpWindowMinutes")
 
 
-class Windows(NamedTuple):
+class DisputeWindows(NamedTuple):
     """How long clients may dispute a settlement, and then top up; none on version 1 of the API."""
 
     dispute: timedelta = timedelta(0)
@@ -82,14 +82,14 @@ def profiles_of(partner: PartnerFile, profiles: Iterable[PartnerProfile]) -> lis
     return [each for each in profiles if each.enterprise_id in {None, partner.enterprise_id}]
 
 
-def windows_of(exchange: Exchange, partner: PartnerFile) -> Windows:
-    """The partner's windows for disputes and for topping up (partner API, section 7).
+def dispute_windows_of(exchange: Exchange, partner: PartnerFile) -> DisputeWindows:
+    """The partner's dispute window and top-up window (partner API, section 7).
 
     :raises OutcomeUnknownError: if the partner does not say, or gives no answer
     :raises CredentialsError: if it refuses to show anything
     """
-    if not partner.api_version.staged_by_windows:
-        return Windows()
+    if not partner.api_version.staged_by_dispute_window:
+        return DisputeWindows()
     try:
         answer = exchange(Read(ExchangeKind.PROFILE, f"{enterprise_path(partner)}/partners"))
     except TransportError as error:
@@ -111,7 +111,7 @@ def windows_of(exchange: Exchange, partner: PartnerFile) -> Windows:
             f"{partner.enterprise_id}, so the dispute window is not known: it is asked again",
             partner=partner.name,
         )
-    return Windows(
+    return DisputeWindows(
         timedelta(minutes=ours[0].dispute_window_minutes or 0),
         timedelta(minutes=ours[0].top_up_window_minutes or 0),
     )
@@ -131,7 +131,7 @@ def supported_currencies(api: PartnerApi, partner: PartnerFile, partner_id: str)
 
 def _read(model: type[_Model], answer: Answer) -> _Model:
     try:
-        return model_in(model, object_in(answer.body), "the answer")
+        return model_in(model, object_in(answer.content), "the answer")
     except UnreadableAnswer as error:
         raise OutcomeUnknownError(
             f"HTTP {answer.status}: the answer is not what the API documents ({error}): try again",

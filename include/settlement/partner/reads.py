@@ -31,7 +31,7 @@ from settlement.partner.exchange import (
     TransportError,
 )
 from settlement.partner.paths import enterprise_path
-from settlement.partner.profile import Windows, windows_of
+from settlement.partner.profile import DisputeWindows, dispute_windows_of
 from settlement.partner.words import one_line, refuses_to_show, retry_after_s, words_of
 
 PAGE_SIZE = 100
@@ -102,8 +102,8 @@ class PartnerReader:
         """
         seen: list[Settlement] = []
 
-        def parse(body: bytes) -> tuple[Transfer, ...]:
-            detail = parse_settlement_detail(body, self._decimals())
+        def parse(content: bytes) -> tuple[Transfer, ...]:
+            detail = parse_settlement_detail(content, self._decimals())
             _require_about(settlement, detail)
             seen.append(detail.settlement)
             return detail.transfers
@@ -129,8 +129,8 @@ class PartnerReader:
         """
         own: list[Mapping[str, int] | None] = []
 
-        def parse(body: bytes) -> tuple[AccountBalance, ...]:
-            accounts, shown = parse_balances(body, self._decimals(), held_too=held_too)
+        def parse(content: bytes) -> tuple[AccountBalance, ...]:
+            accounts, shown = parse_balances(content, self._decimals(), held_too=held_too)
             own.append(shown)
             return accounts
 
@@ -146,9 +146,9 @@ class PartnerReader:
             ExchangeKind.DISPUTES, path, [("showRetracted", "true")], parse_disputes
         )
 
-    def windows(self) -> Windows:
+    def dispute_windows(self) -> DisputeWindows:
         """How long its clients may dispute a settlement now, and then top up (section 9.6)."""
-        return windows_of(self._exchange, self._partner)
+        return dispute_windows_of(self._exchange, self._partner)
 
     def _all_pages(
         self,
@@ -173,7 +173,7 @@ class PartnerReader:
             paging: Query = [("pageNumber", str(number)), ("pageSize", str(size))]
             answer = self._read(Read(kind, path, [*query, *paging], external_id))
             try:
-                page = parse(answer.body)
+                page = parse(answer.content)
             except UnreadableAnswer as error:
                 raise OutcomeUnknownError(
                     f"{self._partner.name}: the answer to GET {path} cannot be read ({error}): "

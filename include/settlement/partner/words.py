@@ -19,16 +19,16 @@ SMALL_INTEGER = re.compile(r"[0-9]{1,6}")
 def refuses_to_show(answer: Answer) -> bool:
     """Whether the partner itself refuses the token or its rights; a proxy's page does not."""
     refused = answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-    return refused and partners_word(answer.body) is not None
+    return refused and partners_word(answer.content) is not None
 
 
 def words_of(answer: Answer) -> str:
     """What the partner says, in one short line; of a page of something in between, that it is."""
-    content = partners_word(answer.body)
+    content = partners_word(answer.content)
     if content is not None and isinstance(content.get("error"), str):
         return one_line(str(content["error"]))
-    beginning = answer.body[: 4 * ERROR_TEXT_LIMIT].decode("utf-8", errors="replace")
-    said = one_line(beginning) or "empty body"
+    beginning = answer.content[: 4 * ERROR_TEXT_LIMIT].decode("utf-8", errors="replace")
+    said = one_line(beginning) or "empty answer"
     return said if content is not None else f"not the partner's own word, perhaps a proxy's: {said}"
 
 

@@ -13,8 +13,7 @@ from typing import NamedTuple
 from settlement.amounts import to_base_units_text
 from settlement.errors import NotNettingError
 from settlement.values import Line
-
-SHOWN = 5
+from settlement.wording import first_few
 
 
 class ClientToClient(NamedTuple):
@@ -74,7 +73,7 @@ def require_one_netting_request(
         if off:
             raise NotNettingError(
                 f"{name} is a broker, but what its clients owe each other does not net to zero: "
-                f"{', '.join(off[:SHOWN])}. A broker's request cannot settle fees, or trades "
+                f"{first_few(off)}. A broker's request cannot settle fees, or trades "
                 "with the house. A hold on one side of a trade leaves the other side unmatched. "
                 "Correct the trades or end the hold, then clear compute_net_positions",
                 partner=name,

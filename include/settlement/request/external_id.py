@@ -8,13 +8,15 @@ from datetime import date
 from itertools import count
 from typing import NamedTuple
 
+from settlement.values import PartnerName
+
 EXTERNAL_ID = re.compile(r"(?P<partner>[a-z0-9_]+)-(?P<date>\d{4}-\d{2}-\d{2})-(?P<n>[1-9][0-9]*)")
 
 
 class SlotIdentity(NamedTuple):
     """Partner, business date and number (1, 2, 3…) of a slot."""
 
-    partner: str
+    partner: PartnerName
     business_date: date
     n: int
 
@@ -33,11 +35,11 @@ def parse_external_id(text: str) -> SlotIdentity | None:
         business_date = date.fromisoformat(match["date"])
     except ValueError:
         return None
-    return SlotIdentity(match["partner"], business_date, int(match["n"]))
+    return SlotIdentity(PartnerName(match["partner"]), business_date, int(match["n"]))
 
 
 def unused_identities(
-    partner: str, business_date: date, taken: Collection[str]
+    partner: PartnerName, business_date: date, taken: Collection[str]
 ) -> Iterator[SlotIdentity]:
     """Slots that a date does not have yet, lowest number first; `taken` are its externalIds.
 

@@ -79,7 +79,7 @@ def _decode(text: str) -> tuple[bytes, bytes]:
     if len(raw) != _LENGTH + _CHECKSUM_LENGTH:
         raise _error(f"it has the wrong length; an extended key has {_TEXT_LENGTH} characters")
     content, checksum = raw[:_LENGTH], raw[_LENGTH:]
-    if _double_sha256(content)[:_CHECKSUM_LENGTH] != checksum:
+    if double_sha256(content)[:_CHECKSUM_LENGTH] != checksum:
         raise _error("its checksum is wrong: a character was lost or changed in copying")
     is_root, has_parent = content[4] == 0, any(content[5:13])
     if is_root and has_parent:
@@ -87,7 +87,8 @@ def _decode(text: str) -> tuple[bytes, bytes]:
     return content[:4], content[-33:]
 
 
-def _double_sha256(content: bytes) -> bytes:
+def double_sha256(content: bytes) -> bytes:
+    """SHA-256 of the SHA-256, as Bitcoin hashes."""
     return hashlib.sha256(hashlib.sha256(content).digest()).digest()
 
 

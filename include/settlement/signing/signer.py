@@ -15,7 +15,12 @@ from typing import Final, NoReturn, Protocol, Self, final
 from coincurve import PrivateKey, PublicKey
 
 from settlement.errors import SigningKeyError
-from settlement.signing.extended_key import checked_public_key, private_key_of, public_key_of
+from settlement.signing.extended_key import (
+    checked_public_key,
+    double_sha256,
+    private_key_of,
+    public_key_of,
+)
 
 _PREFIX: Final = b"\x18Bitcoin Signed Message:\n"
 _HEX = re.compile(r"([0-9a-f]{2})*", re.ASCII | re.IGNORECASE)
@@ -97,7 +102,7 @@ def message_hash(payload: str) -> bytes:
     """Digest that is signed for a payload, 32 bytes."""
     message = _utf_8(payload)
     content = _PREFIX + _variable_length(len(message)) + message
-    return hashlib.sha256(hashlib.sha256(content).digest()).digest()
+    return double_sha256(content)
 
 
 def _utf_8(text: str) -> bytes:

@@ -53,9 +53,9 @@ MEANT_WHOEVER_SAYS_SO = {409, 413}
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The attempt row of a submit of body `body` is written: from now on the outcome is unknown."""
+    """The attempt row of a submit is written: from now on the outcome of that body is unknown."""
 
-    body: int
+    body_number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +77,14 @@ class ShownTransfer:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer, or its absence, to a submit or payload request for body `body`.
+    """An answer, or its absence, to the submit of a body, or to the request for its payload.
 
     `status` is that of HTTP, None without an answer; `retry_after` is in seconds; `detail` is the
     partner's own words, shortened. `to_payload`: it answers the mere request for a signing payload,
     so nothing of the body was sent.
     """
 
-    body: int
+    body_number: int
     verdict: Verdict
     settlement_id: str | None = None
     detail: str = ""
@@ -120,12 +120,12 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """The attempt for body `body` ended before its first byte could leave, in words `detail`.
+    """An attempt to send a body ended before its first byte could leave, in words `detail`.
 
     `only_attempt`: no other attempt of this body may have left.
     """
 
-    body: int
+    body_number: int
     only_attempt: bool
     detail: str
 
@@ -137,64 +137,70 @@ def classify(
     outcome: Answer | TransportError,
     *,
     external_id: str,
-    body: int,
+    body_number: int,
     settlement_id: str | None,
     now: datetime,
 ) -> Answered:
-    """What the outcome of sending body `body` of slot `external_id` proves. Never raises.
+    """What the outcome of sending body `body_number` of slot `external_id` proves. Never raises.
 
     :param settlement_id: the partner's id of this slot's settlement, where it is known already
     :param now: to turn an HTTP date in Retry-After into seconds
     """
     if isinstance(outcome, TransportError):
-        return Answered(body, Verdict.UNKNOWN, detail=one_line(str(outcome)))
+        return Answered(body_number, Verdict.UNKNOWN, detail=one_line(str(outcome)))
     retry_after = retry_after_s(outcome.headers, now)
-    content = partners_word(outcome.body)
+    content = partners_word(outcome.content)
     if content is not None and "settlement" in content:
         answered = _classify_settlement(
-            outcome.status, content["settlement"], external_id, body, settlement_id
+            outcome.status, content["settlement"], external_id, body_number, settlement_id
         )
         return replace(answered, status=outcome.status)
     verdict = ERROR_STATUSES.get(outcome.status, Verdict.UNKNOWN)
     if content is None and outcome.status not in MEANT_WHOEVER_SAYS_SO:
         verdict = Verdict.UNKNOWN  # a proxy's page, not the partner's word
     detail = f"HTTP {outcome.status}: {words_of(outcome)}"
-    return Answered(body, verdict, detail=detail, status=outcome.status, retry_after=retry_after)
+    return Answered(
+        body_number, verdict, detail=detail, status=outcome.status, retry_after=retry_after
+    )
 
 
 def classify_payload_answer(
-    outcome: Answer | TransportError, *, external_id: str, body: int, now: datetime
+    outcome: Answer | TransportError, *, external_id: str, body_number: int, now: datetime
 ) -> Answered:
     """What an answer without a signing payload proves. Never raises.
 
     A settlement under the externalId of a body that was never sent cannot be that body's: like a
     409 it has to be looked up and compared.
     """
-    answered = classify(outcome, external_id=external_id, body=body, settlement_id=None, now=now)
+    answered = classify(
+        outcome, external_id=external_id, body_number=body_number, settlement_id=None, now=now
+    )
     shows_one = answered.settlement_id is not None
     verdict = Verdict.CONFLICT if shows_one else answered.verdict
     return replace(answered, verdict=verdict, settlement_id=None, to_payload=True)
 
 
 def _classify_settlement(
-    status: int, settlement: object, external_id: str, body: int, settlement_id: str | None
+    status: int, settlement: object, external_id: str, body_number: int, settlement_id: str | None
 ) -> Answered:
     if not isinstance(settlement, dict):
-        return Answered(body, Verdict.UNKNOWN, detail=f"HTTP {status}: settlement is not an object")
+        return Answered(
+            body_number, Verdict.UNKNOWN, detail=f"HTTP {status}: settlement is not an object"
+        )
     shown_id = _id_of(settlement)
     if settlement.get("externalId") != external_id or shown_id is None:
         detail = f"HTTP {status}: the answer shows another settlement than {external_id}"
-        return Answered(body, Verdict.UNKNOWN, detail=detail)
+        return Answered(body_number, Verdict.UNKNOWN, detail=detail)
     if settlement_id is not None and shown_id != settlement_id:
         detail = f"HTTP {status}: the answer shows id {shown_id}, not {settlement_id}"
-        return Answered(body, Verdict.UNKNOWN, detail=detail)
+        return Answered(body_number, Verdict.UNKNOWN, detail=detail)
     shown_status = settlement.get("status")
     if not isinstance(shown_status, str) or not shown_status:
         detail = f"HTTP {status}: the status of the settlement is not a text"
-        return Answered(body, Verdict.UNKNOWN, detail=detail)
+        return Answered(body_number, Verdict.UNKNOWN, detail=detail)
     if shown_status not in VERDICTS:
         detail = f"HTTP {status}: {status_not_known('settlement', shown_status)}"
-        return Answered(body, Verdict.PENDING, settlement_id=shown_id, detail=detail)
+        return Answered(body_number, Verdict.PENDING, settlement_id=shown_id, detail=detail)
     verdict = VERDICTS[shown_status]
     if verdict is Verdict.COMPLETED and status != HTTPStatus.OK:
         verdict = Verdict.COMPLETED_UNCONFIRMED
@@ -202,7 +208,7 @@ def _classify_settlement(
     detail = f"HTTP {status}: settlement {shown_status}"
     if isinstance(reason, str) and reason:
         detail += f", reason: {one_line(reason)}"
-    return Answered(body, verdict, settlement_id=shown_id, detail=detail)
+    return Answered(body_number, verdict, settlement_id=shown_id, detail=detail)
 
 
 def _id_of(settlement: dict[str, object]) -> str | None:

@@ -18,8 +18,8 @@ from settlement.values import PositionKey, Positions
 NOTHING_AT_RISK = "nothing at risk"
 
 
-class Standing(StrEnum):
-    """How an amount stands that is not settled; worst first."""
+class Unsettled(StrEnum):
+    """Why an amount is not settled; worst first."""
 
     DIVERGED = "diverged"
     UNKNOWN = "unknown"
@@ -30,33 +30,33 @@ class Standing(StrEnum):
     ON_HOLD = "on hold"
 
 
-WHAT_FOLLOWS: Mapping[Standing, str] = {
-    Standing.DIVERGED: "nobody knows what is booked: a person compares both sides and decides",
-    Standing.UNKNOWN: "booked or not: only the same bytes are sent again, so never twice",
-    Standing.FAILED: "nothing is booked: the same bytes complete it once the account is funded",
-    Standing.REFUSED: "nothing is booked: it is sent again once a person has corrected it",
-    Standing.PENDING: "the partner is working on it: nothing to do",
-    Standing.NOT_SENT: "nothing is booked: a run of the date sends it",
-    Standing.ON_HOLD: "nothing is booked: a person keeps it back",
+WHAT_FOLLOWS: Mapping[Unsettled, str] = {
+    Unsettled.DIVERGED: "nobody knows what is booked: a person compares both sides and decides",
+    Unsettled.UNKNOWN: "booked or not: only the same bytes are sent again, so never twice",
+    Unsettled.FAILED: "nothing is booked: the same bytes complete it once the account is funded",
+    Unsettled.REFUSED: "nothing is booked: it is sent again once a person has corrected it",
+    Unsettled.PENDING: "the partner is working on it: nothing to do",
+    Unsettled.NOT_SENT: "nothing is booked: a run of the date sends it",
+    Unsettled.ON_HOLD: "nothing is booked: a person keeps it back",
 }
-"""What an amount that stands so means, and what happens next."""
+"""What that means for the money, and what happens next."""
 
-OWED_TOO = frozenset({Standing.DIVERGED, Standing.REFUSED})
-"""What stands so does not count as taken: it is in the difference as well, and said once."""
+OWED_TOO = frozenset({Unsettled.DIVERGED, Unsettled.REFUSED})
+"""Such amounts do not count as taken: they are in the difference as well, and said once."""
 
-STANDING_OF = {
-    State.DIVERGED: Standing.DIVERGED,
-    State.UNKNOWN: Standing.UNKNOWN,
-    State.FAILED: Standing.FAILED,
-    State.PENDING: Standing.PENDING,
+BY_STATE = {
+    State.DIVERGED: Unsettled.DIVERGED,
+    State.UNKNOWN: Unsettled.UNKNOWN,
+    State.FAILED: Unsettled.FAILED,
+    State.PENDING: Unsettled.PENDING,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """What stands the same way: gross base units per currency, and since when."""
+    """What is not settled for the same reason: gross base units per currency, and since when."""
 
-    standing: Standing
+    why: Unsettled
     gross: Mapping[str, int]
     since: datetime | None
 
@@ -67,8 +67,8 @@ class Amounts:
             for currency, amount in sorted(self.gross.items())
         )
         since = f" since {self.since.astimezone(UTC):%Y-%m-%d %H:%M}Z" if self.since else ""
-        what = f"{self.standing.value} {listed}" if listed else self.standing.value
-        return f"{what}{since} ({WHAT_FOLLOWS[self.standing]})"
+        what = f"{self.why.value} {listed}" if listed else self.why.value
+        return f"{what}{since} ({WHAT_FOLLOWS[self.why]})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +93,19 @@ class MoneyAtRisk:
             lines.append(f"as far as known: the newest complete reading of trades is of {known}")
         return lines if self.amounts else [NOTHING_AT_RISK, *lines]
 
-    def sentence(self, decimals: Mapping[str, int]) -> str:
-        """The same as one line."""
-        return "; ".join(self.lines(decimals))
 
-
-def by_currency(several: Iterable[MoneyAtRisk]) -> dict[str, dict[Standing, int]]:
-    """Gross base units per currency and standing, over one date or several; worst first."""
-    total: dict[str, dict[Standing, int]] = {}
+def by_currency(several: Iterable[MoneyAtRisk]) -> dict[str, dict[Unsettled, int]]:
+    """Gross base units per currency and reason, over one date or several; worst first."""
+    total: dict[str, dict[Unsettled, int]] = {}
     for each in sorted((each for risk in several for each in risk.amounts), key=_place):
         for currency, amount in each.gross.items():
             of_currency = total.setdefault(currency, {})
-            of_currency[each.standing] = of_currency.get(each.standing, 0) + amount
+            of_currency[each.why] = of_currency.get(each.why, 0) + amount
     return total
 
 
 def _place(amounts: Amounts) -> int:
-    return list(Standing).index(amounts.standing)
+    return list(Unsettled).index(amounts.why)
 
 
 def amounts_at_risk(
@@ -119,7 +115,7 @@ def amounts_at_risk(
     since: Mapping[str, datetime],
     owed_since: datetime | None,
 ) -> tuple[Amounts, ...]:
-    """How everything stands that is not settled, worst first.
+    """Everything that is not settled, worst first.
 
     :param held: connections on hold
     :param since: per externalId, when it was first sent or last changed
@@ -128,35 +124,35 @@ def amounts_at_risk(
     slots = list(slots)
     owed = difference(net, slots)
     wanted = without_connections(owed, held)
-    gross: dict[Standing, dict[str, int]] = {}
-    moments: dict[Standing, list[datetime]] = {}
+    gross: dict[Unsettled, dict[str, int]] = {}
+    moments: dict[Unsettled, list[datetime]] = {}
     for slot in slots:
-        standing = _standing(slot)
-        if standing is None:
+        why = _why_unsettled(slot)
+        if why is None:
             continue
         if slot.external_id in since:
-            moments.setdefault(standing, []).append(since[slot.external_id])
+            moments.setdefault(why, []).append(since[slot.external_id])
         positions = slot.current.positions if slot.current else {}
-        if standing in OWED_TOO:
+        if why in OWED_TOO:
             positions = {key: wanted.pop(key) for key in positions if key in wanted}
-        _add(gross.setdefault(standing, {}), positions)
+        _add(gross.setdefault(why, {}), positions)
     on_hold = {key: amount for key, amount in owed.items() if key.connection_id in held}
-    for standing, positions in ((Standing.NOT_SENT, wanted), (Standing.ON_HOLD, on_hold)):
+    for why, positions in ((Unsettled.NOT_SENT, wanted), (Unsettled.ON_HOLD, on_hold)):
         if positions:
-            _add(gross.setdefault(standing, {}), positions)
-            moments[standing] = [owed_since] if owed_since else []
+            _add(gross.setdefault(why, {}), positions)
+            moments[why] = [owed_since] if owed_since else []
     return tuple(
         Amounts(each, gross[each], min(moments.get(each, ()), default=None))
-        for each in Standing
-        if each in gross and (gross[each] or each is Standing.DIVERGED)
+        for each in Unsettled
+        if each in gross and (gross[each] or each is Unsettled.DIVERGED)
     )
 
 
-def _standing(slot: Slot) -> Standing | None:
-    """How what a slot holds stands; None if that is settled, or owed as if it were not there."""
+def _why_unsettled(slot: Slot) -> Unsettled | None:
+    """None if what a slot holds is settled, or owed as if it were not there."""
     if slot.state is State.REFUSED:
-        return Standing.REFUSED
-    return None if slot.free else STANDING_OF.get(slot.state)
+        return Unsettled.REFUSED
+    return None if slot.free else BY_STATE.get(slot.state)
 
 
 def _add(gross: dict[str, int], positions: Mapping[PositionKey, int]) -> None:

@@ -39,8 +39,8 @@ IN_EFFECT = OPEN | {State.COMPLETED}
 FREE = frozenset({State.PREPARED, State.REFUSED, State.WITHDRAWN})
 """The partner shows nothing under the slot: a build may fill it again (see `Slot.free`)."""
 
-NEEDS_A_PERSON = frozenset({State.DIVERGED, State.PREPARED}) | OPEN
-"""States that keep a business date from being settled."""
+UNFINISHED = frozenset({State.DIVERGED, State.PREPARED}) | OPEN
+"""Something is still to come, from a run, the partner or a person: the date is not settled."""
 
 ABSENCES_TO_REFUSE = {Verdict.REFUSAL: 1, Verdict.UNAUTHORISED: 2}
 
@@ -120,7 +120,8 @@ def fold(slot: Slot, evidence: Evidence) -> Slot:
 
 def _sent(slot: Slot, evidence: Sent) -> Slot:
     bodies = tuple(
-        replace(body, sent=True) if body.number == evidence.body else body for body in slot.bodies
+        replace(body, sent=True) if body.number == evidence.body_number else body
+        for body in slot.bodies
     )
     state = State.UNKNOWN if slot.state in FREE else slot.state
     return replace(slot, bodies=bodies, state=state, last_verdict=None, absences=0)
@@ -134,10 +135,11 @@ def _not_sent(slot: Slot, evidence: NotSent) -> Slot:
     if not evidence.only_attempt:
         return slot
     bodies = tuple(
-        replace(body, sent=False) if body.number == evidence.body else body for body in slot.bodies
+        replace(body, sent=False) if body.number == evidence.body_number else body
+        for body in slot.bodies
     )
     nothing_since = slot.state is State.UNKNOWN and slot.last_verdict is None
-    if not nothing_since or evidence.body != slot.current_body:
+    if not nothing_since or evidence.body_number != slot.current_body:
         return replace(slot, bodies=bodies)
     return replace(slot, bodies=bodies, state=State.PREPARED, reason=evidence.detail)
 
@@ -148,7 +150,8 @@ def _no_payload(slot: Slot, evidence: Answered) -> Slot:
     It says nothing about a body that somebody else has sent meanwhile.
     """
     waits = slot.state in {State.PREPARED, State.UNKNOWN} and slot.never_sent
-    if not waits or evidence.body != slot.current_body or evidence.verdict is Verdict.UNKNOWN:
+    of_another = evidence.body_number != slot.current_body
+    if not waits or of_another or evidence.verdict is Verdict.UNKNOWN:
         return slot
     state = State.UNKNOWN if evidence.verdict is Verdict.CONFLICT else slot.state
     return replace(
@@ -169,16 +172,18 @@ def _answered(slot: Slot, evidence: Answered) -> Slot:
 
 
 def _completed(slot: Slot, evidence: Answered) -> Slot:
-    if slot.state is State.COMPLETED and slot.current_body != evidence.body:
-        held = next((body for body in slot.bodies if body.number == evidence.body), None)
+    if slot.state is State.COMPLETED and slot.current_body != evidence.body_number:
+        held = next((body for body in slot.bodies if body.number == evidence.body_number), None)
         if held and slot.current and dict(held.positions) == dict(slot.current.positions):
             return slot
-        reason = f"completed with body {slot.current_body} and again with body {evidence.body}"
+        reason = (
+            f"completed with body {slot.current_body} and again with body {evidence.body_number}"
+        )
         return replace(slot, state=State.DIVERGED, reason=reason)
     return replace(
         slot,
         state=State.COMPLETED,
-        current_body=evidence.body,
+        current_body=evidence.body_number,
         settlement_id=evidence.settlement_id,
         reason=None,
         last_verdict=evidence.verdict,
@@ -192,7 +197,7 @@ def _in_progress(slot: Slot, evidence: Answered) -> Slot:
     return replace(
         slot,
         state=State(evidence.verdict.value),
-        current_body=evidence.body,
+        current_body=evidence.body_number,
         settlement_id=evidence.settlement_id,
         reason=evidence.detail,
         last_verdict=evidence.verdict,
@@ -210,7 +215,7 @@ def _proves_nothing(slot: Slot, evidence: Answered) -> Slot:
     """A 409, a no or a fault: kept as the slot's last answer, for the look-up that follows."""
     if slot.state is State.PREPARED and evidence.verdict is Verdict.CONFLICT:
         slot = replace(slot, state=State.UNKNOWN)
-    if slot.state is not State.UNKNOWN or evidence.body != slot.current_body:
+    if slot.state is not State.UNKNOWN or evidence.body_number != slot.current_body:
         return slot
     return replace(slot, reason=evidence.detail, last_verdict=evidence.verdict, absences=0)
 
@@ -284,11 +289,11 @@ def is_ours(slot: Slot, evidence: Shown) -> bool:
     return evidence.notes is None and not slot.bodies
 
 
-def _settle_as(slot: Slot, evidence: Shown, state: State, body: int | None) -> Slot:
+def _settle_as(slot: Slot, evidence: Shown, state: State, body_number: int | None) -> Slot:
     return replace(
         slot,
         state=state,
-        current_body=body,
+        current_body=body_number,
         settlement_id=evidence.settlement_id,
         reason=evidence.reason,
         last_verdict=Verdict(evidence.status),

@@ -21,8 +21,8 @@ from settlement.ledger.people.holds import lift_hold, put_on_hold
 from settlement.ledger.people.stop import lower_stop, raise_stop
 from settlement.ledger.schema import event
 from settlement.steps.desk import Desk
-from settlement.steps.placing import ignore_named, record_settlement
-from settlement.values import Actor
+from settlement.steps.foreign_settlements import ignore_named, record_settlement
+from settlement.values import Actor, PartnerName
 
 
 class What(StrEnum):
@@ -163,7 +163,7 @@ def _in_the_ledger(desk: Desk, action: Action) -> str:
                 raise ConfigurationError(f"{action.what} needs a business date. Nothing was done")
 
 
-def _done_by(tx: Connection, partner: str, actor: Actor) -> bool:
+def _done_by(tx: Connection, partner: PartnerName, actor: Actor) -> bool:
     """Whether this task of this run has left an event before."""
     details = cast(event.c.details, JSON)
     query = select(event.c.seq).where(

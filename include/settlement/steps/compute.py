@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -29,7 +29,7 @@ from settlement.steps.listing import adopt_unknown_settlements
 from settlement.steps.own_trades import OwnTrades, own_trades
 from settlement.values import Actor, Line
 from settlement.warehouse import Warehouse, WarehouseSnapshot
-from settlement.warehouse.balance import require_balanced
+from settlement.warehouse.balance import SummedLines, require_balanced
 from settlement.warehouse.hashed_ids import read_trade_ids
 from settlement.wording import first_few
 
@@ -153,19 +153,6 @@ def _require_recorded_by_now(reading: WarehouseSnapshot, frozen: FrozenDate, now
     )
 
 
-class _Balance:
-    """Passes lines through and sums them per currency on the way."""
-
-    def __init__(self, lines: Iterable[Line], sums: dict[str, int]) -> None:
-        self._lines = lines
-        self.sums = sums
-
-    def __iter__(self) -> Iterator[Line]:
-        for line in self._lines:
-            self.sums[line.currency] = self.sums.get(line.currency, 0) + line.amount
-            yield line
-
-
 def lines_to_settle(
     reading: WarehouseSnapshot, ruling: Ruling | None, sums: dict[str, int] | None = None
 ) -> Iterator[Line]:
@@ -176,7 +163,7 @@ def lines_to_settle(
     :param sums: an empty dictionary that is told the clients' sum of each currency that they hold
     :raises WarehouseUnbalancedError: naming the currencies that are off
     """
-    positions = _Balance(reading.net_positions(), {} if sums is None else sums)
+    positions = SummedLines(reading.net_positions(), {} if sums is None else sums)
     yield from ruling.lines(iter(positions)) if ruling else positions
     require_balanced(positions.sums, reading.house_positions())
 

@@ -26,7 +26,7 @@ from settlement.partner.reads import PartnerReader
 from settlement.partner.words import one_line
 from settlement.slot.evidence import Shown
 from settlement.steps.desk import Desk
-from settlement.steps.placing import shown_now
+from settlement.steps.foreign_settlements import shown_now
 from settlement.steps.question_text import body_of, title_of
 from settlement.values import Actor
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from settlement.config.partner_file import PartnerFile
 from settlement.ledger.database import Ledger
-from settlement.ledger.reading import recorded_reader
+from settlement.ledger.partner_reader import recorded_reader
 from settlement.partner.exchange import PartnerApi
 from settlement.partner.reads import PartnerReader
 from settlement.values import Actor

@@ -14,6 +14,7 @@ from settlement.ledger.slots import require_slot
 from settlement.partner.disputes import Dispute
 from settlement.slot.state import Slot
 from settlement.steps.desk import Desk
+from settlement.values import PartnerName
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def disputed_requests(desk: Desk, business_date: date | None = None) -> list[Dis
 
 
 def _holders(
-    ledger: Ledger, partner: str, settlement_ids: Sequence[str]
+    ledger: Ledger, partner: PartnerName, settlement_ids: Sequence[str]
 ) -> dict[str, tuple[Slot, date]]:
     """Slots, with their dates, by the settlement that the partner holds under them."""
     query = select(slot.c.settlement_id, slot.c.external_id, slot.c.business_date).where(

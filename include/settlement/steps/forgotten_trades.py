@@ -99,17 +99,17 @@ def _forgotten(
             yield day, settled
 
 
-def _settled(tx: Connection, partner: PartnerFile, day: date) -> _Settled | None:
+def _settled(tx: Connection, partner: PartnerFile, business_date: date) -> _Settled | None:
     """None for a date that the calendar does not know and that never had a window."""
     try:
-        window = window_for(tx, partner, day)
+        window = window_for(tx, partner, business_date)
     except WindowConflictError:
         return None
-    booked = in_effect(load_slots(tx, partner.name, day))
-    snapshot = newest_snapshot(tx, partner.name, day)
+    booked = in_effect(load_slots(tx, partner.name, business_date))
+    snapshot = newest_snapshot(tx, partner.name, business_date)
     if snapshot is not None and load_positions(tx, snapshot.id) != booked:
         snapshot = None
-    frozen = load_date(tx, partner.name, day) is not None
+    frozen = load_date(tx, partner.name, business_date) is not None
     return _Settled(window, frozen, snapshot, booked)
 
 
@@ -136,27 +136,29 @@ def _is_what_is_booked(ledger: Ledger, fresh: FreshReading) -> bool:
     return bool(booked) and booked == as_positions(fresh.trades.net_positions())
 
 
-def _remember(ledger: Ledger, partner: PartnerFile, day: date, ids: ReadIds, actor: Actor) -> None:
+def _remember(
+    ledger: Ledger, partner: PartnerFile, business_date: date, ids: ReadIds, actor: Actor
+) -> None:
     """Unless a run of that date has done so meanwhile, which knows more."""
     with ledger.transaction() as tx:
         lock_trades(tx, partner.name)
-        kept = is_remembered(partner, day, clock(tx).date())
-        if kept and is_forgotten(tx, partner.name, day):
-            digest = remember(tx, partner.name, day, ids)
+        kept = is_remembered(partner, business_date, clock(tx).date())
+        if kept and is_forgotten(tx, partner.name, business_date):
+            digest = remember(tx, partner.name, business_date, ids)
             append_event(
                 tx,
                 partner.name,
                 "trades remembered",
                 actor,
-                business_date=day,
+                business_date=business_date,
                 trades_digest=digest,
             )
 
 
-def is_remembered(partner: PartnerFile, day: date, today: date) -> bool:
+def is_remembered(partner: PartnerFile, business_date: date, today: date) -> bool:
     """Whether the ids of a date's trades are kept by now, by the partner file's `trade_memory`."""
     memory: timedelta | None = partner.trade_memory
-    return memory is None or day >= today - memory
+    return memory is None or business_date >= today - memory
 
 
 def _may_be_gone(reading: WarehouseSnapshot, change: Change) -> Hashes:

@@ -25,7 +25,7 @@ from settlement.ledger.people.question import (
 from settlement.ledger.people.questions import NewQuestion, ask, choice_on, load_question
 from settlement.ledger.snapshots import Snapshot, stream_positions
 from settlement.steps.own_trades import OwnTrades
-from settlement.values import Actor, Line, PositionKey, as_lines
+from settlement.values import Actor, Line, PartnerName, PositionKey, as_lines
 from settlement.warehouse import TradeRow, WarehouseSnapshot
 from settlement.warehouse.hashed_ids import hash_of
 from settlement.warehouse.history import Change, Returning, change_in_history, returning, without
@@ -62,7 +62,7 @@ class ChangedDate:
     change is left, trades that were loaded again under a new `recorded_at` settle a second time.
     """
 
-    partner: str
+    partner: PartnerName
     business_date: date
     window: str
     baseline: int

@@ -24,6 +24,7 @@ from settlement.request.external_id import parse_external_id
 from settlement.slot.state import State
 from settlement.steps.desk import Desk
 from settlement.steps.look_up import connections_by_account, look_up, shown_by
+from settlement.values import PartnerName
 from settlement.wording import first_few
 
 OVERLAP = timedelta(hours=1)
@@ -32,7 +33,7 @@ EARLIEST_ZONE = timedelta(hours=14)
 """Ahead of UTC: nowhere does a date begin earlier."""
 
 
-def adopt_unknown_settlements(desk: Desk, day: date) -> list[str]:
+def adopt_unknown_settlements(desk: Desk, business_date: date) -> list[str]:
     """List all that may concern the trades of a date and take into the ledger what is ours.
 
     That heals a ledger that was lost or restored from an old copy: slots, and the windows of their
@@ -44,7 +45,7 @@ def adopt_unknown_settlements(desk: Desk, day: date) -> list[str]:
     :raises OutcomeUnknownError: if the partner does not show yet what such a settlement moves
     """
     with desk.ledger.transaction() as tx:
-        concerning = _may_concern(tx, desk.partner, day)
+        concerning = _may_concern(tx, desk.partner, business_date)
         start, started = _listing_start(tx, desk.partner.name, concerning - desk.partner.look_back)
     shown = desk.reader.settlements_created_since(start)
     news = _news(desk, shown) if shown else []
@@ -62,19 +63,21 @@ def adopt_unknown_settlements(desk: Desk, day: date) -> list[str]:
     return [each.external_id for each in ours]
 
 
-def _may_concern(tx: Connection, partner: PartnerFile, day: date) -> datetime:
+def _may_concern(tx: Connection, partner: PartnerFile, business_date: date) -> datetime:
     """Nothing that settles trades of this date, or of the date before, was made earlier.
 
     A date is settled after it has ended, and the date before may have ended by another cut-off or
     time zone than the partner file says today.
     """
-    before = datetime.combine(BusinessCalendar(partner).previous(day), time.min, UTC)
+    before = datetime.combine(BusinessCalendar(partner).previous(business_date), time.min, UTC)
     before_ends = before - EARLIEST_ZONE
-    frozen = load_date(tx, partner.name, day)
+    frozen = load_date(tx, partner.name, business_date)
     return min(before_ends, frozen.window.start) if frozen else before_ends
 
 
-def _listing_start(tx: Connection, partner: str, since: datetime) -> tuple[datetime, datetime]:
+def _listing_start(
+    tx: Connection, partner: PartnerName, since: datetime
+) -> tuple[datetime, datetime]:
     """From when on to list, so that no gap is left to what was listed; and the ledger's time."""
     query = select(listing, NOW.label("now")).where(listing.c.partner == partner)
     row = tx.execute(query).one_or_none()
@@ -86,7 +89,7 @@ def _listing_start(tx: Connection, partner: str, since: datetime) -> tuple[datet
     return row.listed_until - OVERLAP, now
 
 
-def _listing_done(tx: Connection, partner: str, start: datetime, until: datetime) -> None:
+def _listing_done(tx: Connection, partner: PartnerName, start: datetime, until: datetime) -> None:
     """What is listed only grows: another date's listing may have ended meanwhile."""
     values = {"partner": partner, "listed_from": start, "listed_until": until}
     statement = insert(listing).values(values)

@@ -34,7 +34,7 @@ from settlement.ledger.trade_memory import (
 )
 from settlement.steps.forgotten_trades import is_remembered, trades_of_forgotten_dates
 from settlement.steps.fresh_reading import FreshReading
-from settlement.values import Actor, as_lines
+from settlement.values import Actor, PartnerName, as_lines
 from settlement.warehouse import TradeRow, Warehouse, WarehouseSnapshot
 from settlement.warehouse.hashed_ids import NONE, Hashes, ReadIds, digest_of, hash_of, members
 from settlement.warehouse.without import WithoutTrades, net_of
@@ -59,7 +59,7 @@ class OwnTrades:
     before: Remembered | None
     version: int
 
-    def require_own(self, tx: Connection, partner: str, business_date: date) -> None:
+    def require_own(self, tx: Connection, partner: PartnerName, business_date: date) -> None:
         """Nobody has taken one of the trades since they were asked for; under `lock_trades`.
 
         :raises SupersededError: if a run of another date has
@@ -247,6 +247,4 @@ def _rows(reading: WarehouseSnapshot, hashes: Hashes) -> list[TradeRow]:
 
 
 def _listed(held: dict[date, Hashes]) -> str:
-    days = [str(day) for day in sorted(held)]
-    more = f" and {len(days) - DATES_SHOWN} other dates" if len(days) > DATES_SHOWN else ""
-    return ", ".join(days[:DATES_SHOWN]) + more
+    return first_few(sorted(held), DATES_SHOWN)

@@ -62,7 +62,7 @@ def fetch_payload(desk: Desk, external_id: str) -> None:
     path = f"{enterprise_path(desk.partner)}/partners/settlements-signing"
     outcome: Answer | TransportError
     try:
-        outcome = desk.api.exchange("POST", path, body=request)
+        outcome = desk.api.exchange("POST", path, content=request)
     except TransportError as error:
         outcome = error
     except UntrustedHostError as error:
@@ -74,7 +74,7 @@ def fetch_payload(desk: Desk, external_id: str) -> None:
         now = finish_attempt(tx, attempt_id, outcome)
         if payload is None:
             evidence = classify_payload_answer(
-                outcome, external_id=external_id, body=body.number, now=now
+                outcome, external_id=external_id, body_number=body.number, now=now
             )
             answer_digest = digest_of(outcome)
             slot = apply_evidence(
@@ -94,14 +94,14 @@ def fetch_payload(desk: Desk, external_id: str) -> None:
 
 def digest_of(outcome: Answer | TransportError) -> str | None:
     """SHA-256 over an answer's bytes, as events name it."""
-    return hashlib.sha256(outcome.body).hexdigest() if isinstance(outcome, Answer) else None
+    return hashlib.sha256(outcome.content).hexdigest() if isinstance(outcome, Answer) else None
 
 
 def _payload_in(outcome: Answer | TransportError) -> str | None:
     if isinstance(outcome, TransportError) or outcome.status != HTTPStatus.OK:
         return None
     try:
-        return parse_signing_payload(outcome.body)
+        return parse_signing_payload(outcome.content)
     except UnreadableAnswer:
         return None
 

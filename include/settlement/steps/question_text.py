@@ -14,7 +14,7 @@ from settlement.ledger.people.question import (
     may_not_answer,
 )
 from settlement.steps.both_sides import compared
-from settlement.wording import first_few
+from settlement.wording import and_more, first_few
 
 Currencies = Mapping[str, int]
 IN_TITLE = 2
@@ -229,5 +229,5 @@ def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], of: int = 
     lines += [f"| {' | '.join(row)} |" for row in rows[:SHOWN_LINES]]
     rest = max(of, len(rows)) - SHOWN_LINES
     if rest > 0:
-        lines.append(f"\nand {rest:,} more")
+        lines.append(f"\n{and_more(rest)}")
     return "\n".join(lines)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+
+from sqlalchemy import Connection, bindparam, select
 
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import (
@@ -16,26 +19,34 @@ from settlement.errors import (
 )
 from settlement.ledger.attempts import finish_attempt, newest_silence
 from settlement.ledger.binding import require_binding
+from settlement.ledger.database import NOW
 from settlement.ledger.folding import apply_to
 from settlement.ledger.partner_changes import record_partner_changes
-from settlement.ledger.slots import require_slot
+from settlement.ledger.schema import slot as slot_table
+from settlement.ledger.slots import load_lower_slots, require_slot
 from settlement.partner.exchange import Answer, ExchangeKind, TransportError
 from settlement.partner.paths import settlements_path
 from settlement.slot.evidence import Answered, classify
-from settlement.slot.state import FREE, Slot, State
+from settlement.slot.state import FREE, OPEN, Slot, State
+from settlement.steps.attempt import SENDABLE, begin_attempt, take_back_attempt
 from settlement.steps.desk import Desk
 from settlement.steps.funding import what_is_missing
 from settlement.steps.look_up import conclude_by_look_up, look_up
 from settlement.steps.outcome import nothing_shown, raise_unless_done
 from settlement.steps.payload import digest_of
-from settlement.steps.sending import SENDABLE, begin_attempt, older_than_age_lock, slots_before
-from settlement.steps.taking_back import take_back_attempt
 from settlement.values import as_lines
 
 NOT_SHOWN = FREE | {State.UNKNOWN}
 SHOWN_ALL_THE_SAME = (SettlementFailedError, RejectedError)
 """Errors of a request under which the partner shows a settlement: nothing waits for it."""
 SILENCE = timedelta(minutes=1)
+
+_PLACE_OF = select(slot_table.c.partner, slot_table.c.business_date, slot_table.c.n).where(
+    slot_table.c.external_id == bindparam("external_id")
+)
+_FIRST_SENT = select(slot_table.c.state, slot_table.c.first_sent_at, NOW.label("now")).where(
+    slot_table.c.external_id == bindparam("external_id")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,7 @@ def submit_request(desk: Desk, external_id: str) -> Submitted:
     with desk.ledger.transaction() as tx:
         require_binding(tx, desk.partner, desk.api.base_url, desk.actor)
         slot = require_slot(tx, external_id)
-        look_first = older_than_age_lock(tx, desk.partner, external_id)
+        look_first = _older_than_age_lock(tx, desk.partner, external_id)
     if look_first:
         slot = look_up(desk, external_id)
     if _may_be_sent(desk.partner, slot):
@@ -75,13 +86,21 @@ def submit_request(desk: Desk, external_id: str) -> Submitted:
     return Submitted(external_id, slot.state, conflict=slot.in_conflict)
 
 
+def _older_than_age_lock(tx: Connection, partner: PartnerFile, external_id: str) -> bool:
+    """Whether an open slot is so old that it must be looked up before anything is sent again."""
+    row = tx.execute(_FIRST_SENT, {"external_id": external_id}).one()
+    if State(row.state) not in OPEN or row.first_sent_at is None:
+        return False
+    return bool(row.now - row.first_sent_at >= partner.look_up_first_after)
+
+
 def _may_be_sent(partner: PartnerFile, slot: Slot) -> bool:
     """A 409 is reconciled before anything is sent again; if that finds nothing, it may be.
 
-    On version 2 a pending settlement waits for its windows: there is nothing to send.
+    On version 2 a pending settlement waits for its dispute window: there is nothing to send.
     """
     reconciled = not slot.in_conflict or slot.absences > 0
-    staged = slot.state is State.PENDING and partner.api_version.staged_by_windows
+    staged = slot.state is State.PENDING and partner.api_version.staged_by_dispute_window
     return slot.state in SENDABLE and reconciled and not staged
 
 
@@ -100,7 +119,7 @@ def _require_slots_before(desk: Desk, external_id: str) -> None:
     :raises SettlementError: the outcome of the first slot under which nothing is shown
     """
     with desk.ledger.transaction() as tx:
-        before = slots_before(tx, external_id, NOT_SHOWN)
+        before = _slots_before(tx, external_id, NOT_SHOWN)
     for lower in before:
         try:
             _require_shown(desk, lower)
@@ -108,6 +127,12 @@ def _require_slots_before(desk: Desk, external_id: str) -> None:
             continue
         except SettlementError as error:
             raise error.told_of(external_id) from None
+
+
+def _slots_before(tx: Connection, external_id: str, states: Collection[State]) -> list[Slot]:
+    """The lower-numbered slots of the same date that are in one of the states, in order."""
+    partner, business_date, n = tx.execute(_PLACE_OF, {"external_id": external_id}).one()
+    return load_lower_slots(tx, partner, business_date, n, states)
 
 
 def _require_shown(desk: Desk, slot: Slot) -> None:
@@ -154,7 +179,7 @@ def _send(desk: Desk, slot: Slot) -> tuple[Slot, Answered]:
         attempt = begin_attempt(tx, desk.partner, slot.external_id, desk.actor)
     outcome: Answer | TransportError
     try:
-        outcome = desk.api.exchange("POST", path, body=attempt.request)
+        outcome = desk.api.exchange("POST", path, content=attempt.request)
     except TransportError as error:
         outcome = error
     except UntrustedHostError as error:
@@ -166,7 +191,7 @@ def _send(desk: Desk, slot: Slot) -> tuple[Slot, Answered]:
         evidence = classify(
             outcome,
             external_id=slot.external_id,
-            body=attempt.body,
+            body_number=attempt.body_number,
             settlement_id=before.settlement_id,
             now=now,
         )

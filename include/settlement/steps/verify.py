@@ -19,9 +19,9 @@ from settlement.ledger.schema import listing
 from settlement.ledger.slots import load_slots
 from settlement.ledger.snapshots import Snapshot, load_positions, newest_snapshot
 from settlement.slot.difference import difference, without_connections
-from settlement.slot.state import NEEDS_A_PERSON, Slot, State
+from settlement.slot.state import UNFINISHED, Slot, State
 from settlement.steps.desk import Desk
-from settlement.values import PositionKey, Positions
+from settlement.values import PartnerName, PositionKey, Positions
 from settlement.wording import SHOWN, first_few
 
 NOT_LISTED = (
@@ -127,7 +127,7 @@ def prove_settled(
     return Settled(business_date, snapshot.id, len(net), len(owed), completed)
 
 
-def _listed_since(tx: Connection, partner: str, snapshot: Snapshot) -> bool:
+def _listed_since(tx: Connection, partner: PartnerName, snapshot: Snapshot) -> bool:
     """Whether the partner's list was read after the trades: a lost ledger knows nothing else."""
     query = select(listing.c.listed_from, listing.c.listed_until)
     row = tx.execute(query.where(listing.c.partner == partner)).one_or_none()
@@ -142,7 +142,7 @@ def _describe_slots(slots: Sequence[Slot], left: Positions) -> Iterator[str]:
         named = [
             f"{each.external_id} is {state.value}{f' ({each.reason})' if each.reason else ''}"
             for each in slots
-            if each.state is state and (state in NEEDS_A_PERSON or _holds_any(each, left))
+            if each.state is state and (state in UNFINISHED or _holds_any(each, left))
         ]
         if named:
             yield f"{first_few(named, between='; ')} [runbook: {state.value}]"

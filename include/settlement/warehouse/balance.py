@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from settlement.errors import WarehouseUnbalancedError
+from settlement.values import Line
+
+
+class SummedLines:
+    """Passes lines through and sums them per currency on the way.
+
+    :param sums: what is told the sums, in base units
+    """
+
+    def __init__(self, lines: Iterable[Line], sums: dict[str, int]) -> None:
+        self._lines = lines
+        self.sums = sums
+
+    def __iter__(self) -> Iterator[Line]:
+        for line in self._lines:
+            self.sums[line.currency] = self.sums.get(line.currency, 0) + line.amount
+            yield line
 
 
 def require_balanced(client_sums: Mapping[str, int], house: Mapping[str, int]) -> None:

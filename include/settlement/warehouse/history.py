@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from settlement.values import Line, PositionKey, Positions
-from settlement.warehouse.reader import TradeRow
+from settlement.warehouse.reader import HOUSE, TradeRow
+from settlement.wording import first_few
 
 EXAMPLES = 5
-HOUSE = "house"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,10 @@ class Change:
         if self.positions:
             examples = [
                 f"{key.connection_id} {key.currency} was {was}, is {now}"
-                for key, (was, now) in list(self.positions.items())[:EXAMPLES]
+                for key, (was, now) in islice(self.positions.items(), EXAMPLES)
             ]
-            rest = len(self.positions) - EXAMPLES
-            more = f" and {rest} more" if rest > 0 else ""
-            found.append(f"net positions that differ: {'; '.join(examples)}{more} (base units)")
+            listed = first_few(examples, count=len(self.positions), between="; ")
+            found.append(f"net positions that differ: {listed} (base units)")
         return ". ".join(found)
 
 

@@ -10,11 +10,11 @@ from settlement.amounts import require_int
 from settlement.config.fields import nearest
 from settlement.config.partner_file import PartnerFile
 from settlement.warehouse import cells
+from settlement.warehouse.reader import HOUSE
 from settlement.warehouse.session import Row, Session
 from settlement.warehouse.statements import Statements
 from settlement.wording import first_few
 
-HOUSE = "house"
 SHOWN_NAMES = 5
 SHOWN_LENGTH = 60
 

@@ -12,6 +12,9 @@ from settlement.config.partner_file import PartnerFile
 from settlement.values import Line, Window
 from settlement.warehouse.survey import Surveyed
 
+HOUSE = "house"
+"""What trades.sql calls the platform's own account."""
+
 
 @dataclass(frozen=True, slots=True)
 class TradeRow:

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from settlement.amounts import require_int
 from settlement.config.partner_file import PartnerFile
-from settlement.values import Window
+from settlement.values import ALL_OF_TIME, Window
 from settlement.warehouse import cells
-from settlement.warehouse.placing import ALL_OF_TIME, DIGITS, FIRST_NUMBER, placing
 from settlement.warehouse.session import Row, Session
 from settlement.warehouse.statements import Statements
 from settlement.warehouse.survey import NO_EXAMPLES, Examples, ReadWindow, Why, WindowCount
+from settlement.warehouse.window_of_trade import DIGITS, FIRST_NUMBER, window_of_trade
 
 
 class SqlSurvey:
@@ -31,7 +31,7 @@ class SqlSurvey:
         found = [WindowCount(0, 0, 0)] * len(windows)
         if not windows:
             return found
-        placed = placing(windows)
+        placed = window_of_trade(windows)
         sql = self._statements.over_windows("window_counts", placed)
         values = {**self._over(windows), **placed.values, "recorded_by": recorded_by}
         for row in self._session.stream(self._doing("counting the trades"), sql, values):
@@ -43,7 +43,7 @@ class SqlSurvey:
         """Net positions of each window, from net_positions.sql itself."""
         if not windows:
             return
-        placed = placing(windows)
+        placed = window_of_trade(windows)
         sql = self._statements.over_windows("net_positions", placed)
         values = {**self._over(windows), **placed.values}
         doing = self._doing("computing the net positions")

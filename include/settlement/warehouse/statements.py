@@ -10,10 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from settlement.errors import ConfigurationError
+from settlement.warehouse.cells import OPTIONAL_COLUMNS
 from settlement.warehouse.drivers import Dialect
 from settlement.warehouse.parameters import names_in, without_end
-from settlement.warehouse.placing import Placing
-from settlement.warehouse.rows import OPTIONAL_COLUMNS
+from settlement.warehouse.window_of_trade import WindowOfTrade
 
 _REQUIRED = ("partner", "window_start", "window_end")
 _COPY = "CREATE TEMPORARY TABLE settlement_trades AS\n"
@@ -88,7 +88,7 @@ class Statements:
             f"trades {self._as()} (\n{self._query('recorded_until')}\n)\n{self._query(query)}"
         )
 
-    def over_windows(self, query: str, placed: Placing) -> str:
+    def over_windows(self, query: str, placed: WindowOfTrade) -> str:
         """Put a query over the trades of many windows, each trade with the number of its window.
 
         What reads `trades` gets those that the windows' snapshots have read, each connection with

@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import ARRAY, Text, any_, literal, or_, select
 
+from settlement.ledger.partner_reader import unrecorded_reader
 from settlement.ledger.people.ignored import ignored_among
-from settlement.ledger.reading import unrecorded_reader
 from settlement.ledger.schema import slot
 from settlement.partner.answers import Settlement
 from settlement.request.external_id import parse_external_id

@@ -11,6 +11,7 @@ from settlement.errors import ConfigurationError, SettlementError
 from settlement.ledger.database import Ledger
 from settlement.ledger.overview import stop_of
 from settlement.partner.exchange import PartnerApi
+from settlement.values import PartnerName
 from settlement.warehouse import Warehouse
 from settlement.watch.eyes import AirflowRuns, Eyes
 from settlement.watch.finding import Finding, Kind
@@ -91,7 +92,7 @@ def broken_file(name: str, error: ConfigurationError) -> Finding:
 def without_file(ledger: Ledger, name: str) -> list[Finding]:
     """A partner whose file is gone; one that was stopped before was taken out on purpose."""
     with ledger.transaction() as tx:
-        if stop_of(tx, name) is not None:
+        if stop_of(tx, PartnerName(name)) is not None:
             return []
     text = (
         "the ledger knows this partner and there is no partner file of that name: put the file "

@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 from settlement.config.partner_file import PartnerFile
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import frozen_dates
-from settlement.values import Window
+from settlement.values import ALL_OF_TIME, Window
 from settlement.warehouse import Warehouse
-from settlement.warehouse.placing import ALL_OF_TIME
 from settlement.warehouse.survey import Examples, Why
 from settlement.watch.eyes import Eyes
 from settlement.watch.finding import Finding, Kind

@@ -9,8 +9,7 @@ from datetime import date, datetime, timedelta
 from settlement.config.calendar import BusinessCalendar
 from settlement.config.partner_file import PartnerFile
 from settlement.ledger.dates import FrozenDate
-from settlement.values import Window
-from settlement.warehouse.placing import ALL_OF_TIME
+from settlement.values import ALL_OF_TIME, Window
 
 AHEAD = timedelta(minutes=5)
 """How far a trade may be executed ahead of the ledger's clock."""

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, and_, func, select
 
 from settlement.errors import PartnerAnswerError
-from settlement.ledger.reading import unrecorded_reader
+from settlement.ledger.partner_reader import unrecorded_reader
 from settlement.ledger.schema import body, slot
 from settlement.ledger.slots import require_slot
 from settlement.partner.balances import Balances
@@ -51,14 +51,14 @@ class RunningWindows:
 def read_running_windows(eyes: Eyes) -> RunningWindows:
     """The partner is asked only if something is pending that its clients may dispute."""
     partner = eyes.partner
-    if not partner.api_version.staged_by_windows:
+    if not partner.api_version.staged_by_dispute_window:
         return RunningWindows()
     with eyes.ledger.transaction() as tx:
         sent = _pending_since(tx, partner.name)
     if not sent:
         return RunningWindows()
     reader = unrecorded_reader(eyes.ledger, eyes.open_api(), partner)
-    windows = reader.windows()
+    dispute_windows = reader.dispute_windows()
     pending = [
         PendingRequest(
             held.external_id,
@@ -68,7 +68,7 @@ def read_running_windows(eyes: Eyes) -> RunningWindows:
             windows_end=end,
         )
         for held, day, sent_at in sent
-        if (end := sent_at + windows.dispute + windows.top_up) > eyes.now
+        if (end := sent_at + dispute_windows.dispute + dispute_windows.top_up) > eyes.now
     ]
     if not pending:
         return RunningWindows()

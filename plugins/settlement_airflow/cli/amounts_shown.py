@@ -9,6 +9,7 @@ from rich.table import Table
 
 from settlement.amounts import displayed, to_base_units_text
 from settlement.values import Line, PositionKey
+from settlement.wording import and_more
 
 SHOWN_LINES = 12
 
@@ -45,7 +46,7 @@ def amounts_table(title: str, lines: Iterable[Line], decimals: Mapping[str, int]
     lines = list(lines)
     table = Table(title=title, title_justify="left", title_style="bold", header_style="")
     if len(lines) > SHOWN_LINES:
-        table.caption = f"and {len(lines) - SHOWN_LINES:,} more: --json shows them all"
+        table.caption = f"{and_more(len(lines) - SHOWN_LINES)}: --json shows them all"
         table.caption_justify = "left"
     table.add_column("connection", no_wrap=True)
     table.add_column("currency")

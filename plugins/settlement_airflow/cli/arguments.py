@@ -39,7 +39,7 @@ def given(text: str) -> str:
     return text.strip()
 
 
-PartnerName = Annotated[str, typer.Argument(metavar="PARTNER", help="Name of the partner file.")]
+Partner = Annotated[str, typer.Argument(metavar="PARTNER", help="Name of the partner file.")]
 Day = Annotated[
     date,
     typer.Argument(metavar="DATE", parser=parse_day, help="Business date, like 2026-03-02."),

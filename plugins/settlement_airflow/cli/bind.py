@@ -6,7 +6,7 @@ import typer
 
 from settlement.config.partner_file import load_partner
 from settlement.ledger.binding import rebind
-from settlement_airflow.cli.arguments import PartnerName, Reason, person
+from settlement_airflow.cli.arguments import Partner, Reason, person
 from settlement_airflow.cli.console import say
 from settlement_airflow.cli.workplace import api_of, work_for
 
@@ -16,7 +16,7 @@ def add_to(app: typer.Typer, panel: str) -> None:
     app.command(rich_help_panel=panel)(bind)
 
 
-def bind(partner: PartnerName, *, reason: Reason) -> None:
+def bind(partner: Partner, *, reason: Reason) -> None:
     """Bind a partner's name to the account and the decimals that its file and connection name now.
 
     The first run binds by itself; afterwards a run with another URL, enterprise, unit of amounts

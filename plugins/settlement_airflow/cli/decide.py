@@ -12,7 +12,8 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.people.question import CHOICES, SHORT, Choice, Question
 from settlement.ledger.people.questions import load_question, open_questions
 from settlement.steps import decide as steps
-from settlement_airflow.cli.arguments import AsJson, PartnerName, given
+from settlement.values import PartnerName
+from settlement_airflow.cli.arguments import AsJson, Partner, given
 from settlement_airflow.cli.console import print_json, results, say
 from settlement_airflow.cli.questions_shown import question_json, questions_table
 from settlement_airflow.cli.workplace import desk_for, ledger_behind
@@ -24,7 +25,7 @@ def add_to(app: typer.Typer, panel: str) -> None:
 
 
 def decide(
-    partner: PartnerName,
+    partner: Partner,
     question: Annotated[
         str | None,
         typer.Argument(metavar="[QUESTION]", help="The beginning of its digest, as it is listed."),
@@ -92,7 +93,7 @@ def _show(file: PartnerFile, digest: str, *, as_json: bool) -> None:
     say(f"settlement decide {file.name} {question.digest[:SHORT]} {answers} --reason …")
 
 
-def _load(ledger: Ledger, partner: str, digest: str) -> Question:
+def _load(ledger: Ledger, partner: PartnerName, digest: str) -> Question:
     with ledger.transaction() as tx:
         return load_question(tx, partner, digest)
 

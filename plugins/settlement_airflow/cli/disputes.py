@@ -16,7 +16,7 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.snapshots import load_positions_of
 from settlement.steps.disputes import DisputedRequest, disputed_requests
 from settlement_airflow.cli.amounts_shown import at
-from settlement_airflow.cli.arguments import AsJson, PartnerName, parse_day
+from settlement_airflow.cli.arguments import AsJson, Partner, parse_day
 from settlement_airflow.cli.console import print_json, results
 from settlement_airflow.cli.explain import trades_table
 from settlement_airflow.cli.explanation import Trace, explanation_of, trace
@@ -29,7 +29,7 @@ def add_to(app: typer.Typer, panel: str) -> None:
 
 
 def disputes(
-    partner: PartnerName,
+    partner: Partner,
     *,
     day: Annotated[
         date | None,

@@ -14,7 +14,7 @@ from settlement.doctor.diagnosis import Diagnosis, Health, looked_at
 from settlement.errors import LedgerUnavailableError
 from settlement.ledger.database import Ledger
 from settlement.partner.reads import PartnerReader
-from settlement_airflow.cli.arguments import AsJson, PartnerName
+from settlement_airflow.cli.arguments import AsJson, Partner
 from settlement_airflow.cli.configured_airflow import configured_airflow
 from settlement_airflow.cli.console import print_json, progress, results
 from settlement_airflow.cli.workplace import api_of, unchecked_work_for, warehouse_of
@@ -29,7 +29,7 @@ def add_to(app: typer.Typer, panel: str) -> None:
     app.command(rich_help_panel=panel)(doctor)
 
 
-def doctor(partner: PartnerName, *, as_json: AsJson = False) -> None:
+def doctor(partner: Partner, *, as_json: AsJson = False) -> None:
     """Check everything that a run needs: each line is ok, or says what is wrong and the next step.
 
     Token and its scopes, licence, dispute settings, answers beside the published API, connections,
@@ -71,7 +71,7 @@ def _looks(file: PartnerFile, ledger: Ledger, metadata_url: str | None) -> Itera
         strays,
     )
     from settlement.doctor.decimals import look_at_decimals  # noqa: PLC0415
-    from settlement.ledger.reading import unrecorded_reader  # noqa: PLC0415
+    from settlement.ledger.partner_reader import unrecorded_reader  # noqa: PLC0415
     from settlement_airflow.cli.airflow_looks import look_at_airflow  # noqa: PLC0415
     from settlement_airflow.dag_parts import dag_id_of  # noqa: PLC0415
     from settlement_airflow.signers import expects_a_key, open_signer  # noqa: PLC0415

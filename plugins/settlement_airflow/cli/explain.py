@@ -180,7 +180,7 @@ def _attempts_table(explanation: Explanation) -> Table:
         table.add_row(
             at(each.started_at),
             each.kind,
-            str(each.body or "-"),
+            str(each.body_number or "-"),
             str(each.status or "-"),
             Text(_short(as_text(each.answer) or each.error or "no answer yet")),
             f"{each.who} {each.run_id or ''}".strip(),

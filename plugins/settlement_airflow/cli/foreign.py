@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from settlement.config.partner_file import load_partner
-from settlement.steps.placing import ignore_named, record_settlement
-from settlement_airflow.cli.arguments import ExternalId, PartnerName, Reason, parse_day
+from settlement.steps.foreign_settlements import ignore_named, record_settlement
+from settlement_airflow.cli.arguments import ExternalId, Partner, Reason, parse_day
 from settlement_airflow.cli.console import say
 from settlement_airflow.cli.workplace import desk_for
 
@@ -21,7 +21,7 @@ def add_to(app: typer.Typer, panel: str) -> None:
 
 
 def record(
-    partner: PartnerName,
+    partner: Partner,
     external_id: ExternalId,
     *,
     day: Annotated[
@@ -51,7 +51,7 @@ def record(
     )
 
 
-def ignore(partner: PartnerName, external_id: ExternalId, *, reason: Reason) -> None:
+def ignore(partner: Partner, external_id: ExternalId, *, reason: Reason) -> None:
     """Put a settlement of somebody else aside: runs go on as if it did not exist.
 
     For settlements that have nothing to do with the trades in the warehouse. One that did settle

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from settlement.config.partner_file import PartnerFile, load_partner
 from settlement_airflow.cli.amounts_shown import amounts_table, at, lines_of
-from settlement_airflow.cli.arguments import AsJson, Day, PartnerName
+from settlement_airflow.cli.arguments import AsJson, Day, Partner
 from settlement_airflow.cli.console import print_json, results
 from settlement_airflow.cli.workplace import warehouse_of, work_for
 
@@ -22,7 +22,7 @@ def add_to(app: typer.Typer, panel: str) -> None:
     app.command(rich_help_panel=panel)(preview)
 
 
-def preview(partner: PartnerName, day: Day, *, as_json: AsJson = False) -> None:
+def preview(partner: Partner, day: Day, *, as_json: AsJson = False) -> None:
     """Show the requests that a run would send now, and send nothing.
 
     The same checks and the same plan as a real run, over a fresh reading of the warehouse, and

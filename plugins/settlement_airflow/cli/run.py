@@ -14,9 +14,9 @@ from settlement.errors import ConfigurationError, NotSettledError, SettlementErr
 from settlement.ledger.database import Ledger
 from settlement.ledger.overview import view_date
 from settlement.slot.state import State
+from settlement.steps.branch import run_to_narrow
 from settlement.steps.desk import Desk
-from settlement.steps.narrow import run_to_narrow
-from settlement_airflow.cli.arguments import Day, PartnerName, person
+from settlement_airflow.cli.arguments import Day, Partner, person
 from settlement_airflow.cli.console import say
 from settlement_airflow.cli.private_airflow import log_of, private_metadata
 from settlement_airflow.cli.stand_ins import demo_connections, embedded_ledger
@@ -31,7 +31,7 @@ def add_to(app: typer.Typer, panel: str) -> None:
     app.command(rich_help_panel=panel)(run)
 
 
-def run(partner: PartnerName, day: Day) -> None:
+def run(partner: Partner, day: Day) -> None:
     """Settle one business date: the DAG settle_PARTNER, run here and now, retries waited out.
 
     It may be run again at any time: what is booked is not sent again, late trades settle as a
@@ -86,10 +86,10 @@ def _settle(ledger: Ledger, file: PartnerFile, day: date) -> None:
     from settlement_airflow.cli.dag_run import run_dag  # noqa: PLC0415 - imports Airflow
 
     before, log = _completed(ledger, file, day), log_of(f"settle_{file.name}-{day}")
-    if file.api_version.staged_by_windows:
+    if file.api_version.staged_by_dispute_window:
         say(
-            f"clients of {file.name} may dispute: this ends when the partner's windows are over "
-            f"(until when is in {log}). Stopped and run again, it goes on waiting"
+            f"clients of {file.name} may dispute: this ends when the partner's dispute and top-up "
+            f"windows are over (until when is in {log}). Stopped and run again, it goes on waiting"
         )
     end = run_dag(file.name, day, log)
     for run_id in _runs_to_narrow(ledger, file, day):

@@ -15,7 +15,7 @@ from settlement.config.calendar import BusinessCalendar
 from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.errors import ConfigurationError, WarehouseBusyError
 from settlement.values import Window
-from settlement_airflow.cli.arguments import PartnerName, parse_day
+from settlement_airflow.cli.arguments import Partner, parse_day
 from settlement_airflow.cli.console import progress, say
 from settlement_airflow.cli.private_airflow import find_connections
 from settlement_airflow.cli.stand_ins import demo_warehouse, is_given
@@ -29,7 +29,7 @@ def add_to(app: typer.Typer, panel: str) -> None:
 
 
 def seed(
-    partner: PartnerName,
+    partner: Partner,
     first: Annotated[
         date, typer.Argument(metavar="FROM", parser=parse_day, help="First business date.")
     ],

@@ -14,7 +14,7 @@ from settlement.ledger.attempts import Attempt
 from settlement.ledger.bodies import StoredBody
 from settlement.ledger.overview import DateView, SlotView, view_date
 from settlement.partner.exchange import ExchangeKind
-from settlement.slot.state import NEEDS_A_PERSON, State
+from settlement.slot.state import UNFINISHED, State
 from settlement.watch.partner_view import view_partner
 from settlement_airflow.cli.amounts_shown import (
     amounts_table,
@@ -23,7 +23,7 @@ from settlement_airflow.cli.amounts_shown import (
     lines_json,
     lines_of,
 )
-from settlement_airflow.cli.arguments import AsJson, PartnerName, parse_day
+from settlement_airflow.cli.arguments import AsJson, Partner, parse_day
 from settlement_airflow.cli.console import print_json, results
 from settlement_airflow.cli.partner_shown import partner_json, print_partner
 from settlement_airflow.cli.questions_shown import question_json, questions_table
@@ -38,7 +38,7 @@ def add_to(app: typer.Typer, panel: str) -> None:
 
 
 def show(
-    partner: PartnerName,
+    partner: Partner,
     day: Annotated[
         date | None,
         typer.Argument(metavar="[DATE]", parser=parse_day, help="Without it, how all dates stand."),
@@ -139,7 +139,7 @@ def attempt_json(attempt: Attempt) -> dict[str, Any]:
     """An attempt for programs."""
     return {
         "kind": attempt.kind,
-        "body": attempt.body,
+        "body": attempt.body_number,
         "started_at": attempt.started_at.isoformat(),
         "finished_at": at_or_none(attempt.finished_at),
         "status": attempt.status,
@@ -183,7 +183,7 @@ def _verdict(view: DateView) -> Text:
     left = any(key.connection_id not in on_hold for key in view.difference)
     if view.snapshot is None:
         return Text("never computed", "yellow")
-    if left or any(each.state in NEEDS_A_PERSON for each in view.slots):
+    if left or any(each.state in UNFINISHED for each in view.slots):
         return Text("NOT SETTLED", "bold red")
     return Text("settled, apart from what is on hold" if view.difference else "settled", "green")
 
@@ -193,7 +193,7 @@ def _slots_table(view: DateView) -> Table:
     for column in ("externalId", "state", "lines", "settlement", "attempts", "last sent", "reason"):
         table.add_column(column, overflow="fold")
     for each in view.slots:
-        style = STYLES.get(each.state, "red" if each.state in NEEDS_A_PERSON else "yellow")
+        style = STYLES.get(each.state, "red" if each.state in UNFINISHED else "yellow")
         sent = [attempt for attempt in each.attempts if attempt.kind == ExchangeKind.SUBMIT]
         table.add_row(
             each.slot.external_id,

@@ -6,7 +6,7 @@ import typer
 
 from settlement.config.partner_file import load_partner
 from settlement.ledger.people.stop import lower_stop, raise_stop
-from settlement_airflow.cli.arguments import PartnerName, Reason, person
+from settlement_airflow.cli.arguments import Partner, Reason, person
 from settlement_airflow.cli.console import say
 from settlement_airflow.cli.workplace import ledger_behind
 
@@ -17,7 +17,7 @@ def add_to(app: typer.Typer, panel: str) -> None:
     app.command(rich_help_panel=panel)(go)
 
 
-def stop(partner: PartnerName, *, reason: Reason) -> None:
+def stop(partner: Partner, *, reason: Reason) -> None:
     """Stop a partner: from now on nothing is sent for it, by no run on no worker.
 
     The first thing to do when amounts look wrong. The flag is read right before every send; what
@@ -33,7 +33,7 @@ def stop(partner: PartnerName, *, reason: Reason) -> None:
     say(f"{file.name} is stopped: nothing is sent until `settlement go {file.name}`")
 
 
-def go(partner: PartnerName, *, reason: Reason) -> None:
+def go(partner: Partner, *, reason: Reason) -> None:
     """End a stop: runs may send again.
 
     Nothing starts by itself: run the dates that failed meanwhile, or clear their tasks.

@@ -11,6 +11,7 @@ from rich.progress import Progress, TaskID
 from settlement.config.partner_file import PartnerFile, load_partner, load_partners
 from settlement.errors import ConfigurationError
 from settlement.ledger.checks.ledger import CHECKS, partners_in_ledger, verify_ledger
+from settlement.values import PartnerName
 from settlement_airflow.cli.arguments import AsJson
 from settlement_airflow.cli.console import print_json, progress, results, warn
 from settlement_airflow.cli.stand_ins import LEDGER
@@ -47,7 +48,9 @@ def verify(
             task = bar.add_task("verifying", total=len(names) * len(CHECKS))
             for name in names:
                 decimals = files[name].currencies if name in files else {}
-                counts[name] = verify_ledger(ledger, name, decimals, partial(_advance, bar, task))
+                counts[name] = verify_ledger(
+                    ledger, PartnerName(name), decimals, partial(_advance, bar, task)
+                )
     if as_json:
         print_json(counts)
     else:

@@ -24,7 +24,7 @@ from settlement.errors import ConfigurationError
 from settlement.partner.exchange import Answer
 
 QUERY_METHODS = ("GET", "HEAD")
-INSTEAD = "exchange(method, path, query=…, body=…)"
+INSTEAD = "exchange(method, path, query=…, content=…)"
 
 
 class OneExchangeHook(HttpHook):
@@ -36,9 +36,9 @@ class OneExchangeHook(HttpHook):
         path: str,
         *,
         query: Sequence[tuple[str, str]] = (),
-        body: bytes | None = None,
+        content: bytes | None = None,
     ) -> Answer:
-        """Send exactly `body` to `path` and return the answer, whatever its status."""
+        """Send exactly `content` to `path` and return the answer, whatever its status."""
         raise NotImplementedError
 
     def run(
@@ -52,7 +52,7 @@ class OneExchangeHook(HttpHook):
         """One exchange with the hook's method, its answer as a response of requests.
 
         :param endpoint: path below the base URL
-        :param data: GET and HEAD: the query, names to values; else the body, bytes or text
+        :param data: GET and HEAD: the query, names to values; else the content, bytes or text
         :param extra_options: `check_response` alone; false returns an answer of any status
         :raises AirflowException: if the status is not a 2xx
         :raises TransportError: if no complete answer arrived before the deadline
@@ -63,10 +63,10 @@ class OneExchangeHook(HttpHook):
         self._refuse_options([*(["headers"] if headers else []), *options, *request_kwargs])
         path = "/" + (endpoint or "").removeprefix("/")
         if self.method in QUERY_METHODS:
-            query, body = self._query_of(data), None
+            query, content = self._query_of(data), None
         else:
-            query, body = [], self._body_of(data)
-        answer = self.exchange(self.method, path, query=query, body=body)
+            query, content = [], self._content_of(data)
+        answer = self.exchange(self.method, path, query=query, content=content)
         address = self.url_from_endpoint(path) + ("?" + urlencode(query) if query else "")
         response = _response_of(answer, address)
         if checked:
@@ -76,7 +76,7 @@ class OneExchangeHook(HttpHook):
     def check_response(self, response: requests.Response) -> None:
         """Raise for every status but a 2xx: no redirect is followed, so one is no success.
 
-        :raises AirflowException: naming status and address; the body is not logged
+        :raises AirflowException: naming status and address; the content is not logged
         """
         if not HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
             where = (response.url or "").partition("?")[0]
@@ -105,7 +105,7 @@ class OneExchangeHook(HttpHook):
             self._refuse("run", f"{self.method} takes data as a mapping of names to text")
         return [(str(name), str(value)) for name, value in data.items()]
 
-    def _body_of(self, data: Any) -> bytes | None:
+    def _content_of(self, data: Any) -> bytes | None:
         if not data:
             return None
         if isinstance(data, str):
@@ -132,6 +132,6 @@ def _response_of(answer: Answer, address: str) -> requests.Response:
     response.reason = responses.get(answer.status, "")
     response.headers = CaseInsensitiveDict(answer.headers)
     response.encoding = get_encoding_from_headers(response.headers)
-    response.raw = BytesIO(answer.body)
+    response.raw = BytesIO(answer.content)
     response.url = address
     return response

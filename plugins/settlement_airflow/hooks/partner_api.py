@@ -3,8 +3,8 @@
 It is an HttpHook, and whatever it inherits that sends goes through that exchange or is refused.
 What differs, and why: only https (except loopback), so that no token travels in
 clear; one deadline over the whole exchange; no redirects; no error for a status, since the domain
-reads the body first; extra keys of the Airflow connection never become headers. Nothing is retried
-here: that is the scheduler's.
+looks at the content first; extra keys of the Airflow connection never become headers. Nothing is
+retried here: that is the scheduler's.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ class PartnerApiHook(OneExchangeHook):
         path: str,
         *,
         query: Sequence[tuple[str, str]] = (),
-        body: bytes | None = None,
+        content: bytes | None = None,
     ) -> Answer:
-        """Send exactly `body` to `path` and return the answer, whatever its status.
+        """Send exactly `content` to `path` and return the answer, whatever its status.
 
         :raises TransportError: if no complete answer arrived before the deadline
         :raises ConfigurationError: if the Airflow connection is missing or wrong
@@ -87,7 +87,7 @@ class PartnerApiHook(OneExchangeHook):
         target = self._target
         if not target.loopback:
             pacer_for(target.base_url, self.pool_slots).wait()
-        return send(target, method, path, deadline_s=self.deadline_s, query=query, body=body)
+        return send(target, method, path, deadline_s=self.deadline_s, query=query, content=content)
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the partner accepts the token, and in one sentence what is wrong if not."""
@@ -109,7 +109,7 @@ class PartnerApiHook(OneExchangeHook):
 
 def _verdict(answer: Answer, enterprise: str) -> tuple[bool, str]:
     status = answer.status
-    if partners_word(answer.body) is None:
+    if partners_word(answer.content) is None:
         return False, f"HTTP {status} from something else than the partner: {words_of(answer)}"
     if status == requests.codes.unauthorized:
         return False, "the partner refuses the access token: expired, or of another environment"

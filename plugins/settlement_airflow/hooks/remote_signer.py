@@ -15,6 +15,7 @@ from settlement.errors import SignerUnavailableError, SigningKeyError
 from settlement.partner.exchange import Answer, TransportError
 from settlement.partner.words import one_line
 from settlement.signing.signer import InvalidSignature, key_id_of, signer_of
+from settlement.strict_json import json_object
 from settlement_airflow.hooks.target import Target
 from settlement_airflow.hooks.wire import send
 
@@ -54,10 +55,11 @@ class RemoteSigner:
         :raises SigningKeyError: if Express refuses, or another key has signed
         :raises SignerUnavailableError: if it does not answer, or not with a signature
         """
-        content = {"walletId": self._wallet_id, "payload": payload}
-        body = json.dumps(content).encode()
+        asked = json.dumps({"walletId": self._wallet_id, "payload": payload}).encode()
         try:
-            answer = send(self._target, "POST", SIGN_PATH, deadline_s=SIGNING_DEADLINE_S, body=body)
+            answer = send(
+                self._target, "POST", SIGN_PATH, deadline_s=SIGNING_DEADLINE_S, content=asked
+            )
         except TransportError as error:
             raise SignerUnavailableError(
                 f"the remote signer at {self._target.base_url} gives no answer ({error}): check "
@@ -66,7 +68,7 @@ class RemoteSigner:
         return self._checked(payload, answer)
 
     def _checked(self, payload: str, answer: Answer) -> str:
-        said = _object_in(answer.body)
+        said = json_object(answer.content) or {}
         if answer.status != HTTPStatus.OK:
             self._refused(answer.status, said)
         signature = said.get("signature")
@@ -97,11 +99,3 @@ class RemoteSigner:
         if next_step is None and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise SignerUnavailableError(f"{text}; it is asked again")
         raise SigningKeyError(f"{text}; {next_step or 'nothing is sent'}")
-
-
-def _object_in(body: bytes) -> dict[str, object]:
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -34,9 +34,9 @@ def send(  # noqa: PLR0913 - the parts of an HTTP request
     *,
     deadline_s: float,
     query: Sequence[tuple[str, str]] = (),
-    body: bytes | None = None,
+    content: bytes | None = None,
 ) -> Answer:
-    """Send exactly `body` to `path` and return the answer, whatever its status.
+    """Send exactly `content` to `path` and return the answer, whatever its status.
 
     :param deadline_s: most seconds that it may take, from opening to the last byte
     :raises TransportError: if no complete answer arrived before the deadline
@@ -46,7 +46,7 @@ def send(  # noqa: PLR0913 - the parts of an HTTP request
     failure, untrusted, answer = "", "", None
     with Deadline(deadline_s) as deadline:
         try:
-            answer = _answer(target, deadline, method, path, query, body)
+            answer = _answer(target, deadline, method, path, query, content)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             failure = _in_short(error)
             untrusted = "" if deadline.connected else _why_untrusted(error)
@@ -73,10 +73,10 @@ def _answer(  # noqa: PLR0913, PLR0917 - the same parts
     method: str,
     path: str,
     query: Sequence[tuple[str, str]],
-    body: bytes | None,
+    content: bytes | None,
 ) -> Answer:
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-    if body is not None:
+    if content is not None:
         headers["Content-Type"] = "application/json"
     verify = None if target.verify is True else target.verify  # None: as the environment says
     with requests.Session() as session:
@@ -87,7 +87,7 @@ def _answer(  # noqa: PLR0913, PLR0917 - the same parts
             method,
             target.base_url + path,
             params=list(query),
-            data=body,
+            data=content,
             headers=headers,
             auth=target.auth,
             proxies=target.proxies,

@@ -13,9 +13,8 @@ from settlement.config.calendar import BusinessCalendar
 from settlement.errors import NotSettledError, OutcomeUnknownError, SettlementError
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import snapshot
-from settlement.steps.branch import NextStep, next_steps
+from settlement.steps.branch import NextStep, next_steps, run_to_narrow
 from settlement.steps.desk import Desk
-from settlement.steps.narrow import run_to_narrow
 from settlement.steps.reconcile import look_up_pending, reconcile_conflicts
 from settlement.steps.verify import Settled, verify_settled
 from settlement.wording import first_few

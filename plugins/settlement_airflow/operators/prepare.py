@@ -17,7 +17,12 @@ from settlement.steps.sign import sign_requests
 from settlement.values import as_lines
 from settlement_airflow.connections import open_warehouse, opened_desk
 from settlement_airflow.operators.base import GatedOperator, Work
-from settlement_airflow.slices import slices_of
+
+MOST_SINGLE = 32
+SLICE = 500
+"""Requests of a task, at the partner's limit about a minute and a half of sending. They are sent
+one after the other whichever task sends them, and to start a task takes as long as to send some
+ten: a task for each request is for days of few, where the grid then shows each."""
 
 SIGNER_QUEUE = "signer"
 
@@ -145,3 +150,9 @@ def _generation(computed: object) -> int:
         )
     generation: int = computed["generation"]
     return generation
+
+
+def slices_of(external_ids: Sequence[str]) -> list[list[str]]:
+    """Slices in order: one request each up to 32 requests, else 500 each."""
+    size = 1 if len(external_ids) <= MOST_SINGLE else SLICE
+    return [list(external_ids[at : at + size]) for at in range(0, len(external_ids), size)]

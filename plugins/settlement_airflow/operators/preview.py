@@ -12,6 +12,7 @@ from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.errors import ConfigurationError
 from settlement.ledger.people.question import SHOWN_LINES, totals_text
 from settlement.values import Line
+from settlement.wording import and_more
 from settlement_airflow.connections import open_warehouse, opened_ledger
 from settlement_airflow.operators.base import airflow_errors
 from settlement_airflow.run_date import parse_date
@@ -65,16 +66,15 @@ def as_table(partner: PartnerFile, preview: Preview) -> str:
         for key, amount in list(preview.waiting.items())[:SHOWN_LINES]
     ]
     if len(preview.waiting) > SHOWN_LINES:
-        rows.append(f"and {len(preview.waiting) - SHOWN_LINES:,} more that wait")
+        rows.append(f"{and_more(len(preview.waiting) - SHOWN_LINES)} that wait")
     rows += [
         f"  {external_id}  {line.connection_id}  "
         f"{displayed(line.amount, line.currency, decimals):>24} {line.currency}"
         for external_id, line in lines[:SHOWN_LINES]
     ]
     if len(lines) > SHOWN_LINES:
-        rows.append(
-            f"and {len(lines) - SHOWN_LINES:,} more amounts; XCom `requests` holds them all"
-        )
+        left = and_more(len(lines) - SHOWN_LINES)
+        rows.append(f"{left} amounts; XCom `requests` holds them all")
     if not preview.requests:
         rows.append("nothing would be sent")
     return "\n".join(rows)

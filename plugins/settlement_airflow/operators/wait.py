@@ -26,8 +26,7 @@ from settlement.ledger.schema import body
 from settlement.ledger.slots import load_slots
 from settlement.slot.state import Slot, State
 from settlement.steps.compute import CLOCKS_DIFFER
-from settlement.steps.pending import Waiting, waiting_for
-from settlement.steps.reconcile import look_up_pending
+from settlement.steps.reconcile import Waiting, look_up_pending, waiting_for
 from settlement_airflow.connections import open_warehouse, opened_desk, opened_ledger
 from settlement_airflow.operators.airflow_runs import ENDED
 from settlement_airflow.operators.base import (
@@ -128,8 +127,8 @@ class WaitForTradesOperator(SettlementOperator):
 class AwaitSettlementOperator(SettlementOperator):
     """Looks pending settlements up until none is left; in between no worker is occupied.
 
-    Where clients may dispute, that takes as long as the partner's windows; XCom `waits` says until
-    when, and why. Two hours after it should be over the task gives up.
+    Where clients may dispute, that takes as long as the partner's dispute and top-up windows; XCom
+    `waits` says until when, and why. Two hours after it should be over the task gives up.
     """
 
     def step(self, work: Work, context: Context) -> None:
@@ -155,7 +154,7 @@ class AwaitSettlementOperator(SettlementOperator):
         self.defer(trigger=DateTimeTrigger(moment=waiting.next_look), method_name="resume")
 
     def _look_again_after(self, error: SettlementError, context: Context) -> None:
-        """Pause once more if the task was waiting and its windows are not over.
+        """Pause once more if the task was waiting and the dispute and top-up windows are not over.
 
         A wait of a day makes many looks in one try: those that fail must not use up its retries.
         """
@@ -177,8 +176,8 @@ class AwaitSettlementOperator(SettlementOperator):
             if not pending:
                 return None, now
             sent_at = _sent_first(ledger, pending) or now
-            windows = desk.reader.windows()
-            waiting = waiting_for(pending, sent_at, windows, now, FIRST_DELAY)
+            dispute_windows = desk.reader.dispute_windows()
+            waiting = waiting_for(pending, sent_at, dispute_windows, now, FIRST_DELAY)
             reasons = [f"{each.external_id}: {each.reason}" for each in _pending(ledger, work)
                        if each.reason]  # fmt: skip
             return replace(waiting, why="; ".join([waiting.why, *reasons])), now

@@ -6,7 +6,6 @@ somebody changed the tables by hand, or that a restore mixed two states.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -14,13 +13,13 @@ from sqlalchemy import Connection, select, text
 
 from settlement.ledger.bound_currencies import UnitsInForce, bound_decimals
 from settlement.ledger.chain import read_events, require_unbroken
+from settlement.ledger.checks import Audited, broken
+from settlement.ledger.checks.dates import check_snapshots, check_trades, check_windows
 from settlement.ledger.checks.questions import check_questions
-from settlement.ledger.checks.slots import Audited, broken, check_bodies, check_slots
-from settlement.ledger.checks.trades import check_trades
-from settlement.ledger.checks.transfers import check_transfers
+from settlement.ledger.checks.slots import check_bodies, check_slots, check_transfers
 from settlement.ledger.database import Ledger
-from settlement.ledger.schema import business_date, chain_head, snapshot
-from settlement.ledger.snapshots import digested, stream_positions
+from settlement.ledger.schema import chain_head
+from settlement.values import PartnerName
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class Check:
 
 def verify_ledger(
     ledger: Ledger,
-    partner: str,
+    partner: PartnerName,
     decimals: Mapping[str, int],
     on_checked: Callable[[str, int], None] = lambda _name, _count: None,
 ) -> dict[str, int]:
@@ -81,66 +80,11 @@ def _check_currencies(tx: Connection, audited: Audited) -> int:
     return len(held)
 
 
-def _check_windows(tx: Connection, audited: Audited) -> int:
-    """Windows are the ones that were frozen, and no trading time belongs to two dates."""
-    frozen = {
-        event.business_date: event.details["window"]
-        for event in read_events(tx, audited.partner)
-        if event.kind == "window frozen" and event.business_date is not None
-    }
-    query = select(business_date).where(business_date.c.partner == audited.partner)
-    rows = tx.execute(query.order_by(business_date.c.business_date)).all()
-    before = None
-    for row in rows:
-        named = f"business date {row.business_date} of {audited.partner}"
-        window = f"[{row.window_start.isoformat()}, {row.window_end.isoformat()})"
-        if frozen.get(row.business_date) != window:
-            raise broken(f"{named} has window {window}, not {frozen.get(row.business_date)}")
-        if before is not None and row.window_start < before.window_end:
-            raise broken(f"{named} begins before {before.business_date} ends: windows overlap")
-        before = row
-    missing = sorted(frozen.keys() - {row.business_date for row in rows})
-    if missing:
-        raise broken(f"business date {missing[0]} of {audited.partner} is gone")
-    return len(rows)
-
-
-def _check_snapshots(tx: Connection, audited: Audited) -> int:
-    """Each snapshot still holds the positions that were frozen with it."""
-    frozen = {
-        event.details["snapshot_id"]: event.details["positions_digest"]
-        for event in read_events(tx, audited.partner)
-        if event.kind == "snapshot frozen"
-    }
-    query = select(snapshot).where(snapshot.c.partner == audited.partner).order_by(snapshot.c.id)
-    rows = tx.execute(query).all()
-    for row in rows:
-        named = f"snapshot {row.id} of {audited.partner} {row.business_date}"
-        if frozen.get(row.id) != row.positions_digest:
-            raise broken(f"{named} is not the one that its event names")
-        count, digest = _digest_of_positions(tx, row.id)
-        if (count, digest) != (row.position_count, row.positions_digest):
-            raise broken(f"the net positions of {named} are not the ones that were frozen")
-    missing = sorted(frozen.keys() - {row.id for row in rows})
-    if missing:
-        raise broken(f"snapshot {missing[0]} of {audited.partner} is gone")
-    return len(rows)
-
-
-def _digest_of_positions(tx: Connection, snapshot_id: int) -> tuple[int, str]:
-    hashed = hashlib.sha256()
-    count = 0
-    for each in stream_positions(tx, snapshot_id):
-        hashed.update(digested(*each))
-        count += 1
-    return count, hashed.hexdigest()
-
-
 CHECKS = (
     Check("events", _check_chain),
     Check("currencies", _check_currencies),
-    Check("windows", _check_windows),
-    Check("snapshots", _check_snapshots),
+    Check("windows", check_windows),
+    Check("snapshots", check_snapshots),
     Check("slots", check_slots),
     Check("bodies", check_bodies),
     Check("questions", check_questions),

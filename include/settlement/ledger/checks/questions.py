@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from settlement.ledger.chain import Event, read_events
-from settlement.ledger.checks.slots import Audited, broken
+from settlement.ledger.checks import Audited, broken
 from settlement.ledger.people.question import SHORT, digest_of_text
 from settlement.ledger.schema import question, snapshot
+from settlement.values import PartnerName
 
 ASKED, DECIDED = "asked", "decided"
 
@@ -73,7 +74,7 @@ def _check_answer(row: Row[Any], event: Event | None) -> None:
 
 def _check_followed(
     tx: Connection,
-    partner: str,
+    partner: PartnerName,
     followed: Mapping[int, str | None],
     choices: Mapping[str, str | None],
 ) -> None:

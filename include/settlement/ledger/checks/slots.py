@@ -1,4 +1,7 @@
-"""Invariants of slots and bodies: they say what their events say, and bodies say one thing only."""
+"""Invariants of slots, bodies and transfers: they say what their events say.
+
+Bodies say one thing only; transfers are the ones that the newest look-up showed.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from settlement.errors import ChainBrokenError, PayloadMismatchError
+from settlement.errors import PayloadMismatchError
 from settlement.ledger.attempts import may_have_reached
 from settlement.ledger.bodies import StoredBody, load_bodies
 from settlement.ledger.bound_currencies import UnitsInForce
 from settlement.ledger.chain import Event, read_events
-from settlement.ledger.schema import attempt, slot
+from settlement.ledger.checks import Audited, broken
+from settlement.ledger.schema import attempt, slot, transfer
+from settlement.ledger.transfers import digest_of_transfers, load_transfers
 from settlement.request.instruction import (
     SettlementInstruction,
     check_payload,
@@ -24,20 +29,13 @@ from settlement.request.instruction import (
 from settlement.request.notes import notes_of
 from settlement.slot.state import State
 from settlement.strict_json import from_json
+from settlement.values import PartnerName
 
 ADOPTED = "slot found at the partner"
 NEED_A_BODY = frozenset(
     {State.PREPARED, State.UNKNOWN, State.PENDING, State.FAILED, State.COMPLETED}
 )
 NEED_A_SETTLEMENT = frozenset({State.PENDING, State.FAILED, State.COMPLETED})
-
-
-@dataclass(frozen=True, slots=True)
-class Audited:
-    """Whose tables are checked; `decimals`: those of currencies that the ledger never bound."""
-
-    partner: str
-    decimals: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +48,6 @@ class Signed:
 
     request_digest: str
     decimals: Mapping[str, int] | None
-
-
-def broken(what: str) -> ChainBrokenError:
-    """The error for the first thing that does not hold."""
-    return ChainBrokenError(f"{what}: stop the partner, compare the ledger with its latest backup")
 
 
 def check_slots(tx: Connection, audited: Audited) -> int:
@@ -194,7 +187,27 @@ def _check_sent(each: StoredBody, submitted: Mapping[int, set[str]]) -> None:
         raise broken(f"an attempt sent other bytes than those of {named}")
 
 
-def _slots(tx: Connection, partner: str) -> Sequence[Row[Any]]:
+def check_transfers(tx: Connection, audited: Audited) -> int:
+    """Every slot's transfers are those that its newest event about them names."""
+    named = {
+        str(event.external_id): event.details["transfers_digest"]
+        for event in read_events(tx, audited.partner)
+        if "transfers_digest" in event.details
+    }
+    query = select(transfer.c.external_id).join(slot, slot.c.external_id == transfer.c.external_id)
+    held = set(tx.execute(query.where(slot.c.partner == audited.partner).distinct()).scalars())
+    for external_id in sorted(held - named.keys()):
+        raise broken(f"transfers of {external_id} were added, but no event names them")
+    count = 0
+    for external_id, in_event in sorted(named.items()):
+        transfers = load_transfers(tx, external_id)
+        if digest_of_transfers(transfers) != in_event:
+            raise broken(f"the transfers of {external_id} are not the ones that were shown")
+        count += len(transfers)
+    return count
+
+
+def _slots(tx: Connection, partner: PartnerName) -> Sequence[Row[Any]]:
     query = select(slot).where(slot.c.partner == partner)
     return tx.execute(query.order_by(slot.c.business_date, slot.c.n, slot.c.external_id)).all()
 
@@ -203,7 +216,7 @@ def _is_about_a_slot(event: Event) -> bool:
     return event.external_id is not None and event.kind != "settlement ignored"
 
 
-def _events_by_slot(tx: Connection, partner: str) -> dict[str, list[Event]]:
+def _events_by_slot(tx: Connection, partner: PartnerName) -> dict[str, list[Event]]:
     """Events that open a slot or say its state, oldest first."""
     about: dict[str, list[Event]] = {}
     for event in read_events(tx, partner):

@@ -28,7 +28,7 @@ from settlement.ledger.schema import question
 from settlement.ledger.slots import load_slots
 from settlement.request.instruction import digest
 from settlement.slot.state import IN_EFFECT, Slot, State
-from settlement.values import Actor, Line, as_lines
+from settlement.values import Actor, Line, PartnerName, as_lines
 
 COUNTED = IN_EFFECT | {State.PREPARED}
 """States whose current body counts against the limits: it has moved money, or is about to."""
@@ -133,12 +133,14 @@ def _totals_of(slots: Sequence[Slot]) -> Totals:
     )
 
 
-def _unapproved(tx: Connection, partner: str, day: date, totals: Totals) -> list[Slot]:
-    approved = _approved(tx, partner, day)
+def _unapproved(
+    tx: Connection, partner: PartnerName, business_date: date, totals: Totals
+) -> list[Slot]:
+    approved = _approved(tx, partner, business_date)
     return [each for each in totals.to_send if _named(each) not in approved]
 
 
-def _approved(tx: Connection, partner: str, business_date: date) -> set[Named]:
+def _approved(tx: Connection, partner: PartnerName, business_date: date) -> set[Named]:
     query = select(question).where(
         question.c.partner == partner,
         question.c.business_date == business_date,
@@ -161,7 +163,7 @@ def _lines_of(slots: Iterable[Slot]) -> list[Line]:
 
 
 def _digest_to_ask(
-    tx: Connection, partner: str, business_date: date, missing: Sequence[Slot]
+    tx: Connection, partner: PartnerName, business_date: date, missing: Sequence[Slot]
 ) -> str:
     named = [[each.external_id, _named(each).body_digest] for each in missing]
     rejections = 0
@@ -190,7 +192,7 @@ def _facts(missing: Sequence[Slot], totals: Totals, above: Sequence[Passed]) -> 
 
 def _missing_error(
     tx: Connection,
-    partner: str,
+    partner: PartnerName,
     business_date: date,
     above: Sequence[Passed],
     missing: Sequence[Slot],
@@ -206,7 +208,7 @@ def _missing_error(
     )
 
 
-def _next_step(tx: Connection, partner: str, business_date: date) -> str:
+def _next_step(tx: Connection, partner: PartnerName, business_date: date) -> str:
     query = select(question).where(
         question.c.partner == partner,
         question.c.business_date == business_date,

@@ -12,7 +12,7 @@ from settlement.ledger.people.question import Question, Subject, digest_over, li
 from settlement.ledger.people.questions import NewQuestion, ask
 from settlement.slot.evidence import Answered, Shown
 from settlement.slot.state import Slot
-from settlement.values import Actor, as_lines
+from settlement.values import Actor, PartnerName, as_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Divergence:
         """What the evidence shows; an answer shows the body that it answers, as completed."""
         if isinstance(evidence, Shown):
             return cls(slot, evidence)
-        answered = next((each for each in slot.bodies if each.number == evidence.body), None)
+        answered = next((each for each in slot.bodies if each.number == evidence.body_number), None)
         positions = answered.positions if answered else {}
         return cls(
             slot,
@@ -63,7 +63,7 @@ class Divergence:
 
 
 def ask_about(
-    tx: Connection, divergence: Divergence, partner: str, business_date: date, actor: Actor
+    tx: Connection, divergence: Divergence, partner: PartnerName, business_date: date, actor: Actor
 ) -> Question:
     """Ask whether what the partner shows is taken as booked, under the lock of the slot."""
     return ask(

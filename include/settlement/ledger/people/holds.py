@@ -12,7 +12,7 @@ from settlement.errors import ConfigurationError
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import NOW, clock
 from settlement.ledger.schema import hold
-from settlement.values import Actor
+from settlement.values import Actor, PartnerName
 
 _HOLDS = (
     select(hold)
@@ -26,7 +26,7 @@ class Hold:
     """A connection that takes no part in settlements until `until`, or until it is lifted."""
 
     connection_id: str
-    partner: str
+    partner: PartnerName
     reason: str
     who: str
     at: datetime
@@ -35,7 +35,7 @@ class Hold:
 
 def put_on_hold(  # noqa: PLR0913, PLR0917 - who, why, until when and by whom
     tx: Connection,
-    partner: str,
+    partner: PartnerName,
     connection_id: str,
     reason: str,
     until: datetime | None,
@@ -65,7 +65,9 @@ def put_on_hold(  # noqa: PLR0913, PLR0917 - who, why, until when and by whom
     )
 
 
-def lift_hold(tx: Connection, partner: str, connection_id: str, reason: str, actor: Actor) -> None:
+def lift_hold(
+    tx: Connection, partner: PartnerName, connection_id: str, reason: str, actor: Actor
+) -> None:
     """End a hold before its time.
 
     :raises ConfigurationError: if the connection is not on hold
@@ -84,7 +86,7 @@ def lift_hold(tx: Connection, partner: str, connection_id: str, reason: str, act
     append_event(tx, partner, "released", actor, connection_id=connection_id, reason=reason)
 
 
-def holds_in_force(tx: Connection, partner: str) -> list[Hold]:
+def holds_in_force(tx: Connection, partner: PartnerName) -> list[Hold]:
     """Holds that apply now."""
     return [
         Hold(row.connection_id, row.partner, row.reason, row.who, row.at, row.until)
@@ -92,6 +94,6 @@ def holds_in_force(tx: Connection, partner: str) -> list[Hold]:
     ]
 
 
-def held_connections(tx: Connection, partner: str) -> frozenset[str]:
+def held_connections(tx: Connection, partner: PartnerName) -> frozenset[str]:
     """Connections on hold now."""
     return frozenset(each.connection_id for each in holds_in_force(tx, partner))

@@ -11,11 +11,11 @@ from settlement.ledger.chain import append_event
 from settlement.ledger.database import clock
 from settlement.ledger.schema import ignored_settlement
 from settlement.partner.answers import Settlement
-from settlement.values import Actor
+from settlement.values import Actor, PartnerName
 
 
 def ignore_settlement(
-    tx: Connection, partner: str, foreign: Settlement, reason: str, actor: Actor
+    tx: Connection, partner: PartnerName, foreign: Settlement, reason: str, actor: Actor
 ) -> None:
     """Decide that a foreign settlement is none of this project's business."""
     tx.execute(
@@ -41,7 +41,7 @@ def ignore_settlement(
     )
 
 
-def ignored_among(tx: Connection, partner: str, settlement_ids: Iterable[str]) -> set[str]:
+def ignored_among(tx: Connection, partner: PartnerName, settlement_ids: Iterable[str]) -> set[str]:
     """Those of the settlements that a person decided to ignore."""
     return set(
         tx.execute(

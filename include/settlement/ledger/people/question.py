@@ -12,7 +12,7 @@ from typing import Any
 
 from settlement.amounts import displayed, parse_base_units, to_base_units_text
 from settlement.errors import DecisionError
-from settlement.values import Line
+from settlement.values import Line, PartnerName
 
 SHORT = 16
 """Digits of a digest that people see; any unique beginning names a question."""
@@ -58,7 +58,7 @@ class Question:
     `facts` is what a person is shown, amounts as text in base units; the moments are the ledger's.
     """
 
-    partner: str
+    partner: PartnerName
     digest: str
     subject: Subject
     business_date: date

@@ -30,7 +30,7 @@ from settlement.ledger.people.question import (
 )
 from settlement.ledger.people.question_facts import still_matters
 from settlement.ledger.schema import question
-from settlement.values import Actor
+from settlement.values import Actor, PartnerName
 
 __all__ = [
     "CHOICES",
@@ -50,7 +50,7 @@ __all__ = [
 class NewQuestion:
     """What is asked; `external_id` where it is about one slot of the date."""
 
-    partner: str
+    partner: PartnerName
     digest: str
     subject: Subject
     business_date: date
@@ -97,7 +97,7 @@ def ask(tx: Connection, new: NewQuestion, actor: Actor) -> Question:
 
 
 def record_choice(  # noqa: PLR0913, PLR0917 - which question, the answer, why and by whom
-    tx: Connection, partner: str, digest: str, choice: Choice, reason: str, actor: Actor
+    tx: Connection, partner: PartnerName, digest: str, choice: Choice, reason: str, actor: Actor
 ) -> Question:
     """Record a person's answer; the caller does what follows from it in the same transaction.
 
@@ -131,7 +131,7 @@ def record_choice(  # noqa: PLR0913, PLR0917 - which question, the answer, why a
     return load_question(tx, partner, digest)
 
 
-def load_question(tx: Connection, partner: str, digest: str) -> Question:
+def load_question(tx: Connection, partner: PartnerName, digest: str) -> Question:
     """The question with this digest; a beginning that no other question shares is enough.
 
     :raises ConfigurationError: if there is none, or several begin like this
@@ -151,14 +151,14 @@ def load_question(tx: Connection, partner: str, digest: str) -> Question:
     return as_question(rows[0])
 
 
-def choice_on(tx: Connection, partner: str, digest: str) -> Choice | None:
+def choice_on(tx: Connection, partner: PartnerName, digest: str) -> Choice | None:
     """The answer to the question with exactly this digest, or None while there is none."""
     row = tx.execute(_named(partner, digest)).one_or_none()
     return Choice(row.choice) if row is not None and row.choice is not None else None
 
 
 def open_questions(
-    tx: Connection, partner: str, business_date: date | None = None
+    tx: Connection, partner: PartnerName, business_date: date | None = None
 ) -> list[Question]:
     """Questions that wait for a person now, oldest first: unanswered, and not out of date."""
     query = select(question).where(question.c.partner == partner, question.c.choice.is_(None))
@@ -168,11 +168,11 @@ def open_questions(
     return [each for each in map(as_question, rows) if still_matters(tx, each)]
 
 
-def _named(partner: str, digest: str) -> Any:
+def _named(partner: PartnerName, digest: str) -> Any:
     return select(question).where(question.c.partner == partner, question.c.digest == digest)
 
 
-def _unknown(partner: str, digest: str) -> ConfigurationError:
+def _unknown(partner: PartnerName, digest: str) -> ConfigurationError:
     return ConfigurationError(
         f"no question of {partner} begins with {digest!r}: `settlement decide {partner}` lists "
         "the open ones. A ledger that was replaced asks again in the next run of the date",

@@ -9,12 +9,12 @@ from settlement.errors import ConfigurationError, StoppedError
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import clock
 from settlement.ledger.schema import stop_flag
-from settlement.values import Actor
+from settlement.values import Actor, PartnerName
 
 _STOP = select(stop_flag).where(stop_flag.c.partner == bindparam("partner"))
 
 
-def raise_stop(tx: Connection, partner: str, reason: str, actor: Actor) -> None:
+def raise_stop(tx: Connection, partner: PartnerName, reason: str, actor: Actor) -> None:
     """Put the stop flag up: from now on nothing is sent for the partner."""
     values = {"partner": partner, "reason": reason, "who": actor.who, "at": clock(tx)}
     statement = insert(stop_flag).values(values)
@@ -22,7 +22,7 @@ def raise_stop(tx: Connection, partner: str, reason: str, actor: Actor) -> None:
     append_event(tx, partner, "stopped", actor, reason=reason)
 
 
-def lower_stop(tx: Connection, partner: str, reason: str, actor: Actor) -> None:
+def lower_stop(tx: Connection, partner: PartnerName, reason: str, actor: Actor) -> None:
     """Take the stop flag down.
 
     :raises ConfigurationError: if it is not up
@@ -37,7 +37,7 @@ def lower_stop(tx: Connection, partner: str, reason: str, actor: Actor) -> None:
     append_event(tx, partner, "resumed", actor, reason=reason)
 
 
-def require_go(tx: Connection, partner: str) -> None:
+def require_go(tx: Connection, partner: PartnerName) -> None:
     """Read right before every send, in the transaction that writes the attempt row.
 
     :raises StoppedError: if the stop flag is up

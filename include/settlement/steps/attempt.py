@@ -1,40 +1,40 @@
-"""The checks right before every send, all in the transaction that writes the attempt row."""
+"""One attempt to send: the checks before it, its row, and taking it back if no byte has left.
+
+All checks are made right before the send, in the transaction that writes the row.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection
 
 from settlement.config.partner_file import PartnerFile
-from settlement.errors import HeldConnectionError, SupersededError
-from settlement.ledger.attempts import About, start_attempt
+from settlement.errors import HeldConnectionError, SupersededError, UntrustedHostError
+from settlement.ledger.attempts import (
+    About,
+    finish_attempt,
+    other_attempt_may_have_left,
+    start_attempt,
+)
 from settlement.ledger.bodies import StoredBody, load_current_body
-from settlement.ledger.database import NOW
 from settlement.ledger.folding import apply_to
 from settlement.ledger.people.approvals import require_approved
 from settlement.ledger.people.holds import held_connections
 from settlement.ledger.people.stop import require_go
-from settlement.ledger.schema import slot as slot_table
-from settlement.ledger.slots import load_lower_slots, load_slots_concerning, require_slot
+from settlement.ledger.slots import load_slots_concerning, require_slot
 from settlement.ledger.snapshots import load_positions_of
 from settlement.partner.exchange import ExchangeKind
+from settlement.partner.words import one_line
 from settlement.slot.difference import in_effect, runs_against_open
-from settlement.slot.evidence import Sent
-from settlement.slot.state import OPEN, Slot, State
+from settlement.slot.evidence import NotSent, Sent
+from settlement.slot.state import State
 from settlement.steps.build import require_none_diverged
+from settlement.steps.desk import Desk
 from settlement.values import Actor
 
 SENDABLE = frozenset({State.PREPARED, State.UNKNOWN, State.PENDING, State.FAILED})
 """A pending settlement too: the partner may have stopped half-way, and the same bytes go on."""
-
-_PLACE_OF = select(slot_table.c.partner, slot_table.c.business_date, slot_table.c.n).where(
-    slot_table.c.external_id == bindparam("external_id")
-)
-_FIRST_SENT = select(slot_table.c.state, slot_table.c.first_sent_at, NOW.label("now")).where(
-    slot_table.c.external_id == bindparam("external_id")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class BegunAttempt:
     """An attempt whose row is written: these bytes may now be sent, once."""
 
     id: int
-    body: int
+    body_number: int
     request: bytes
 
 
@@ -74,6 +74,23 @@ def begin_attempt(
     attempt_id = start_attempt(tx, partner.name, ExchangeKind.SUBMIT, actor, about)
     apply_to(tx, slot, Sent(body.number), actor, answer_digest=None)
     return BegunAttempt(attempt_id, body.number, body.request)
+
+
+def take_back_attempt(
+    desk: Desk, external_id: str, attempt: BegunAttempt, error: UntrustedHostError
+) -> None:
+    """Complete the attempt's row, and let a slot that was prepared before be prepared again.
+
+    A request is written only after the TLS handshake, and the handshake failed: not one byte of
+    it has left. Where another attempt to send the same body may have, the slot stays unknown; all
+    of this is decided under the lock of the slot, in which every attempt begins.
+    """
+    with desk.ledger.transaction() as tx:
+        slot = require_slot(tx, external_id, lock=True)
+        finish_attempt(tx, attempt.id, error)
+        only_attempt = not other_attempt_may_have_left(tx, attempt.id)
+        evidence = NotSent(attempt.body_number, only_attempt, one_line(error.message))
+        apply_to(tx, slot, evidence, desk.actor, answer_digest=None)
 
 
 def _require_no_hold(tx: Connection, partner: PartnerFile, body: StoredBody) -> None:
@@ -121,17 +138,3 @@ def _require_plan_holds(tx: Connection, body: StoredBody) -> None:
                 connection_ids=[line.connection_id],
                 currency=line.currency,
             )
-
-
-def slots_before(tx: Connection, external_id: str, states: Collection[State]) -> list[Slot]:
-    """The lower-numbered slots of the same date that are in one of the states, in order."""
-    partner, business_date, n = tx.execute(_PLACE_OF, {"external_id": external_id}).one()
-    return load_lower_slots(tx, partner, business_date, n, states)
-
-
-def older_than_age_lock(tx: Connection, partner: PartnerFile, external_id: str) -> bool:
-    """Whether an open slot is so old that it must be looked up before anything is sent again."""
-    row = tx.execute(_FIRST_SENT, {"external_id": external_id}).one()
-    if State(row.state) not in OPEN or row.first_sent_at is None:
-        return False
-    return bool(row.now - row.first_sent_at >= partner.look_up_first_after)

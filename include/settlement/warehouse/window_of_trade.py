@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from settlement.values import Window
+from settlement.values import ALL_OF_TIME
 from settlement.warehouse.survey import ReadWindow
 
 DIGITS = 6
 FIRST_NUMBER = 100_000
 """Numbers of windows have as many digits each, so that they sort as text as they do as numbers."""
 
-
-# years of four digits: not every driver writes the zeros before others
-ALL_OF_TIME = Window(datetime(1000, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 NEVER = ALL_OF_TIME.start
 """Before every trade."""
 
@@ -28,7 +25,7 @@ _Leaf = Callable[[int | None], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Placing:
+class WindowOfTrade:
     """Expressions over `executed_at`, with the values of their parameters.
 
     `number`: of the window, from FIRST_NUMBER on; null outside of all. `read_until`: the watermark
@@ -40,7 +37,7 @@ class Placing:
     values: Mapping[str, object]
 
 
-def placing(windows: Sequence[ReadWindow]) -> Placing:
+def window_of_trade(windows: Sequence[ReadWindow]) -> WindowOfTrade:
     """Place trades in windows that are in order and do not overlap."""
     edges: list[datetime] = []
     between: list[int | None] = [None]
@@ -55,7 +52,7 @@ def placing(windows: Sequence[ReadWindow]) -> Placing:
     values: dict[str, object] = {f"edge_{n}": edge for n, edge in enumerate(edges)}
     values |= {f"read_until_{n}": each.read_until or NEVER for n, each in enumerate(windows)}
     values["never"] = NEVER
-    return Placing(
+    return WindowOfTrade(
         _halved(between, 0, lambda place: "NULL" if place is None else f"{FIRST_NUMBER + place}"),
         _halved(between, 0, lambda place: ":never" if place is None else f":read_until_{place}"),
         values,

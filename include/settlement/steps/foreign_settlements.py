@@ -1,4 +1,4 @@
-"""Placing foreign settlements: a person records one for a date, or puts it aside."""
+"""Settlements that this project did not make: a person records one for a date, or puts it aside."""
 
 from __future__ import annotations
 
