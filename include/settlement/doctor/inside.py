@@ -13,8 +13,8 @@ from settlement.ledger.binding import binding_of, bound_values
 from settlement.ledger.bound_currencies import bound_decimals, decimals_conflict
 from settlement.ledger.database import Ledger
 from settlement.ledger.install.version import current_version, newest_version
-from settlement.ledger.overview import stop_of
 from settlement.ledger.people.holds import holds_in_force
+from settlement.ledger.people.stop import stop_of
 from settlement.signing.signer import Signer, key_id_of, signer_of
 from settlement.steps.compute import CLOCKS_DIFFER, lines_to_settle
 from settlement.warehouse import Warehouse

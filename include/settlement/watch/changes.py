@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from settlement.errors import WarehouseDataError
 from settlement.ledger.dates import FrozenDate, frozen_dates
-from settlement.ledger.overview import stop_of
+from settlement.ledger.people.stop import stop_of
 from settlement.steps.compute import CLOCKS_DIFFER
 from settlement.values import Window
 from settlement.warehouse import Warehouse

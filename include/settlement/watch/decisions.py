@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from settlement.ledger.overview import Stop, stop_of
 from settlement.ledger.people.holds import Hold, holds_in_force
 from settlement.ledger.people.question import SHORT, Question
 from settlement.ledger.people.questions import open_questions
+from settlement.ledger.people.stop import Stop, stop_of
 from settlement.watch.eyes import Eyes
 from settlement.watch.finding import Finding, Kind, in_words
 

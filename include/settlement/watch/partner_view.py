@@ -9,10 +9,11 @@ from sqlalchemy import Connection, func, select
 
 from settlement.config.partner_file import PartnerFile
 from settlement.ledger.database import Ledger
-from settlement.ledger.overview import Stop, money_at_risk, stop_of
+from settlement.ledger.overview import money_at_risk
 from settlement.ledger.people.holds import Hold, holds_in_force
 from settlement.ledger.people.question import Question
 from settlement.ledger.people.questions import open_questions
+from settlement.ledger.people.stop import Stop, stop_of
 from settlement.ledger.schema import slot
 from settlement.slot.money_at_risk import MoneyAtRisk, by_currency
 from settlement.slot.money_at_risk import Standing as MoneyStanding

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import ConfigurationError, SettlementError
 from settlement.ledger.database import Ledger
-from settlement.ledger.overview import stop_of
+from settlement.ledger.people.stop import stop_of
 from settlement.partner.exchange import PartnerApi
 from settlement.warehouse import Warehouse
 from settlement.watch.eyes import AirflowRuns, Eyes
