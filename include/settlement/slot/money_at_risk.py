@@ -18,8 +18,8 @@ from settlement.values import PositionKey, Positions
 NOTHING_AT_RISK = "nothing at risk"
 
 
-class Standing(StrEnum):
-    """How an amount stands that is not settled; worst first."""
+class AmountState(StrEnum):
+    """State of an amount that is not settled; worst first."""
 
     DIVERGED = "diverged"
     UNKNOWN = "unknown"
@@ -30,33 +30,33 @@ class Standing(StrEnum):
     ON_HOLD = "on hold"
 
 
-WHAT_FOLLOWS: Mapping[Standing, str] = {
-    Standing.DIVERGED: "nobody knows what is booked: a person compares both sides and decides",
-    Standing.UNKNOWN: "booked or not: only the same bytes are sent again, so never twice",
-    Standing.FAILED: "nothing is booked: the same bytes complete it once the account is funded",
-    Standing.REFUSED: "nothing is booked: it is sent again once a person has corrected it",
-    Standing.PENDING: "the partner is working on it: nothing to do",
-    Standing.NOT_SENT: "nothing is booked: a run of the date sends it",
-    Standing.ON_HOLD: "nothing is booked: a person keeps it back",
+WHAT_FOLLOWS: Mapping[AmountState, str] = {
+    AmountState.DIVERGED: "nobody knows what is booked: a person compares both sides and decides",
+    AmountState.UNKNOWN: "booked or not: only the same bytes are sent again, so never twice",
+    AmountState.FAILED: "nothing is booked: the same bytes complete it once the account is funded",
+    AmountState.REFUSED: "nothing is booked: it is sent again once a person has corrected it",
+    AmountState.PENDING: "the partner is working on it: nothing to do",
+    AmountState.NOT_SENT: "nothing is booked: a run of the date sends it",
+    AmountState.ON_HOLD: "nothing is booked: a person keeps it back",
 }
-"""What an amount that stands so means, and what happens next."""
+"""What the state means for the amount, and what happens next."""
 
-OWED_TOO = frozenset({Standing.DIVERGED, Standing.REFUSED})
-"""What stands so does not count as taken: it is in the difference as well, and said once."""
+OWED_TOO = frozenset({AmountState.DIVERGED, AmountState.REFUSED})
+"""Such amounts do not count as taken: they are in the difference as well, and said once."""
 
-STANDING_OF = {
-    State.DIVERGED: Standing.DIVERGED,
-    State.UNKNOWN: Standing.UNKNOWN,
-    State.FAILED: Standing.FAILED,
-    State.PENDING: Standing.PENDING,
+AMOUNT_STATE_OF = {
+    State.DIVERGED: AmountState.DIVERGED,
+    State.UNKNOWN: AmountState.UNKNOWN,
+    State.FAILED: AmountState.FAILED,
+    State.PENDING: AmountState.PENDING,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """What stands the same way: gross base units per currency, and since when."""
+    """What is in the same state: gross base units per currency, and since when."""
 
-    standing: Standing
+    state: AmountState
     gross: Mapping[str, int]
     since: datetime | None
 
@@ -67,8 +67,8 @@ class Amounts:
             for currency, amount in sorted(self.gross.items())
         )
         since = f" since {self.since.astimezone(UTC):%Y-%m-%d %H:%M}Z" if self.since else ""
-        what = f"{self.standing.value} {listed}" if listed else self.standing.value
-        return f"{what}{since} ({WHAT_FOLLOWS[self.standing]})"
+        what = f"{self.state.value} {listed}" if listed else self.state.value
+        return f"{what}{since} ({WHAT_FOLLOWS[self.state]})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +98,18 @@ class MoneyAtRisk:
         return "; ".join(self.lines(decimals))
 
 
-def by_currency(several: Iterable[MoneyAtRisk]) -> dict[str, dict[Standing, int]]:
-    """Gross base units per currency and standing, over one date or several; worst first."""
-    total: dict[str, dict[Standing, int]] = {}
+def by_currency(several: Iterable[MoneyAtRisk]) -> dict[str, dict[AmountState, int]]:
+    """Gross base units per currency and state, over one date or several; worst first."""
+    total: dict[str, dict[AmountState, int]] = {}
     for each in sorted((each for risk in several for each in risk.amounts), key=_place):
         for currency, amount in each.gross.items():
             of_currency = total.setdefault(currency, {})
-            of_currency[each.standing] = of_currency.get(each.standing, 0) + amount
+            of_currency[each.state] = of_currency.get(each.state, 0) + amount
     return total
 
 
 def _place(amounts: Amounts) -> int:
-    return list(Standing).index(amounts.standing)
+    return list(AmountState).index(amounts.state)
 
 
 def amounts_at_risk(
@@ -119,7 +119,7 @@ def amounts_at_risk(
     since: Mapping[str, datetime],
     owed_since: datetime | None,
 ) -> tuple[Amounts, ...]:
-    """How everything stands that is not settled, worst first.
+    """Everything that is not settled, by its state, worst first.
 
     :param held: connections on hold
     :param since: per externalId, when it was first sent or last changed
@@ -128,35 +128,35 @@ def amounts_at_risk(
     slots = list(slots)
     owed = difference(net, slots)
     wanted = without_connections(owed, held)
-    gross: dict[Standing, dict[str, int]] = {}
-    moments: dict[Standing, list[datetime]] = {}
+    gross: dict[AmountState, dict[str, int]] = {}
+    moments: dict[AmountState, list[datetime]] = {}
     for slot in slots:
-        standing = _standing(slot)
-        if standing is None:
+        state = _state_of(slot)
+        if state is None:
             continue
         if slot.external_id in since:
-            moments.setdefault(standing, []).append(since[slot.external_id])
+            moments.setdefault(state, []).append(since[slot.external_id])
         positions = slot.current.positions if slot.current else {}
-        if standing in OWED_TOO:
+        if state in OWED_TOO:
             positions = {key: wanted.pop(key) for key in positions if key in wanted}
-        _add(gross.setdefault(standing, {}), positions)
+        _add(gross.setdefault(state, {}), positions)
     on_hold = {key: amount for key, amount in owed.items() if key.connection_id in held}
-    for standing, positions in ((Standing.NOT_SENT, wanted), (Standing.ON_HOLD, on_hold)):
+    for state, positions in ((AmountState.NOT_SENT, wanted), (AmountState.ON_HOLD, on_hold)):
         if positions:
-            _add(gross.setdefault(standing, {}), positions)
-            moments[standing] = [owed_since] if owed_since else []
+            _add(gross.setdefault(state, {}), positions)
+            moments[state] = [owed_since] if owed_since else []
     return tuple(
         Amounts(each, gross[each], min(moments.get(each, ()), default=None))
-        for each in Standing
-        if each in gross and (gross[each] or each is Standing.DIVERGED)
+        for each in AmountState
+        if each in gross and (gross[each] or each is AmountState.DIVERGED)
     )
 
 
-def _standing(slot: Slot) -> Standing | None:
-    """How what a slot holds stands; None if that is settled, or owed as if it were not there."""
+def _state_of(slot: Slot) -> AmountState | None:
+    """The state of what a slot holds; None if that is settled, or owed as if it were not there."""
     if slot.state is State.REFUSED:
-        return Standing.REFUSED
-    return None if slot.free else STANDING_OF.get(slot.state)
+        return AmountState.REFUSED
+    return None if slot.free else AMOUNT_STATE_OF.get(slot.state)
 
 
 def _add(gross: dict[str, int], positions: Mapping[PositionKey, int]) -> None:
