@@ -21,7 +21,7 @@ from settlement.ledger.binding import require_binding
 from settlement.ledger.bound_currencies import bind_decimals
 from settlement.ledger.people.stop import raise_stop
 from settlement.values import Actor
-from settlement.watch.standing import due_dates
+from settlement.watch.date_status import due_dates
 from settlement_airflow.cli import doctor as doctor_command
 from settlement_airflow.cli.configured_airflow import ConfiguredAirflow
 from support.airflow_day import AirflowDay

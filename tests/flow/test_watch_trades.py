@@ -156,7 +156,7 @@ def test_rows_that_are_unfit_hide_nothing_of_other_dates(settled: World) -> None
     settled.warehouse.trades.append(settled.warehouse.trades[0])
     commit_late(settled)
     findings = look(settled)
-    assert "trade t000001" in found(findings, Kind.NOT_LOOKED, str(BEFORE)).text
+    assert "trade t000001" in found(findings, Kind.NOT_CHECKED, str(BEFORE)).text
     found(findings, Kind.COMMITTED_LATE)
 
 

@@ -6,7 +6,7 @@ from mutation.definition import Break
 
 NAMES = "include/sql/exact_trades.sql"
 COMPARISON = "include/settlement/watch/comparison.py"
-LOOKS = "include/settlement/watch/looks.py"
+CHECKS = "include/settlement/watch/checks.py"
 
 WAREHOUSE = (
     Break(
@@ -63,8 +63,8 @@ WAREHOUSE = (
     Break(
         "strays-not-looked-for",
         "A trade executed in 1970 or 2126 is never settled, and nobody hears of it.",
-        LOOKS,
-        '    Look("trades that no date covers", read_strays, strays),\n',
+        CHECKS,
+        '    Check("trades that no date covers", read_strays, strays),\n',
         "",
     ),
     Break(

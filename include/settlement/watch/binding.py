@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from settlement.ledger.bound_currencies import bound_decimals, decimals_conflict
-from settlement.watch.eyes import Eyes
+from settlement.watch.context import WatchContext
 from settlement.watch.finding import Finding, Kind
 
 
-def read_binding_conflict(eyes: Eyes) -> str | None:
+def read_binding_conflict(context: WatchContext) -> str | None:
     """What the partner file says otherwise than is bound."""
-    with eyes.ledger.transaction() as tx:
-        return decimals_conflict(eyes.partner, bound_decimals(tx, eyes.partner.name))
+    with context.ledger.transaction() as tx:
+        return decimals_conflict(context.partner, bound_decimals(tx, context.partner.name))
 
 
-def binding_conflict(eyes: Eyes, what: str | None) -> Iterator[Finding]:
+def binding_conflict(context: WatchContext, what: str | None) -> Iterator[Finding]:
     """Somebody edited the decimals of a currency that was used: every run is refused."""
     if what is not None:
-        yield Finding(Kind.BINDING_CONFLICT, eyes.partner.name, what)
+        yield Finding(Kind.BINDING_CONFLICT, context.partner.name, what)

@@ -7,16 +7,16 @@ from datetime import date
 
 from settlement.watch.changes import LOOKED_CLOSER, Changed, Changes
 from settlement.watch.closer_look import Closer, Trades
-from settlement.watch.eyes import Eyes
+from settlement.watch.context import WatchContext
 from settlement.watch.finding import Finding, Kind, SettleAgain, in_words
 
 UNKNOWN = "which ones cannot be told: the ledger does not remember the ids of this date"
 
 
-def changes(eyes: Eyes, read: Changes) -> Iterator[Finding]:
+def changes(context: WatchContext, read: Changes) -> Iterator[Finding]:
     """A finding for each kind of change of a date, and one for trades recorded in the future."""
     for each in read.changed:
-        saying = _Saying(eyes, read, each)
+        saying = _Saying(context, read, each)
         yield from saying.of(each.closer) if each.closer else saying.without_a_closer_look()
     if read.future.count:
         listed = ", ".join(f"{trade_id} ({at})" for trade_id, at in read.future.shown)
@@ -25,17 +25,17 @@ def changes(eyes: Eyes, read: Changes) -> Iterator[Finding]:
             "Correct recorded_at in the warehouse: no run takes such trades, and a watermark of "
             "the future cannot tell what is late"
         )
-        yield Finding(Kind.RECORDED_IN_FUTURE, eyes.partner.name, text)
+        yield Finding(Kind.RECORDED_IN_FUTURE, context.partner.name, text)
 
 
 class _Saying:
     """The findings about one date."""
 
-    def __init__(self, eyes: Eyes, read: Changes, changed: Changed) -> None:
-        self._eyes = eyes
+    def __init__(self, context: WatchContext, read: Changes, changed: Changed) -> None:
+        self._context = context
         self._read = read
         self._changed = changed
-        self._run = f"`settlement run {eyes.partner.name} {changed.business_date}`"
+        self._run = f"`settlement run {context.partner.name} {changed.business_date}`"
 
     def of(self, closer: Closer) -> Iterator[Finding]:
         """Those of a date that was read trade by trade."""
@@ -76,7 +76,7 @@ class _Saying:
         )
         if self._changed.unfit is not None:
             text = f"{said}; they cannot be compared one by one: {self._changed.unfit}"
-            yield self._finding(Kind.NOT_LOOKED, text)
+            yield self._finding(Kind.NOT_CHECKED, text)
             return
         kind = Kind.LATE_TRADES
         if count.read < was:
@@ -109,9 +109,9 @@ class _Saying:
             )
 
     def _late(self, closer: Closer, start: SettleAgain | None) -> Finding:
-        added, now = closer.added, self._eyes.now
+        added, now = closer.added, self._context.now
         waited = now - (added.first_recorded or now)
-        in_vain = start is not None and waited > self._eyes.partner.settled_within
+        in_vain = start is not None and waited > self._context.partner.settled_within
         follows = self._what_follows(closer, start)
         if in_vain:
             follows = "a run was started for them and has not read them; see how it stands"
@@ -138,7 +138,7 @@ class _Saying:
         by_itself = closer.settles_by_itself and self._changed.settled
         if not (added.late or added.early) or not by_itself or self._read.stopped:
             return None
-        if self._eyes.partner.late_trades != "settle":
+        if self._context.partner.late_trades != "settle":
             return None
         snapshot = self._changed.compared.snapshot
         until = added.last_recorded or snapshot.watermark or snapshot.taken_at
@@ -177,7 +177,7 @@ class _Saying:
     ) -> Finding:
         return Finding(
             kind,
-            self._eyes.partner.name,
+            self._context.partner.name,
             text,
             business_date=self._changed.business_date,
             needs_a_person=needs_a_person,

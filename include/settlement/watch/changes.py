@@ -15,12 +15,12 @@ from settlement.warehouse import Warehouse
 from settlement.warehouse.survey import NO_EXAMPLES, Examples
 from settlement.watch.closer_look import Closer, look_closer
 from settlement.watch.comparison import Compared, compare
-from settlement.watch.eyes import Eyes
+from settlement.watch.context import WatchContext
 
 LAST_WEEKS = timedelta(days=35)
-"""Windows that every look compares; a thorough one compares all."""
+"""Windows that are compared every hour; a thorough check compares all."""
 LOOKED_CLOSER = 30
-"""Dates that are read trade by trade in one look: a broken load changes all of them."""
+"""Dates that are read trade by trade in one check: a broken load changes all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +57,32 @@ class Changes:
     stopped: bool
 
 
-def read_changes(eyes: Eyes) -> Changes:
+def read_changes(context: WatchContext) -> Changes:
     """Compare every date that has a snapshot with the warehouse, settled already or not."""
-    settled = {each.business_date for each in eyes.standings if each.left is None}
-    since = datetime.min.replace(tzinfo=eyes.now.tzinfo) if eyes.thorough else eyes.now - LAST_WEEKS
+    settled = {each.business_date for each in context.date_statuses if each.left is None}
+    since = (
+        datetime.min.replace(tzinfo=context.now.tzinfo)
+        if context.thorough
+        else context.now - LAST_WEEKS
+    )
     snapshots = sorted(
         (
             each.snapshot
-            for each in eyes.standings
+            for each in context.date_statuses
             if each.snapshot is not None and each.snapshot.window.end > since
         ),
         key=lambda snapshot: snapshot.window.start,
     )
-    with eyes.ledger.transaction() as tx:
-        stopped = stop_of(tx, eyes.partner.name) is not None
-        frozen = frozen_dates(tx, eyes.partner.name)
+    with context.ledger.transaction() as tx:
+        stopped = stop_of(tx, context.partner.name) is not None
+        frozen = frozen_dates(tx, context.partner.name)
     if not snapshots:
         return Changes([], {}, NO_EXAMPLES, stopped)
-    warehouse = eyes.open_warehouse()
-    latest = eyes.now + CLOCKS_DIFFER
+    warehouse = context.open_warehouse()
+    latest = context.now + CLOCKS_DIFFER
     future = NO_EXAMPLES
     differing: list[Compared] = []
-    with warehouse.survey(eyes.partner) as survey:
+    with warehouse.survey(context.partner) as survey:
         seen = 0
         for each in compare(survey, snapshots, latest):
             seen += each.count.future
@@ -87,24 +91,24 @@ def read_changes(eyes: Eyes) -> Changes:
         if seen:
             stretch = Window(snapshots[0].window.start, snapshots[-1].window.end)
             future = survey.recorded_later(stretch, latest)
-    changed = list(_looked_closer(eyes, warehouse, differing[::-1], settled))
+    changed = list(_looked_closer(context, warehouse, differing[::-1], settled))
     wanted = sorted({each for one in changed if one.closer for each in _followed(one.closer)})
     places: dict[str, list[date | None]] = {}
     if wanted:
-        with warehouse.survey(eyes.partner) as survey:
+        with warehouse.survey(context.partner) as survey:
             for trade_id, executed_at in survey.whereabouts(wanted):
                 places.setdefault(trade_id, []).append(_date_of(frozen, executed_at))
     return Changes(changed, places, future, stopped)
 
 
 def _looked_closer(
-    eyes: Eyes, warehouse: Warehouse, differing: Sequence[Compared], settled: set[date]
+    context: WatchContext, warehouse: Warehouse, differing: Sequence[Compared], settled: set[date]
 ) -> Iterator[Changed]:
     for place, each in enumerate(differing):
         closer, unfit = None, None
         if place < LOOKED_CLOSER:
             try:
-                closer = look_closer(eyes, warehouse, each.snapshot, each.count.read)
+                closer = look_closer(context, warehouse, each.snapshot, each.count.read)
             except WarehouseDataError as error:
                 unfit = error.message
             else:

@@ -28,7 +28,7 @@ from settlement.warehouse.hashed_ids import (
 )
 from settlement.warehouse.history import effects_of
 from settlement.warehouse.without import WithoutTrades
-from settlement.watch.eyes import Eyes
+from settlement.watch.context import WatchContext
 
 NO_WATERMARK = datetime(1000, 1, 1, tzinfo=UTC)
 FOLLOWED = 200
@@ -99,7 +99,7 @@ class Closer:
 
 
 def look_closer(
-    eyes: Eyes, warehouse: Warehouse, snapshot: Snapshot, read_count: int
+    context: WatchContext, warehouse: Warehouse, snapshot: Snapshot, read_count: int
 ) -> Closer | None:
     """Read the date's window once more, as a run would, and compare it trade by trade.
 
@@ -108,25 +108,25 @@ def look_closer(
     :raises WarehouseDataError: if trades of the window are unfit to be settled
     """
     about = f"{snapshot.partner} {snapshot.business_date}"
-    with warehouse.snapshot(eyes.partner, snapshot.window) as reading:
+    with warehouse.snapshot(context.partner, snapshot.window) as reading:
         reading.check()
         with read_trade_ids(reading, about) as ids:
-            with eyes.ledger.transaction() as tx:
+            with context.ledger.transaction() as tx:
                 newest = newest_snapshot(tx, snapshot.partner, snapshot.business_date)
             if newest is None or newest.id != snapshot.id:
                 return None
-            return _Beside(eyes, snapshot, reading, ids).closer(read_count)
+            return _Beside(context, snapshot, reading, ids).closer(read_count)
 
 
 class _Beside:
     """A date's window as it is now, beside what the ledger remembers of it."""
 
     def __init__(
-        self, eyes: Eyes, snapshot: Snapshot, reading: WarehouseSnapshot, ids: ReadIds
+        self, context: WatchContext, snapshot: Snapshot, reading: WarehouseSnapshot, ids: ReadIds
     ) -> None:
         partner, day = snapshot.partner, snapshot.business_date
-        self._eyes, self._snapshot, self._ids = eyes, snapshot, ids
-        with eyes.ledger.transaction() as tx:
+        self._context, self._snapshot, self._ids = context, snapshot, ids
+        with context.ledger.transaction() as tx:
             self._before = remembered(tx, partner, day)
             held = dates_holding(tx, partner, ids, day)
         self._own = self._own_trades(reading, held)
@@ -185,7 +185,7 @@ class _Beside:
         Trades that were merely added are none, nor is a change that a person has left.
         """
         try:
-            ruling = ruling_on_history(self._eyes.ledger, self._snapshot, self._own, None)
+            ruling = ruling_on_history(self._context.ledger, self._snapshot, self._own, None)
         except HistoryChangedError:
             return True
         return ruling is not None and ruling.settled
@@ -210,7 +210,7 @@ class _Beside:
         snapshot = self._snapshot
         reading = _without(self._own.reading, early)
         read_until = snapshot.watermark or NO_WATERMARK
-        with self._eyes.ledger.transaction() as tx:
+        with self._context.ledger.transaction() as tx:
             change = change_in_history(
                 snapshot.trade_count,
                 stream_positions(tx, snapshot.id),
@@ -236,7 +236,7 @@ class _Beside:
         if not len(gone):
             return ()
         partner, day = self._snapshot.partner, self._snapshot.business_date
-        with self._eyes.ledger.transaction() as tx:
+        with self._context.ledger.transaction() as tx:
             return tuple(names_of(tx, partner, day, gone, most=FOLLOWED))
 
 

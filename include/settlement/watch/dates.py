@@ -7,65 +7,69 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from settlement.config.calendar import BusinessCalendar
+from settlement.watch.context import WatchContext
 from settlement.watch.date_span import DateSpan, spans_of
-from settlement.watch.eyes import Eyes
+from settlement.watch.date_status import DateStatus
 from settlement.watch.finding import Finding, Kind, in_words
-from settlement.watch.standing import Standing
 
 AT_WORK = timedelta(minutes=30)
 """A date that something happened to so recently is being worked on; shorter than the watch's hour,
-so that it is looked at again before much time has passed."""
+so that it is checked again before much time has passed."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatesRead:
-    """How the dates stand, and which of those that no run has read have a run under way."""
+    """Status of the dates, and which of those that no run has read have a run under way."""
 
-    standings: tuple[Standing, ...]
+    statuses: tuple[DateStatus, ...]
     at_work: frozenset[date]
 
 
-def read_dates(eyes: Eyes) -> DatesRead:
-    """How the dates stand; Airflow is asked only if there are dates that no run has read."""
-    standings, at_work = tuple(eyes.standings), frozenset[date]()
-    untouched = any(_late(eyes, each) and not each.touched for each in standings)
-    if untouched and eyes.runs is not None:
-        at_work = frozenset(eyes.runs.dates_at_work(eyes.partner))
-    return DatesRead(standings, at_work)
+def read_dates(context: WatchContext) -> DatesRead:
+    """Status of the dates; Airflow is asked only if there are dates that no run has read."""
+    statuses, at_work = tuple(context.date_statuses), frozenset[date]()
+    untouched = any(_late(context, each) and not each.touched for each in statuses)
+    if untouched and context.runs is not None:
+        at_work = frozenset(context.runs.dates_at_work(context.partner))
+    return DatesRead(statuses, at_work)
 
 
-def unsettled_dates(eyes: Eyes, read: DatesRead) -> Iterator[Finding]:
+def unsettled_dates(context: WatchContext, read: DatesRead) -> Iterator[Finding]:
     """Dates past their deadline that no run touched, or that are not settled.
 
     Dates in a row about which the same is to be said are one finding.
     """
-    alike: dict[tuple[Kind, str], dict[date, Standing]] = {}
-    for each in read.standings:
+    alike: dict[tuple[Kind, str], dict[date, DateStatus]] = {}
+    for each in read.statuses:
         under_way = not each.touched and each.business_date in read.at_work
-        if _late(eyes, each) and not under_way:
-            alike.setdefault(_what(eyes, each), {})[each.business_date] = each
-    calendar = BusinessCalendar(eyes.partner)
-    for (kind, why), standings in alike.items():
-        for span in spans_of(standings, calendar):
-            yield _finding(eyes, kind, why, span, standings[span.first])
+        if _late(context, each) and not under_way:
+            alike.setdefault(_what(context, each), {})[each.business_date] = each
+    calendar = BusinessCalendar(context.partner)
+    for (kind, why), statuses in alike.items():
+        for span in spans_of(statuses, calendar):
+            yield _finding(context, kind, why, span, statuses[span.first])
 
 
-def _late(eyes: Eyes, each: Standing) -> bool:
-    if each.left is None or each.deadline > eyes.now:
+def _late(context: WatchContext, each: DateStatus) -> bool:
+    if each.left is None or each.deadline > context.now:
         return False
-    return each.last_event_at is None or eyes.now - each.last_event_at >= AT_WORK
+    return each.last_event_at is None or context.now - each.last_event_at >= AT_WORK
 
 
-def _what(eyes: Eyes, each: Standing) -> tuple[Kind, str]:
+def _what(context: WatchContext, each: DateStatus) -> tuple[Kind, str]:
     if not each.touched:
         return Kind.NEVER_TOUCHED, ""
-    return Kind.OVERDUE, _in_one_line(each.left or "", f"{eyes.partner.name} {each.business_date}")
+    return Kind.OVERDUE, _in_one_line(
+        each.left or "", f"{context.partner.name} {each.business_date}"
+    )
 
 
-def _finding(eyes: Eyes, kind: Kind, why: str, span: DateSpan, first: Standing) -> Finding:
+def _finding(
+    context: WatchContext, kind: Kind, why: str, span: DateSpan, first: DateStatus
+) -> Finding:
     several = span.count > 1
-    over = f"{'up to ' if several else ''}{in_words(eyes.now - first.deadline)}"
-    run = f"`settlement run {eyes.partner.name} {span.first if not several else '<date>'}`"
+    over = f"{'up to ' if several else ''}{in_words(context.now - first.deadline)}"
+    run = f"`settlement run {context.partner.name} {span.first if not several else '<date>'}`"
     if kind is Kind.OVERDUE:
         text = f"should have been settled {over} ago: {why}. Clear its run, or {run}"
     elif several:
@@ -81,7 +85,7 @@ def _finding(eyes: Eyes, kind: Kind, why: str, span: DateSpan, first: Standing) 
         )
     return Finding(
         kind,
-        eyes.partner.name,
+        context.partner.name,
         text,
         business_date=span.first,
         span=span if several else None,

@@ -9,24 +9,24 @@ from settlement.ledger.people.holds import Hold, holds_in_force
 from settlement.ledger.people.question import SHORT, Question
 from settlement.ledger.people.questions import open_questions
 from settlement.ledger.people.stop import Stop, stop_of
-from settlement.watch.eyes import Eyes
+from settlement.watch.context import WatchContext
 from settlement.watch.finding import Finding, Kind, in_words
 
 ANSWERED_WITHIN = timedelta(hours=1)
 OLD_HOLD = timedelta(days=7)
 
 
-def read_questions(eyes: Eyes) -> Sequence[Question]:
+def read_questions(context: WatchContext) -> Sequence[Question]:
     """Questions that wait for a person."""
-    with eyes.ledger.transaction() as tx:
-        return open_questions(tx, eyes.partner.name)
+    with context.ledger.transaction() as tx:
+        return open_questions(tx, context.partner.name)
 
 
-def unanswered(eyes: Eyes, questions: Sequence[Question]) -> Iterator[Finding]:
+def unanswered(context: WatchContext, questions: Sequence[Question]) -> Iterator[Finding]:
     """Each is put before a person if no run has; one that waits for long is also red."""
-    partner = eyes.partner.name
+    partner = context.partner.name
     for each in questions:
-        waited = eyes.now - each.asked_at
+        waited = context.now - each.asked_at
         text = (
             f"a question ({each.subject.value}, {each.digest[:SHORT]}) has waited for an answer "
             f"for {in_words(waited)}: answer it in settlement_decision, or with `settlement decide "
@@ -43,36 +43,36 @@ def unanswered(eyes: Eyes, questions: Sequence[Question]) -> Iterator[Finding]:
         )
 
 
-def read_holds(eyes: Eyes) -> Sequence[Hold]:
+def read_holds(context: WatchContext) -> Sequence[Hold]:
     """Holds in force."""
-    with eyes.ledger.transaction() as tx:
-        return holds_in_force(tx, eyes.partner.name)
+    with context.ledger.transaction() as tx:
+        return holds_in_force(tx, context.partner.name)
 
 
-def old_holds(eyes: Eyes, holds: Sequence[Hold]) -> Iterator[Finding]:
+def old_holds(context: WatchContext, holds: Sequence[Hold]) -> Iterator[Finding]:
     """Holds without an end that nobody has looked at for a week."""
     for each in holds:
-        age = eyes.now - each.at
+        age = context.now - each.at
         if each.until is None and age > OLD_HOLD:
             text = (
                 f"connection {each.connection_id} has been on hold for {in_words(age)} without an "
                 f"end, by {each.who} ({each.reason}): lift the hold, or renew it with --until"
             )
-            yield Finding(Kind.OLD_HOLD, eyes.partner.name, text)
+            yield Finding(Kind.OLD_HOLD, context.partner.name, text)
 
 
-def read_stop(eyes: Eyes) -> Stop | None:
+def read_stop(context: WatchContext) -> Stop | None:
     """The stop flag, if it is up."""
-    with eyes.ledger.transaction() as tx:
-        return stop_of(tx, eyes.partner.name)
+    with context.ledger.transaction() as tx:
+        return stop_of(tx, context.partner.name)
 
 
-def stopped(eyes: Eyes, stop: Stop | None) -> Iterator[Finding]:
+def stopped(context: WatchContext, stop: Stop | None) -> Iterator[Finding]:
     """While it is up nothing is sent."""
     if stop is not None:
         text = (
-            f"stopped {in_words(eyes.now - stop.at)} ago by {stop.who} ({stop.reason}), nothing "
-            f"is sent: once the reason is gone, `settlement go {eyes.partner.name}` and run the "
+            f"stopped {in_words(context.now - stop.at)} ago by {stop.who} ({stop.reason}), nothing "
+            f"is sent: once the reason is gone, `settlement go {context.partner.name}` and run the "
             "dates that failed meanwhile"
         )
-        yield Finding(Kind.STOPPED, eyes.partner.name, text)
+        yield Finding(Kind.STOPPED, context.partner.name, text)

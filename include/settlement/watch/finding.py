@@ -39,7 +39,7 @@ class Kind(StrEnum):
     BINDING_CONFLICT = "binding-conflict"
     NO_PARTNER_FILE = "no-partner-file"
     BROKEN_PARTNER_FILE = "broken-partner-file"
-    NOT_LOOKED = "not-looked"
+    NOT_CHECKED = "not-checked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,28 +6,28 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from settlement.config.calendar import BusinessCalendar
-from settlement.watch.eyes import Eyes
+from settlement.watch.context import WatchContext
+from settlement.watch.date_status import LOOK_BACK, due_dates
 from settlement.watch.finding import Finding, Kind
 from settlement.watch.recent_events import RunTrace, run_traces
-from settlement.watch.standing import LOOK_BACK, due_dates
 
 
-def read_unproved_successes(eyes: Eyes) -> Sequence[RunTrace]:
+def read_unproved_successes(context: WatchContext) -> Sequence[RunTrace]:
     """Runs whose last word in the ledger is not "settled", and that Airflow shows as success."""
-    if eyes.runs is None:
+    if context.runs is None:
         return []
-    dates = due_dates(eyes.partner, eyes.now)
-    since = eyes.now - timedelta(days=LOOK_BACK)
+    dates = due_dates(context.partner, context.now)
+    since = context.now - timedelta(days=LOOK_BACK)
     if dates:
-        since = min(since, BusinessCalendar(eyes.partner).due_at(dates[0]))
-    with eyes.ledger.transaction() as tx:
-        traces = run_traces(tx, eyes.partner.name, since)
+        since = min(since, BusinessCalendar(context.partner).due_at(dates[0]))
+    with context.ledger.transaction() as tx:
+        traces = run_traces(tx, context.partner.name, since)
     unproved = [each for each in traces if not each.proved]
-    succeeded = eyes.runs.succeeded([each.run_id for each in unproved])
+    succeeded = context.runs.succeeded([each.run_id for each in unproved])
     return [each for each in unproved if each.run_id in succeeded]
 
 
-def marked_by_hand(eyes: Eyes, runs: Sequence[RunTrace]) -> Iterator[Finding]:
+def marked_by_hand(context: WatchContext, runs: Sequence[RunTrace]) -> Iterator[Finding]:
     """Such a run was set by hand, or its gate never ran."""
     for each in runs:
         text = (
@@ -35,5 +35,5 @@ def marked_by_hand(eyes: Eyes, runs: Sequence[RunTrace]) -> Iterator[Finding]:
             "that the date is settled: clear the run's tasks, so that it proves it or turns red"
         )
         yield Finding(
-            Kind.MARKED_BY_HAND, eyes.partner.name, text, business_date=each.business_date
+            Kind.MARKED_BY_HAND, context.partner.name, text, business_date=each.business_date
         )

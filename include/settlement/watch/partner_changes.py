@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from settlement.ledger.partner_changes import RecordedChange, recorded_changes
 from settlement.partner.contract.comparing import What, is_published
-from settlement.watch.eyes import Eyes
+from settlement.watch.context import WatchContext
 from settlement.watch.finding import Finding, Kind, in_words
 
 RED_FOR = timedelta(days=1)
@@ -20,24 +20,24 @@ _MEANING = {
 }
 
 
-def read_partner_changes(eyes: Eyes) -> Sequence[RecordedChange]:
+def read_partner_changes(context: WatchContext) -> Sequence[RecordedChange]:
     """All that are recorded."""
-    with eyes.ledger.transaction() as tx:
-        return recorded_changes(tx, eyes.partner.name)
+    with context.ledger.transaction() as tx:
+        return recorded_changes(tx, context.partner.name)
 
 
-def partner_changes(eyes: Eyes, recorded: Sequence[RecordedChange]) -> Iterator[Finding]:
+def partner_changes(context: WatchContext, recorded: Sequence[RecordedChange]) -> Iterator[Finding]:
     """Each kind for a month after it was first seen; red for a day, unless it is a new field.
 
     One that this version of the project knows meanwhile is none any more.
     """
     for each in recorded:
-        age = eyes.now - each.at
+        age = context.now - each.at
         if age > SAID_FOR or is_published(each.change):
             continue
         yield Finding(
             Kind.PARTNER_CHANGED,
-            eyes.partner.name,
+            context.partner.name,
             f"the partner sends {each.change} (first {in_words(age)} ago): "
             f"{_MEANING[each.change.what]}. See whether the API has changed, and bring "
             "contract/published.toml and what reads the field up to date",

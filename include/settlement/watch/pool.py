@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from settlement.watch.eyes import Eyes
+from settlement.watch.context import WatchContext
 from settlement.watch.finding import Finding, Kind
 
 
-def read_pool(eyes: Eyes) -> str | None:
+def read_pool(context: WatchContext) -> str | None:
     """What keeps tasks from it; None where there is no Airflow to ask."""
-    return eyes.runs.waits_for_pool() if eyes.runs is not None else None
+    return context.runs.waits_for_pool() if context.runs is not None else None
 
 
-def no_pool(eyes: Eyes, problem: str | None) -> Iterator[Finding]:
+def no_pool(context: WatchContext, problem: str | None) -> Iterator[Finding]:
     """One finding; a scheduler that is merely slow is given another look."""
     if problem is not None:
-        yield Finding(Kind.NO_POOL, eyes.partner.name, problem, may_pass=True)
+        yield Finding(Kind.NO_POOL, context.partner.name, problem, may_pass=True)

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from settlement.ledger.schema import slot
 from settlement.slot.state import OPEN, State
-from settlement.watch.eyes import Eyes
+from settlement.watch.context import WatchContext
 from settlement.watch.finding import Finding, Kind, in_words
 
 
@@ -24,24 +24,24 @@ class OpenSlot:
     since: datetime
 
 
-def read_open_slots(eyes: Eyes) -> Sequence[OpenSlot]:
+def read_open_slots(context: WatchContext) -> Sequence[OpenSlot]:
     """All open slots of the partner, however old their dates are."""
     since = func.coalesce(slot.c.first_sent_at, slot.c.updated_at).label("since")
     query = select(slot.c.external_id, slot.c.business_date, slot.c.state, since).where(
-        slot.c.partner == eyes.partner.name, slot.c.state.in_([each.value for each in OPEN])
+        slot.c.partner == context.partner.name, slot.c.state.in_([each.value for each in OPEN])
     )
-    with eyes.ledger.transaction() as tx:
+    with context.ledger.transaction() as tx:
         return [
             OpenSlot(row.external_id, row.business_date, State(row.state), row.since)
             for row in tx.execute(query.order_by(slot.c.business_date, slot.c.n))
         ]
 
 
-def open_too_long(eyes: Eyes, slots: Sequence[OpenSlot]) -> Iterator[Finding]:
+def open_too_long(context: WatchContext, slots: Sequence[OpenSlot]) -> Iterator[Finding]:
     """Those that are older than `look_up_first_after`."""
     for each in slots:
-        age = eyes.now - each.since
-        if age <= eyes.partner.look_up_first_after:
+        age = context.now - each.since
+        if age <= context.partner.look_up_first_after:
             continue
         text = (
             f"was sent {in_words(age)} ago and is {each.state.value}: clear submit_requests of the "
@@ -49,7 +49,7 @@ def open_too_long(eyes: Eyes, slots: Sequence[OpenSlot]) -> Iterator[Finding]:
         )
         yield Finding(
             Kind.OPEN_TOO_LONG,
-            eyes.partner.name,
+            context.partner.name,
             text,
             business_date=each.business_date,
             external_id=each.external_id,

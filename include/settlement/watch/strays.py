@@ -13,7 +13,7 @@ from settlement.values import Window
 from settlement.warehouse import Warehouse
 from settlement.warehouse.placing import ALL_OF_TIME
 from settlement.warehouse.survey import Examples, Why
-from settlement.watch.eyes import Eyes
+from settlement.watch.context import WatchContext
 from settlement.watch.finding import Finding, Kind
 from settlement.watch.recent_events import first_event_at
 from settlement.watch.uncovered import AHEAD, before_all, gaps
@@ -85,12 +85,12 @@ _WITHOUT_A_TIME = {
 }
 
 
-def read_strays(eyes: Eyes) -> Sequence[Strays]:
+def read_strays(context: WatchContext) -> Sequence[Strays]:
     """What no date will settle."""
-    return find_strays(eyes.ledger, eyes.open_warehouse(), eyes.partner, eyes.now)
+    return find_strays(context.ledger, context.open_warehouse(), context.partner, context.now)
 
 
-def strays(eyes: Eyes, found: Sequence[Strays]) -> Iterator[Finding]:
+def strays(context: WatchContext, found: Sequence[Strays]) -> Iterator[Finding]:
     """A finding for each kind."""
     for each in found:
-        yield Finding(Kind.UNCOVERED, eyes.partner.name, str(each))
+        yield Finding(Kind.UNCOVERED, context.partner.name, str(each))

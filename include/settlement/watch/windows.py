@@ -18,7 +18,7 @@ from settlement.partner.reads import PartnerReader
 from settlement.slot.state import Slot, State
 from settlement.steps.funding import Shortfall, listed, shortfalls
 from settlement.values import Line, as_lines
-from settlement.watch.eyes import Eyes
+from settlement.watch.context import WatchContext
 from settlement.watch.finding import Finding, Kind
 from settlement.wording import first_few
 
@@ -27,37 +27,37 @@ SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
-    """A pending request, what it moves, and when its windows end."""
+    """A pending request, what it moves, and when: its dispute and top-up windows end then."""
 
     external_id: str
     business_date: date
     settlement_id: str | None
     lines: tuple[Line, ...]
-    windows_end: datetime
+    moves_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class RunningWindows:
-    """Requests whose windows run, in the order in which they were built.
+class PendingRequests:
+    """Requests that have not moved yet, in the order in which they were built.
 
     `balances` is None if nobody may see them.
     """
 
-    pending: Sequence[PendingRequest] = ()
+    requests: Sequence[PendingRequest] = ()
     disputes: Sequence[Dispute] = ()
     balances: Balances | None = None
 
 
-def read_running_windows(eyes: Eyes) -> RunningWindows:
+def read_pending_requests(context: WatchContext) -> PendingRequests:
     """The partner is asked only if something is pending that its clients may dispute."""
-    partner = eyes.partner
+    partner = context.partner
     if not partner.api_version.staged_by_windows:
-        return RunningWindows()
-    with eyes.ledger.transaction() as tx:
+        return PendingRequests()
+    with context.ledger.transaction() as tx:
         sent = _pending_since(tx, partner.name)
     if not sent:
-        return RunningWindows()
-    reader = unrecorded_reader(eyes.ledger, eyes.open_api(), partner)
+        return PendingRequests()
+    reader = unrecorded_reader(context.ledger, context.open_api(), partner)
     windows = reader.windows()
     pending = [
         PendingRequest(
@@ -65,14 +65,14 @@ def read_running_windows(eyes: Eyes) -> RunningWindows:
             day,
             held.settlement_id,
             as_lines(held.current.positions if held.current else {}),
-            windows_end=end,
+            moves_at=moves_at,
         )
         for held, day, sent_at in sent
-        if (end := sent_at + windows.dispute + windows.top_up) > eyes.now
+        if (moves_at := sent_at + windows.dispute + windows.top_up) > context.now
     ]
     if not pending:
-        return RunningWindows()
-    return RunningWindows(pending, reader.disputes(), _balances(reader))
+        return PendingRequests()
+    return PendingRequests(pending, reader.disputes(), _balances(reader))
 
 
 def _pending_since(tx: Connection, partner: str) -> list[tuple[Slot, date, datetime]]:
@@ -98,34 +98,34 @@ def _balances(reader: PartnerReader) -> Balances | None:
         return None
 
 
-def running_windows(eyes: Eyes, running: RunningWindows) -> Iterator[Finding]:
+def disputed_or_short(context: WatchContext, pending: PendingRequests) -> Iterator[Finding]:
     """Open disputes, and accounts that cannot give what pending requests take."""
     moving: list[list[Line]] = []
-    for request in running.pending:
+    for request in pending.requests:
         disputing = {
             each.connection_id
-            for each in running.disputes
+            for each in pending.disputes
             if each.status == "open" and each.settlement_id == request.settlement_id
         }
         if disputing:
-            yield _disputed(eyes, request, sorted(disputing))
+            yield _disputed(context, request, sorted(disputing))
         moving.append([each for each in request.lines if each.connection_id not in disputing])
-    if running.balances is not None:
-        short = shortfalls(moving, running.balances)
+    if pending.balances is not None:
+        short = shortfalls(moving, pending.balances)
         if short:
-            yield _short_of_funds(eyes, running.pending, short)
+            yield _short_of_funds(context, pending.requests, short)
 
 
-def _disputed(eyes: Eyes, request: PendingRequest, clients: Sequence[str]) -> Finding:
+def _disputed(context: WatchContext, request: PendingRequest, clients: Sequence[str]) -> Finding:
     text = (
         f"disputed by connection {first_few(clients, SHOWN)}: compare both sides with "
-        f"`settlement disputes {eyes.partner.name} --date {request.business_date}` and talk to the "
-        f"client; what it still disputes at {_clock(request.windows_end)}, when the windows end, "
-        "is not moved"
+        f"`settlement disputes {context.partner.name} --date {request.business_date}` and talk to "
+        f"the client; what it still disputes at {_clock(request.moves_at)}, when the dispute and "
+        "top-up windows end, is not moved"
     )
     return Finding(
         Kind.DISPUTED,
-        eyes.partner.name,
+        context.partner.name,
         text,
         business_date=request.business_date,
         external_id=request.external_id,
@@ -133,15 +133,16 @@ def _disputed(eyes: Eyes, request: PendingRequest, clients: Sequence[str]) -> Fi
 
 
 def _short_of_funds(
-    eyes: Eyes, pending: Sequence[PendingRequest], short: Sequence[Shortfall]
+    context: WatchContext, pending: Sequence[PendingRequest], short: Sequence[Shortfall]
 ) -> Finding:
     named = ", ".join(each.external_id for each in pending[:SHOWN])
-    first = min(each.windows_end for each in pending)
+    first = min(each.moves_at for each in pending)
     text = (
-        f"{listed(short, eyes.partner.currencies)} for what is pending ({named}): have it funded "
-        f"before the first windows end at {_clock(first)}, or the settlement fails"
+        f"{listed(short, context.partner.currencies)} for what is pending ({named}): have it "
+        f"funded before {_clock(first)}, when the first dispute and top-up windows end, or the "
+        "settlement fails"
     )
-    return Finding(Kind.SHORT_OF_FUNDS, eyes.partner.name, text)
+    return Finding(Kind.SHORT_OF_FUNDS, context.partner.name, text)
 
 
 def _clock(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""How each business date stands, proved from the ledger as the gate proves it."""
+"""Status of each business date, proved from the ledger as the gate proves it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOOK_BACK = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DateStatus:
     """A business date that is due. `left` says what keeps it from being settled; None: nothing.
 
     `touched`: by a run.
@@ -49,9 +49,9 @@ def due_dates(partner: PartnerFile, now: datetime, most: int | None = LOOK_BACK)
     return due[::-1]
 
 
-def read_standings(
+def read_date_statuses(
     ledger: Ledger, partner: PartnerFile, now: datetime, *, thorough: bool
-) -> list[Standing]:
+) -> list[DateStatus]:
     """All dates that are due or that the ledger knows, oldest first, while runs go on.
 
     What the ledger knows stays watched until it is settled: however old it is, and if the partner
@@ -66,13 +66,13 @@ def read_standings(
         known = frozen_dates(tx, partner.name)
         snapshots = newest_snapshots(tx, partner.name)
         events = last_events(tx, partner.name)
-        standings = []
+        statuses = []
         for day in sorted({*due, *known}):
             held, read, last = known.get(day), snapshots.get(day), events.get(day)
             touched = held is not None and held.generation > 0
             proved = _proved(held, read, last, but_held=not thorough and day not in recent)
-            standings.append(
-                Standing(
+            statuses.append(
+                DateStatus(
                     business_date=day,
                     deadline=BusinessCalendar(partner).due_at(day) + partner.settled_within,
                     snapshot=read,
@@ -81,7 +81,7 @@ def read_standings(
                     left=None if proved else _left(tx, partner, day, held),
                 )
             )
-    return standings
+    return statuses
 
 
 def _left(tx: Connection, partner: PartnerFile, day: date, held: FrozenDate | None) -> str | None:
