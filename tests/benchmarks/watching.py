@@ -33,8 +33,8 @@ from settlement.values import Actor
 from settlement.warehouse import change_in_history
 from settlement.warehouse.session import Session
 from settlement.warehouse.sql import SqlWarehouse
-from settlement.watch.changes import read_changes
 from settlement.watch.context import WatchContext
+from settlement.watch.date_changes import read_changes
 
 LAST = date(2026, 3, 2)
 DATES = 365

@@ -12,7 +12,7 @@ from settlement.errors import NotSettledError
 from settlement.ledger.database import Ledger
 from settlement.watch.context import WatchContext
 from settlement.watch.finding import Finding, Kind
-from settlement.watch.windows import disputed_or_short, read_pending_requests
+from settlement.watch.open_requests import disputed_or_short, read_pending_requests
 from support.day import ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
 from support.partners_clock import WINDOWS, PartnersClock
 from support.recorder import Recorder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mutation.definition import Break
 
 NAMES = "include/sql/exact_trades.sql"
-COMPARISON = "include/settlement/watch/comparison.py"
+COMPARISON = "include/settlement/watch/date_changes.py"
 CHECKS = "include/settlement/watch/checks.py"
 
 WAREHOUSE = (
@@ -64,13 +64,13 @@ WAREHOUSE = (
         "strays-not-looked-for",
         "A trade executed in 1970 or 2126 is never settled, and nobody hears of it.",
         CHECKS,
-        '    Check("trades that no date covers", read_strays, strays),\n',
+        '    Check("trades that no date covers", read_uncovered, uncovered_trades),\n',
         "",
     ),
     Break(
         "runs-for-any-change",
         "The watch starts a run for trades that are another date's, or beside an edit.",
-        "include/settlement/watch/closer_look.py",
+        "include/settlement/watch/trade_changes.py",
         "            settles_by_itself=not undecided and not self._others,\n",
         "            settles_by_itself=True,\n",
     ),

@@ -10,7 +10,7 @@ from settlement.doctor.diagnosis import Diagnosis, note, ok, wrong
 from settlement.ledger.database import Ledger
 from settlement.ledger.install.version import current_version, newest_version
 from settlement.warehouse import Warehouse
-from settlement.watch.strays import find_strays
+from settlement.watch.uncovered import find_uncovered
 
 SUBJECT = "trades without a date"
 
@@ -24,7 +24,7 @@ def look_at_strays(
     if not upgraded:
         yield note(SUBJECT, "not known before the ledger is upgraded: it holds the windows")
         return
-    found = find_strays(ledger, warehouse, partner, now)
+    found = find_uncovered(ledger, warehouse, partner, now)
     for each in found:
         yield wrong(SUBJECT, str(each))
     if not found:

@@ -7,29 +7,42 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from settlement.errors import LedgerUnavailableError, SettlementError
-from settlement.watch.binding import binding_conflict, read_binding_conflict
-from settlement.watch.chain import broken_chain, read_broken_invariant
-from settlement.watch.change_findings import changes
-from settlement.watch.changes import read_changes
+from settlement.watch.airflow_runs import (
+    marked_by_hand,
+    no_pool,
+    read_pool,
+    read_unproved_successes,
+)
+from settlement.watch.change_findings import changed_dates
 from settlement.watch.context import WatchContext
-from settlement.watch.dates import read_dates, unsettled_dates
-from settlement.watch.decisions import (
+from settlement.watch.date_changes import read_changes
+from settlement.watch.finding import Finding, Kind, worst_first
+from settlement.watch.ledger import (
+    binding_conflict,
+    broken_chain,
     old_holds,
+    read_binding_conflict,
+    read_broken_invariant,
     read_holds,
     read_questions,
     read_stop,
     stopped,
     unanswered,
 )
-from settlement.watch.finding import Finding, Kind
-from settlement.watch.marked_by_hand import marked_by_hand, read_unproved_successes
-from settlement.watch.order import worst_first
-from settlement.watch.partner_changes import partner_changes, read_partner_changes
-from settlement.watch.partner_list import differences, read_partner_list
-from settlement.watch.pool import no_pool, read_pool
-from settlement.watch.slots import open_too_long, read_open_slots
-from settlement.watch.strays import read_strays, strays
-from settlement.watch.windows import disputed_or_short, read_pending_requests
+from settlement.watch.open_requests import (
+    disputed_or_short,
+    open_too_long,
+    read_open_slots,
+    read_pending_requests,
+)
+from settlement.watch.overdue import read_dates, unsettled_dates
+from settlement.watch.partner_side import (
+    partner_changes,
+    read_partner_changes,
+    read_partner_list,
+    shown_otherwise,
+)
+from settlement.watch.uncovered import read_uncovered, uncovered_trades
 
 Facts = TypeVar("Facts")
 
@@ -49,9 +62,9 @@ CHECKS: tuple[Check[Any], ...] = (
     Check("the pool", read_pool, no_pool),
     Check("open requests", read_open_slots, open_too_long),
     Check("disputes and balances", read_pending_requests, disputed_or_short),
-    Check("settled dates in the warehouse", read_changes, changes),
-    Check("trades that no date covers", read_strays, strays),
-    Check("the partner's list", read_partner_list, differences),
+    Check("settled dates in the warehouse", read_changes, changed_dates),
+    Check("trades that no date covers", read_uncovered, uncovered_trades),
+    Check("the partner's list", read_partner_list, shown_otherwise),
     Check("what the partner sends", read_partner_changes, partner_changes),
     Check("Airflow's runs", read_unproved_successes, marked_by_hand),
     Check("questions", read_questions, unanswered),

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text
 
 from settlement.config.calendar import BusinessCalendar
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import NotSettledError
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import FrozenDate, frozen_dates
+from settlement.ledger.schema import event
 from settlement.ledger.snapshots import Snapshot, newest_snapshots
 from settlement.steps.verify import prove_settled
-from settlement.watch.recent_events import LastEvent, last_events
 
 LOOK_BACK = 30
 """Business dates that are recent: that a hold was lifted is noticed within an hour, not a day."""
@@ -34,6 +37,15 @@ class DateStatus:
     touched: bool
     last_event_at: datetime | None
     left: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _LastEvent:
+    """The newest event about a business date."""
+
+    at: datetime
+    kind: str
+    details: Mapping[str, Any]
 
 
 def due_dates(partner: PartnerFile, now: datetime, most: int | None = LOOK_BACK) -> list[date]:
@@ -65,7 +77,7 @@ def read_date_statuses(
         tx.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
         known = frozen_dates(tx, partner.name)
         snapshots = newest_snapshots(tx, partner.name)
-        events = last_events(tx, partner.name)
+        events = _last_events(tx, partner.name)
         statuses = []
         for day in sorted({*due, *known}):
             held, read, last = known.get(day), snapshots.get(day), events.get(day)
@@ -97,7 +109,7 @@ def _left(tx: Connection, partner: PartnerFile, day: date, held: FrozenDate | No
 def _proved(
     frozen: FrozenDate | None,
     snapshot: Snapshot | None,
-    last: LastEvent | None,
+    last: _LastEvent | None,
     *,
     but_held: bool,
 ) -> bool:
@@ -117,3 +129,22 @@ def _proved(
         and (last.details["held"] == 0 or but_held)
         and snapshot.generation == frozen.generation
     )
+
+
+def _last_events(tx: Connection, partner: str) -> dict[date, _LastEvent]:
+    """Newest event of each business date, however old.
+
+    Reads every event's key and date, and the details of one event a date.
+    """
+    newest = (
+        select(func.max(event.c.seq))
+        .where(event.c.partner == partner, event.c.business_date.is_not(None))
+        .group_by(event.c.business_date)
+    )
+    query = select(event.c.business_date, event.c.at, event.c.kind, event.c.details).where(
+        event.c.partner == partner, event.c.seq.in_(newest)
+    )
+    return {
+        row.business_date: _LastEvent(row.at, row.kind, json.loads(row.details))
+        for row in tx.execute(query)
+    }

@@ -14,7 +14,7 @@ from settlement.config.calendar import BusinessCalendar
 from settlement.config.partner_file import PartnerFile
 from settlement.slot.money_at_risk import AmountState, by_currency
 from settlement.slot.state import State
-from settlement.watch.date_span import spans_of
+from settlement.watch.finding import spans_of
 from settlement.watch.partner_view import DateLine, PartnerView
 from settlement_airflow.cli.amounts_shown import at, at_or_none
 from settlement_airflow.cli.questions_shown import question_json, questions_table

@@ -13,8 +13,7 @@ from settlement.config.partner_file import PartnerFile, load_partner, load_partn
 from settlement.errors import SettlementError
 from settlement.ledger.checks.ledger import partners_in_ledger
 from settlement.ledger.database import Ledger
-from settlement.watch.finding import Finding
-from settlement.watch.order import worst_first
+from settlement.watch.finding import Finding, worst_first
 from settlement.watch.partners import Files, Openers, ledgers_of, watch_partner, watched
 from settlement_airflow.cli.arguments import AsJson
 from settlement_airflow.cli.console import print_json, results, warn

@@ -8,9 +8,8 @@ from datetime import date, timedelta
 
 from settlement.config.calendar import BusinessCalendar
 from settlement.watch.context import WatchContext
-from settlement.watch.date_span import DateSpan, spans_of
 from settlement.watch.date_status import DateStatus
-from settlement.watch.finding import Finding, Kind, in_words
+from settlement.watch.finding import DateSpan, Finding, Kind, in_words, spans_of
 
 AT_WORK = timedelta(minutes=30)
 """A date that something happened to so recently is being worked on; shorter than the watch's hour,

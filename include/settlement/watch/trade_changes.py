@@ -82,7 +82,7 @@ class Edited:
 
 
 @dataclass(frozen=True, slots=True)
-class Closer:
+class TradeChanges:
     """How a date differs from its snapshot, but for what a person has left as it is.
 
     `by_id`: the ledger remembers the ids that were read; if not, what came early or went is only
@@ -98,9 +98,9 @@ class Closer:
     settles_by_itself: bool
 
 
-def look_closer(
+def compare_trades(
     context: WatchContext, warehouse: Warehouse, snapshot: Snapshot, read_count: int
-) -> Closer | None:
+) -> TradeChanges | None:
     """Read the date's window once more, as a run would, and compare it trade by trade.
 
     :param read_count: trades recorded up to the snapshot's watermark that are there now
@@ -115,10 +115,10 @@ def look_closer(
                 newest = newest_snapshot(tx, snapshot.partner, snapshot.business_date)
             if newest is None or newest.id != snapshot.id:
                 return None
-            return _Beside(context, snapshot, reading, ids).closer(read_count)
+            return _DateComparison(context, snapshot, reading, ids).changes(read_count)
 
 
-class _Beside:
+class _DateComparison:
     """A date's window as it is now, beside what the ledger remembers of it."""
 
     def __init__(
@@ -145,7 +145,7 @@ class _Beside:
         own = _without(reading, apart)
         return OwnTrades(own, self._ids, apart, here, self._before, version=0)
 
-    def closer(self, read_count: int) -> Closer:
+    def changes(self, read_count: int) -> TradeChanges:
         """What came, what went and what was edited."""
         undecided = self._waits_for_a_person()
         late, first, last = self._late()
@@ -162,7 +162,7 @@ class _Beside:
             added = Trades(max(more, 0)) if undecided else NO_TRADES
             went = Trades(max(-more, 0))
         changed_without_ids = self._before is None and (added or went)
-        return Closer(
+        return TradeChanges(
             by_id=self._before is not None,
             added=Added(
                 late=self._named(late),

@@ -1,4 +1,4 @@
-"""What a person can still do while clients may dispute, or balances can be topped up."""
+"""Open requests: those that are open for too long, are disputed, or are short of funds."""
 
 from __future__ import annotations
 
@@ -15,14 +15,24 @@ from settlement.ledger.slots import require_slot
 from settlement.partner.balances import Balances
 from settlement.partner.disputes import Dispute
 from settlement.partner.reads import PartnerReader
-from settlement.slot.state import Slot, State
+from settlement.slot.state import OPEN, Slot, State
 from settlement.steps.funding import Shortfall, listed, shortfalls
 from settlement.values import Line, as_lines
 from settlement.watch.context import WatchContext
-from settlement.watch.finding import Finding, Kind
+from settlement.watch.finding import Finding, Kind, in_words
 from settlement.wording import first_few
 
 SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSlot:
+    """A request whose end nothing proves yet; `since` is when it was first sent."""
+
+    external_id: str
+    business_date: date
+    state: State
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,38 @@ class PendingRequests:
     requests: Sequence[PendingRequest] = ()
     disputes: Sequence[Dispute] = ()
     balances: Balances | None = None
+
+
+def read_open_slots(context: WatchContext) -> Sequence[OpenSlot]:
+    """All open slots of the partner, however old their dates are."""
+    since = func.coalesce(slot.c.first_sent_at, slot.c.updated_at).label("since")
+    query = select(slot.c.external_id, slot.c.business_date, slot.c.state, since).where(
+        slot.c.partner == context.partner.name, slot.c.state.in_([each.value for each in OPEN])
+    )
+    with context.ledger.transaction() as tx:
+        return [
+            OpenSlot(row.external_id, row.business_date, State(row.state), row.since)
+            for row in tx.execute(query.order_by(slot.c.business_date, slot.c.n))
+        ]
+
+
+def open_too_long(context: WatchContext, slots: Sequence[OpenSlot]) -> Iterator[Finding]:
+    """Those that are older than `look_up_first_after`."""
+    for each in slots:
+        age = context.now - each.since
+        if age <= context.partner.look_up_first_after:
+            continue
+        text = (
+            f"was sent {in_words(age)} ago and is {each.state.value}: clear submit_requests of the "
+            "date's run with downstream, which looks it up before anything is sent"
+        )
+        yield Finding(
+            Kind.OPEN_TOO_LONG,
+            context.partner.name,
+            text,
+            business_date=each.business_date,
+            external_id=each.external_id,
+        )
 
 
 def read_pending_requests(context: WatchContext) -> PendingRequests:

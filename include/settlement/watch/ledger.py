@@ -1,10 +1,13 @@
-"""What people have decided, or still have to: questions, holds, the stop flag."""
+"""What the ledger says by itself: people's decisions, bound decimals, its own chain of events."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
+from settlement.errors import ChainBrokenError
+from settlement.ledger.bound_currencies import bound_decimals, decimals_conflict
+from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.people.holds import Hold, holds_in_force
 from settlement.ledger.people.question import SHORT, Question
 from settlement.ledger.people.questions import open_questions
@@ -76,3 +79,33 @@ def stopped(context: WatchContext, stop: Stop | None) -> Iterator[Finding]:
             "dates that failed meanwhile"
         )
         yield Finding(Kind.STOPPED, context.partner.name, text)
+
+
+def read_binding_conflict(context: WatchContext) -> str | None:
+    """What the partner file says otherwise than was bound at first use."""
+    with context.ledger.transaction() as tx:
+        return decimals_conflict(context.partner, bound_decimals(tx, context.partner.name))
+
+
+def binding_conflict(context: WatchContext, what: str | None) -> Iterator[Finding]:
+    """Somebody edited the decimals of a currency that was used: every run is refused."""
+    if what is not None:
+        yield Finding(Kind.BINDING_CONFLICT, context.partner.name, what)
+
+
+def read_broken_invariant(context: WatchContext) -> str | None:
+    """The first thing that does not hold, as `settlement verify` finds it.
+
+    It costs as much as the ledger is large.
+    """
+    try:
+        verify_ledger(context.ledger, context.partner.name, context.partner.currencies)
+    except ChainBrokenError as error:
+        return error.message
+    return None
+
+
+def broken_chain(context: WatchContext, what: str | None) -> Iterator[Finding]:
+    """Somebody changed the tables by hand, or a restore mixed two states."""
+    if what is not None:
+        yield Finding(Kind.CHAIN_BROKEN, context.partner.name, what)

@@ -1,4 +1,4 @@
-"""What the partner shows now of the last weeks, against what the ledger holds."""
+"""What the partner shows against what the ledger holds; what it sends against what is published."""
 
 from __future__ import annotations
 
@@ -8,18 +8,28 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import ARRAY, Text, any_, literal, or_, select
 
+from settlement.ledger.partner_changes import RecordedChange, recorded_changes
 from settlement.ledger.people.ignored import ignored_among
 from settlement.ledger.reading import unrecorded_reader
 from settlement.ledger.schema import slot
 from settlement.partner.answers import Settlement
+from settlement.partner.contract.comparing import What, is_published
 from settlement.request.external_id import parse_external_id
 from settlement.slot.state import FREE, State
 from settlement.watch.context import WatchContext
-from settlement.watch.finding import Finding, Kind
+from settlement.watch.finding import Finding, Kind, in_words
 
 READ_AGAIN_FOR = timedelta(days=30)
 LISTED_WITHIN = timedelta(hours=1)
 """How long the partner's list may lag behind its answers, and its clock beside ours."""
+RED_FOR = timedelta(days=1)
+SAID_FOR = timedelta(days=30)
+_MEANING = {
+    What.NEW_FIELD: "nothing reads it, and the partner calls that a harmless change",
+    What.NEW_VALUE: "nothing is guessed: what would depend on it waits",
+    What.FIELD_GONE: "what cannot do without it fails, and says so",
+    What.OTHER_TYPE: "what cannot be read with it fails, and says so",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,11 @@ def read_partner_list(context: WatchContext) -> Comparison:
         {each.external_id: each for each in slots},
         ignored,
     )
+
+
+def shown_otherwise(context: WatchContext, compared: Comparison) -> Sequence[Finding]:
+    """What is not the same on both sides."""
+    return [*changed_at_partner(context, compared), *unknown_at_partner(context, compared)]
 
 
 def changed_at_partner(context: WatchContext, compared: Comparison) -> Iterator[Finding]:
@@ -151,6 +166,26 @@ def unknown_at_partner(context: WatchContext, compared: Comparison) -> Iterator[
             )
 
 
-def differences(context: WatchContext, compared: Comparison) -> Sequence[Finding]:
-    """Everything in which the two sides differ."""
-    return [*changed_at_partner(context, compared), *unknown_at_partner(context, compared)]
+def read_partner_changes(context: WatchContext) -> Sequence[RecordedChange]:
+    """All that runs have recorded of what the partner sends otherwise than it is published."""
+    with context.ledger.transaction() as tx:
+        return recorded_changes(tx, context.partner.name)
+
+
+def partner_changes(context: WatchContext, recorded: Sequence[RecordedChange]) -> Iterator[Finding]:
+    """Each kind for a month after it was first seen; red for a day, unless it is a new field.
+
+    One that this version of the project knows meanwhile is none any more.
+    """
+    for each in recorded:
+        age = context.now - each.at
+        if age > SAID_FOR or is_published(each.change):
+            continue
+        yield Finding(
+            Kind.PARTNER_CHANGED,
+            context.partner.name,
+            f"the partner sends {each.change} (first {in_words(age)} ago): "
+            f"{_MEANING[each.change.what]}. See whether the API has changed, and bring "
+            "contract/published.toml and what reads the field up to date",
+            needs_a_person=age <= RED_FOR and each.change.what is not What.NEW_FIELD,
+        )
