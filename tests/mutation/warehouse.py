@@ -61,7 +61,7 @@ WAREHOUSE = (
         "        return self.count.trades == self.count.read == self.snapshot.trade_count\n",
     ),
     Break(
-        "strays-not-looked-for",
+        "uncovered-not-looked-for",
         "A trade executed in 1970 or 2126 is never settled, and nobody hears of it.",
         CHECKS,
         '    Check("trades that no date covers", read_uncovered, uncovered_trades),\n',

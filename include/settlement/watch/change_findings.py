@@ -153,8 +153,8 @@ class _FindingsOfDate:
 
     def _where(self, moved: Trades) -> str:
         places = {each for one in moved.examples for each in self._read.places[one]}
-        days = [str(each) for each in sorted(each for each in places if each is not None)]
-        return ", ".join([*days, *(["a window that no date has"] if None in places else [])])
+        dates = [str(each) for each in sorted(each for each in places if each is not None)]
+        return ", ".join([*dates, *(["a window that no date has"] if None in places else [])])
 
     def _of_another_date(self, other: date, trades: Trades) -> Finding:
         still = [each for each in trades.examples if other in self._read.places.get(each, ())]

@@ -180,7 +180,7 @@ def _followed(changes: TradeChanges) -> Iterator[str]:
 
 
 def _date_of(frozen: Mapping[date, FrozenDate], executed_at: datetime) -> date | None:
-    for day, each in frozen.items():
+    for business_date, each in frozen.items():
         if each.window.start <= executed_at < each.window.end:
-            return day
+            return business_date
     return None

@@ -52,12 +52,12 @@ def due_dates(partner: PartnerFile, now: datetime, most: int | None = LOOK_BACK)
     """The last business dates that may be settled at `now`, oldest first; all with `most` None."""
     calendar = BusinessCalendar(partner)
     in_two_days = now.astimezone(ZoneInfo(partner.timezone)).date() + timedelta(days=2)
-    day = calendar.previous(in_two_days)
+    business_date = calendar.previous(in_two_days)
     due: list[date] = []
-    while day >= partner.first_business_date and (most is None or len(due) < most):
-        if calendar.due_at(day) <= now:
-            due.append(day)
-        day = calendar.previous(day)
+    while business_date >= partner.first_business_date and (most is None or len(due) < most):
+        if calendar.due_at(business_date) <= now:
+            due.append(business_date)
+        business_date = calendar.previous(business_date)
     return due[::-1]
 
 
@@ -71,6 +71,7 @@ def read_date_statuses(
 
     :param thorough: prove older dates anew that were settled but for connections on hold
     """
+    calendar = BusinessCalendar(partner)
     due = due_dates(partner, now, most=None)
     recent = set(due[-LOOK_BACK:])
     with ledger.transaction() as tx:
@@ -79,28 +80,32 @@ def read_date_statuses(
         snapshots = newest_snapshots(tx, partner.name)
         events = _last_events(tx, partner.name)
         statuses = []
-        for day in sorted({*due, *known}):
-            held, read, last = known.get(day), snapshots.get(day), events.get(day)
+        for business_date in sorted({*due, *known}):
+            held, read = known.get(business_date), snapshots.get(business_date)
+            last = events.get(business_date)
             touched = held is not None and held.generation > 0
-            proved = _proved(held, read, last, but_held=not thorough and day not in recent)
+            but_held = not thorough and business_date not in recent
+            proved = _proved(held, read, last, but_held=but_held)
             statuses.append(
                 DateStatus(
-                    business_date=day,
-                    deadline=BusinessCalendar(partner).due_at(day) + partner.settled_within,
+                    business_date=business_date,
+                    deadline=calendar.due_at(business_date) + partner.settled_within,
                     snapshot=read,
                     touched=touched,
                     last_event_at=last.at if last else None,
-                    left=None if proved else _left(tx, partner, day, held),
+                    left=None if proved else _left(tx, partner, business_date, held),
                 )
             )
     return statuses
 
 
-def _left(tx: Connection, partner: PartnerFile, day: date, held: FrozenDate | None) -> str | None:
+def _left(
+    tx: Connection, partner: PartnerFile, business_date: date, held: FrozenDate | None
+) -> str | None:
     if held is None:
         return "no run has ever read it"
     try:
-        prove_settled(tx, partner, day, since=None)
+        prove_settled(tx, partner, business_date, since=None)
     except NotSettledError as error:
         return error.message
     return None

@@ -132,15 +132,15 @@ def _rank(finding: Finding) -> tuple[bool, int, int]:
     return not finding.needs_a_person, severity, -(newest or date.min).toordinal()
 
 
-def spans_of(days: Iterable[date], calendar: BusinessCalendar) -> list[DateSpan]:
+def spans_of(business_dates: Iterable[date], calendar: BusinessCalendar) -> list[DateSpan]:
     """Business dates in a row as one span each, the newest first: people read ranges."""
     spans: list[DateSpan] = []
-    for day in sorted(days):
+    for business_date in sorted(business_dates):
         before = spans[-1] if spans else None
-        if before is not None and calendar.following(before.last) == day:
-            spans[-1] = DateSpan(before.first, day, before.count + 1)
+        if before is not None and calendar.following(before.last) == business_date:
+            spans[-1] = DateSpan(before.first, business_date, before.count + 1)
         else:
-            spans.append(DateSpan(day, day, 1))
+            spans.append(DateSpan(business_date, business_date, 1))
     return spans[::-1]
 
 

@@ -104,12 +104,12 @@ def read_pending_requests(context: WatchContext) -> PendingRequests:
     pending = [
         PendingRequest(
             held.external_id,
-            day,
+            business_date,
             held.settlement_id,
             as_lines(held.current.positions if held.current else {}),
             moves_at=moves_at,
         )
-        for held, day, sent_at in sent
+        for held, business_date, sent_at in sent
         if (moves_at := sent_at + windows.dispute + windows.top_up) > context.now
     ]
     if not pending:
@@ -129,7 +129,10 @@ def _pending_since(tx: Connection, partner: str) -> list[tuple[Slot, date, datet
         .where(slot.c.partner == partner, slot.c.state == State.PENDING.value)
     )
     rows = tx.execute(query.order_by(slot.c.business_date, slot.c.n)).all()
-    return [(require_slot(tx, external_id), day, sent_at) for external_id, day, sent_at in rows]
+    return [
+        (require_slot(tx, external_id), business_date, sent_at)
+        for external_id, business_date, sent_at in rows
+    ]
 
 
 def _balances(reader: PartnerReader) -> Balances | None:

@@ -66,10 +66,11 @@ def view_partner(ledger: Ledger, partner: PartnerFile) -> PartnerView:
         requests = _requests_by_state(tx, partner.name)
 
         def line(each: DateStatus, *, settled: bool) -> DateLine:
-            day = each.business_date
-            at_risk = None if settled else money_at_risk(tx, partner.name, day)
             return DateLine(
-                each, not settled and now > each.deadline, requests.get(day, {}), at_risk
+                each,
+                not settled and now > each.deadline,
+                requests.get(each.business_date, {}),
+                None if settled else money_at_risk(tx, partner.name, each.business_date),
             )
 
         return PartnerView(

@@ -124,17 +124,17 @@ class _DateComparison:
     def __init__(
         self, context: WatchContext, snapshot: Snapshot, reading: WarehouseSnapshot, ids: ReadIds
     ) -> None:
-        partner, day = snapshot.partner, snapshot.business_date
+        partner, business_date = snapshot.partner, snapshot.business_date
         self._context, self._snapshot, self._ids = context, snapshot, ids
         with context.ledger.transaction() as tx:
-            self._before = remembered(tx, partner, day)
-            held = dates_holding(tx, partner, ids, day)
+            self._before = remembered(tx, partner, business_date)
+            held = dates_holding(tx, partner, ids, business_date)
         self._own = self._own_trades(reading, held)
         undecided = members(self._own.left_out, np.unique(np.concatenate([NONE, *held.values()])))
         if self._before is not None:
             undecided = np.setdiff1d(undecided, self._before.left_out)
         self._others = {
-            day: both for day, each in held.items() if len(both := members(each, undecided))
+            other: both for other, each in held.items() if len(both := members(each, undecided))
         }
 
     def _own_trades(self, reading: WarehouseSnapshot, held: dict[date, Hashes]) -> OwnTrades:
@@ -172,7 +172,7 @@ class _DateComparison:
                 digest=digest_of(np.union1d(late, early)),
             ),
             gone=went if undecided else NO_TRADES,
-            others={day: self._named(each) for day, each in self._others.items()},
+            others={other: self._named(each) for other, each in self._others.items()},
             edited=(
                 self._edited(early) if undecided and not went and not changed_without_ids else None
             ),
@@ -235,9 +235,9 @@ class _DateComparison:
     def _names_of_gone(self, gone: Hashes) -> tuple[str, ...]:
         if not len(gone):
             return ()
-        partner, day = self._snapshot.partner, self._snapshot.business_date
+        partner, business_date = self._snapshot.partner, self._snapshot.business_date
         with self._context.ledger.transaction() as tx:
-            return tuple(names_of(tx, partner, day, gone, most=FOLLOWED))
+            return tuple(names_of(tx, partner, business_date, gone, most=FOLLOWED))
 
 
 def _without(reading: WarehouseSnapshot, hashes: Hashes) -> WarehouseSnapshot:

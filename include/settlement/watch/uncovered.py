@@ -153,8 +153,8 @@ def covered(partner: PartnerFile, frozen: Mapping[date, FrozenDate]) -> Iterator
             yield between
         yield each.window
         last = each
-    day = first if last is None else max(first, calendar.following(last.business_date))
-    start = _start(calendar, day, last)
+    business_date = first if last is None else max(first, calendar.following(last.business_date))
+    start = _start(calendar, business_date, last)
     if start < ALL_OF_TIME.end:
         yield Window(start, ALL_OF_TIME.end)
 
@@ -163,21 +163,23 @@ def _between(
     calendar: BusinessCalendar, first: date, before: FrozenDate | None, after: FrozenDate
 ) -> Window | None:
     """What dates between two frozen ones would cover; None if there are no such dates."""
-    day = first if before is None else max(first, calendar.following(before.business_date))
+    business_date = (
+        first if before is None else max(first, calendar.following(before.business_date))
+    )
     last = calendar.previous(after.business_date)
-    if day > last:
+    if business_date > last:
         return None
     end = calendar.cut_off(last)
     touching = calendar.following(last) == after.business_date
     window_end = after.window.start if touching else min(end, after.window.start)
-    start = _start(calendar, day, before)
+    start = _start(calendar, business_date, before)
     return Window(start, window_end) if start < window_end else None
 
 
-def _start(calendar: BusinessCalendar, day: date, before: FrozenDate | None) -> datetime:
+def _start(calendar: BusinessCalendar, business_date: date, before: FrozenDate | None) -> datetime:
     """Where a date's window would begin."""
-    planned = calendar.cut_off(calendar.previous(day))
+    planned = calendar.cut_off(calendar.previous(business_date))
     if before is None:
         return planned
-    touching = before.business_date == calendar.previous(day)
+    touching = before.business_date == calendar.previous(business_date)
     return before.window.end if touching else max(planned, before.window.end)
