@@ -90,10 +90,10 @@ def read_partner_list(context: WatchContext) -> Comparison:
 
 def shown_otherwise(context: WatchContext, compared: Comparison) -> Sequence[Finding]:
     """What is not the same on both sides."""
-    return [*changed_at_partner(context, compared), *unknown_at_partner(context, compared)]
+    return [*_changed_at_partner(context, compared), *_unknown_at_partner(context, compared)]
 
 
-def changed_at_partner(context: WatchContext, compared: Comparison) -> Iterator[Finding]:
+def _changed_at_partner(context: WatchContext, compared: Comparison) -> Iterator[Finding]:
     """Slots that are concluded in the ledger and are not what the partner shows any more.
 
     An open slot is the business of its run, a diverged one that of a question.
@@ -139,7 +139,7 @@ def _change(context: WatchContext, compared: Comparison, known: KnownSlot) -> st
     return None
 
 
-def unknown_at_partner(context: WatchContext, compared: Comparison) -> Iterator[Finding]:
+def _unknown_at_partner(context: WatchContext, compared: Comparison) -> Iterator[Finding]:
     """Settlements that the ledger does not know: under our prefix, or somebody else's."""
     for each in compared.shown.values():
         if each.external_id in compared.slots or each.id in compared.ignored:
