@@ -86,10 +86,10 @@ def _not_settled_table(file: PartnerFile, view: PartnerView) -> Table:
     table = _table("dates that are not settled")
     for column in ("date", "due until", "requests", "at risk"):
         table.add_column(column, overflow="fold")
-    for days, line in _rows(file, view.not_settled):
+    for dates, line in _rows(file, view.not_settled):
         style = "red" if line.overdue else "yellow"
         table.add_row(
-            Text(days, style),
+            Text(dates, style),
             at(line.status.deadline),
             _requests(line.requests),
             _in_words(line, file.currencies),
