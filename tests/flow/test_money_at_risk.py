@@ -112,5 +112,5 @@ def test_a_currency_without_decimals_is_shown_in_base_units(world: World) -> Non
     """Rather than as an amount that is not there."""
     world.prepare()
     with world.ledger.transaction() as tx:
-        sentence = money_at_risk(tx, "demo", DAY).sentence({"USD": 2})
-    assert "300,000,000 base units BTC, 0.02 USD" in sentence
+        (line,) = money_at_risk(tx, "demo", DAY).lines({"USD": 2})
+    assert "300,000,000 base units BTC, 0.02 USD" in line

@@ -18,8 +18,8 @@ from settlement.values import PositionKey, Positions
 NOTHING_AT_RISK = "nothing at risk"
 
 
-class AmountState(StrEnum):
-    """State of an amount that is not settled; worst first."""
+class Unsettled(StrEnum):
+    """Why an amount is not settled; worst first."""
 
     DIVERGED = "diverged"
     UNKNOWN = "unknown"
@@ -30,33 +30,33 @@ class AmountState(StrEnum):
     ON_HOLD = "on hold"
 
 
-WHAT_FOLLOWS: Mapping[AmountState, str] = {
-    AmountState.DIVERGED: "nobody knows what is booked: a person compares both sides and decides",
-    AmountState.UNKNOWN: "booked or not: only the same bytes are sent again, so never twice",
-    AmountState.FAILED: "nothing is booked: the same bytes complete it once the account is funded",
-    AmountState.REFUSED: "nothing is booked: it is sent again once a person has corrected it",
-    AmountState.PENDING: "the partner is working on it: nothing to do",
-    AmountState.NOT_SENT: "nothing is booked: a run of the date sends it",
-    AmountState.ON_HOLD: "nothing is booked: a person keeps it back",
+WHAT_FOLLOWS: Mapping[Unsettled, str] = {
+    Unsettled.DIVERGED: "nobody knows what is booked: a person compares both sides and decides",
+    Unsettled.UNKNOWN: "booked or not: only the same bytes are sent again, so never twice",
+    Unsettled.FAILED: "nothing is booked: the same bytes complete it once the account is funded",
+    Unsettled.REFUSED: "nothing is booked: it is sent again once a person has corrected it",
+    Unsettled.PENDING: "the partner is working on it: nothing to do",
+    Unsettled.NOT_SENT: "nothing is booked: a run of the date sends it",
+    Unsettled.ON_HOLD: "nothing is booked: a person keeps it back",
 }
-"""What the state means for the amount, and what happens next."""
+"""What that means for the money, and what happens next."""
 
-OWED_TOO = frozenset({AmountState.DIVERGED, AmountState.REFUSED})
+OWED_TOO = frozenset({Unsettled.DIVERGED, Unsettled.REFUSED})
 """Such amounts do not count as taken: they are in the difference as well, and said once."""
 
-AMOUNT_STATE_OF = {
-    State.DIVERGED: AmountState.DIVERGED,
-    State.UNKNOWN: AmountState.UNKNOWN,
-    State.FAILED: AmountState.FAILED,
-    State.PENDING: AmountState.PENDING,
+BY_STATE = {
+    State.DIVERGED: Unsettled.DIVERGED,
+    State.UNKNOWN: Unsettled.UNKNOWN,
+    State.FAILED: Unsettled.FAILED,
+    State.PENDING: Unsettled.PENDING,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """What is in the same state: gross base units per currency, and since when."""
+    """What is not settled for the same reason: gross base units per currency, and since when."""
 
-    state: AmountState
+    why: Unsettled
     gross: Mapping[str, int]
     since: datetime | None
 
@@ -67,8 +67,8 @@ class Amounts:
             for currency, amount in sorted(self.gross.items())
         )
         since = f" since {self.since.astimezone(UTC):%Y-%m-%d %H:%M}Z" if self.since else ""
-        what = f"{self.state.value} {listed}" if listed else self.state.value
-        return f"{what}{since} ({WHAT_FOLLOWS[self.state]})"
+        what = f"{self.why.value} {listed}" if listed else self.why.value
+        return f"{what}{since} ({WHAT_FOLLOWS[self.why]})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +93,19 @@ class MoneyAtRisk:
             lines.append(f"as far as known: the newest complete reading of trades is of {known}")
         return lines if self.amounts else [NOTHING_AT_RISK, *lines]
 
-    def sentence(self, decimals: Mapping[str, int]) -> str:
-        """The same as one line."""
-        return "; ".join(self.lines(decimals))
 
-
-def by_currency(several: Iterable[MoneyAtRisk]) -> dict[str, dict[AmountState, int]]:
-    """Gross base units per currency and state, over one date or several; worst first."""
-    total: dict[str, dict[AmountState, int]] = {}
+def by_currency(several: Iterable[MoneyAtRisk]) -> dict[str, dict[Unsettled, int]]:
+    """Gross base units per currency and reason, over one date or several; worst first."""
+    total: dict[str, dict[Unsettled, int]] = {}
     for each in sorted((each for risk in several for each in risk.amounts), key=_place):
         for currency, amount in each.gross.items():
             of_currency = total.setdefault(currency, {})
-            of_currency[each.state] = of_currency.get(each.state, 0) + amount
+            of_currency[each.why] = of_currency.get(each.why, 0) + amount
     return total
 
 
 def _place(amounts: Amounts) -> int:
-    return list(AmountState).index(amounts.state)
+    return list(Unsettled).index(amounts.why)
 
 
 def amounts_at_risk(
@@ -119,7 +115,7 @@ def amounts_at_risk(
     since: Mapping[str, datetime],
     owed_since: datetime | None,
 ) -> tuple[Amounts, ...]:
-    """Everything that is not settled, by its state, worst first.
+    """Everything that is not settled, worst first.
 
     :param held: connections on hold
     :param since: per externalId, when it was first sent or last changed
@@ -128,35 +124,35 @@ def amounts_at_risk(
     slots = list(slots)
     owed = difference(net, slots)
     wanted = without_connections(owed, held)
-    gross: dict[AmountState, dict[str, int]] = {}
-    moments: dict[AmountState, list[datetime]] = {}
+    gross: dict[Unsettled, dict[str, int]] = {}
+    moments: dict[Unsettled, list[datetime]] = {}
     for slot in slots:
-        state = _state_of(slot)
-        if state is None:
+        why = _why_unsettled(slot)
+        if why is None:
             continue
         if slot.external_id in since:
-            moments.setdefault(state, []).append(since[slot.external_id])
+            moments.setdefault(why, []).append(since[slot.external_id])
         positions = slot.current.positions if slot.current else {}
-        if state in OWED_TOO:
+        if why in OWED_TOO:
             positions = {key: wanted.pop(key) for key in positions if key in wanted}
-        _add(gross.setdefault(state, {}), positions)
+        _add(gross.setdefault(why, {}), positions)
     on_hold = {key: amount for key, amount in owed.items() if key.connection_id in held}
-    for state, positions in ((AmountState.NOT_SENT, wanted), (AmountState.ON_HOLD, on_hold)):
+    for why, positions in ((Unsettled.NOT_SENT, wanted), (Unsettled.ON_HOLD, on_hold)):
         if positions:
-            _add(gross.setdefault(state, {}), positions)
-            moments[state] = [owed_since] if owed_since else []
+            _add(gross.setdefault(why, {}), positions)
+            moments[why] = [owed_since] if owed_since else []
     return tuple(
         Amounts(each, gross[each], min(moments.get(each, ()), default=None))
-        for each in AmountState
-        if each in gross and (gross[each] or each is AmountState.DIVERGED)
+        for each in Unsettled
+        if each in gross and (gross[each] or each is Unsettled.DIVERGED)
     )
 
 
-def _state_of(slot: Slot) -> AmountState | None:
-    """The state of what a slot holds; None if that is settled, or owed as if it were not there."""
+def _why_unsettled(slot: Slot) -> Unsettled | None:
+    """None if what a slot holds is settled, or owed as if it were not there."""
     if slot.state is State.REFUSED:
-        return AmountState.REFUSED
-    return None if slot.free else AMOUNT_STATE_OF.get(slot.state)
+        return Unsettled.REFUSED
+    return None if slot.free else BY_STATE.get(slot.state)
 
 
 def _add(gross: dict[str, int], positions: Mapping[PositionKey, int]) -> None:

@@ -15,7 +15,7 @@ from settlement.ledger.people.question import Question
 from settlement.ledger.people.questions import open_questions
 from settlement.ledger.people.stop import Stop, stop_of
 from settlement.ledger.schema import slot
-from settlement.slot.money_at_risk import AmountState, MoneyAtRisk, by_currency
+from settlement.slot.money_at_risk import MoneyAtRisk, Unsettled, by_currency
 from settlement.slot.state import State
 from settlement.watch.date_status import DateStatus, read_date_statuses
 
@@ -53,7 +53,7 @@ class PartnerView:
     settled: tuple[DateLine, ...]
 
     @property
-    def at_risk(self) -> dict[str, dict[AmountState, int]]:
+    def at_risk(self) -> dict[str, dict[Unsettled, int]]:
         """Over all dates that are not settled."""
         return by_currency(each.at_risk for each in self.not_settled if each.at_risk)
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from settlement.amounts import displayed, to_base_units_text
 from settlement.config.calendar import BusinessCalendar
 from settlement.config.partner_file import PartnerFile
-from settlement.slot.money_at_risk import AmountState, by_currency
+from settlement.slot.money_at_risk import Unsettled, by_currency
 from settlement.slot.state import State
 from settlement.watch.finding import spans_of
 from settlement.watch.partner_view import DateLine, PartnerView
@@ -68,7 +68,7 @@ def _verdict(view: PartnerView) -> Text:
 
 def _at_risk_table(file: PartnerFile, view: PartnerView) -> Table:
     """Only the columns in which there is money."""
-    risks = [risk for risk in AmountState if any(risk in each for each in view.at_risk.values())]
+    risks = [risk for risk in Unsettled if any(risk in each for each in view.at_risk.values())]
     table = _table("money at risk: gross, what clients receive plus what they give")
     table.add_column("currency")
     for risk in risks:
@@ -145,7 +145,7 @@ def _in_words(line: DateLine, decimals: Mapping[str, int]) -> str:
     return "; ".join(listed) or "nothing, but no run has proved that it is settled"
 
 
-def _at_risk_of(line: DateLine) -> dict[str, dict[AmountState, int]]:
+def _at_risk_of(line: DateLine) -> dict[str, dict[Unsettled, int]]:
     return by_currency([line.at_risk] if line.at_risk else [])
 
 
@@ -162,7 +162,7 @@ def _date_json(line: DateLine) -> dict[str, Any]:
     }
 
 
-def _at_risk_json(at_risk: dict[str, dict[AmountState, int]]) -> dict[str, dict[str, str]]:
+def _at_risk_json(at_risk: dict[str, dict[Unsettled, int]]) -> dict[str, dict[str, str]]:
     return {
         currency: {risk.value: to_base_units_text(amount) for risk, amount in amounts.items()}
         for currency, amounts in sorted(at_risk.items())
