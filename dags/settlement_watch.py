@@ -1,6 +1,6 @@
 """The Airflow DAG settlement_watch: every hour, what no run saw. Unpaused from the start.
 
-Wiring only. What is looked at is in settlement.watch.looks.
+Wiring only. What is checked is in settlement.watch.checks.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from settlement_airflow.operators.watch import (
     WatchPartnerOperator,
 )
 
-LOOKS = "watch_partner"
-LOOKS_AT_A_TIME = 2  # each may take a gigabyte to compare trades
+WATCH = "watch_partner"
+PARTNERS_AT_A_TIME = 2  # each may take a gigabyte to compare trades
 HOURLY = "40 * * * *"  # away from the full hours, at which cut-offs lie and loads begin
 
 with DAG(
@@ -37,9 +37,9 @@ with DAG(
     doc_md=dag_parts.runbook("settlement_watch"),
 ):
     partners = ListPartnersOperator(task_id="list_partners")
-    looks = WatchPartnerOperator.partial(
-        task_id=LOOKS,
-        max_active_tis_per_dagrun=LOOKS_AT_A_TIME,  # and no pool: it is watched itself
+    watch = WatchPartnerOperator.partial(
+        task_id=WATCH,
+        max_active_tis_per_dagrun=PARTNERS_AT_A_TIME,  # and no pool: it is watched itself
         map_index_template="{{ task.partner }}",
         doc_md=WatchPartnerOperator.__doc__,
     ).expand_kwargs(partners.output)
@@ -47,14 +47,14 @@ with DAG(
         task_id="find_late_trades",
         what="late_trades",
         partners=partners.output,
-        looks=LOOKS,
+        watch=WATCH,
         trigger_rule=TriggerRule.ALL_DONE,
     )
     questions = RunsToStartOperator(
         task_id="find_questions",
         what="questions",
         partners=partners.output,
-        looks=LOOKS,
+        watch=WATCH,
         trigger_rule=TriggerRule.ALL_DONE,
     )
     settle_late_trades = SettleLateTradesOperator.partial(
@@ -68,11 +68,11 @@ with DAG(
     heartbeat = HeartbeatOperator(
         task_id="heartbeat",
         partners=partners.output,
-        looks=LOOKS,
+        watch=WATCH,
         retries=0,
         trigger_rule=TriggerRule.ALL_DONE,
     )
-    # A run is as green as its leaves: a leaf that follows only if no partner's look is red.
+    # A run is as green as its leaves: a leaf that follows only if no partner's watch is red.
     nothing_found = EmptyOperator(task_id="nothing_found")
 
-    looks >> [nothing_found, late_trades, questions, heartbeat]
+    watch >> [nothing_found, late_trades, questions, heartbeat]

@@ -11,10 +11,9 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from settlement.ledger.chain import Event, read_events
-from settlement.ledger.overview import Stop, stop_of
 from settlement.ledger.people.holds import Hold, holds_in_force
 from settlement.ledger.people.ignored import ignored_among
-from settlement.ledger.people.stop import lower_stop, raise_stop
+from settlement.ledger.people.stop import Stop, lower_stop, raise_stop, stop_of
 from settlement.values import Actor
 from settlement_airflow.operators.act import ActOperator
 from support.airflow_day import AirflowDay, RunOfDag, ended

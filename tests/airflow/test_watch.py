@@ -86,7 +86,7 @@ def test_a_settled_day_is_green(today: AirflowDay) -> None:
 
 
 def test_a_date_that_nobody_settled_is_red(today: AirflowDay) -> None:
-    """The look of that partner failed, at once, and so did the run."""
+    """The task of that partner failed, at once, and so did the run."""
     run, found = watched(today)
     assert run.state == "failed"
     assert run.in_state("failed") == {"watch_partner[0]"}
@@ -227,12 +227,12 @@ def test_one_partner_does_not_hide_another(today: AirflowDay) -> None:
     assert run.in_state("failed") == {"watch_partner[0]", "watch_partner[1]"}
     assert len(found) == 3
     assert found[0].startswith("broken: ")
-    assert found[1].startswith("demo: settled dates in the warehouse could not be looked at")
-    assert found[2].startswith("demo: trades that no date covers could not be looked at")
+    assert found[1].startswith("demo: settled dates in the warehouse could not be checked")
+    assert found[2].startswith("demo: trades that no date covers could not be checked")
 
 
 def test_what_passes_by_itself_wakes_nobody(today: AirflowDay) -> None:
-    """The partner's list does not answer once: the scheduler lets the watch look again."""
+    """The partner's list does not answer once: the scheduler lets the watch check again."""
     settle(today, DAY)
     today.fault("unavailable", route="list")
     run, found = watched(today)
@@ -243,7 +243,7 @@ def test_what_passes_by_itself_wakes_nobody(today: AirflowDay) -> None:
 def test_the_sign_of_life_is_given_whatever_was_found(
     today: AirflowDay, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The look was completed: somebody watches."""
+    """It was checked to the end: somebody watches."""
     httpserver.expect_request("/ping/secret", method="GET").respond_with_data("ok")
     monkeypatch.setenv(HEARTBEAT_URL, httpserver.url_for("/ping/secret"))
     run, found = watched(today)
@@ -255,7 +255,7 @@ def test_the_sign_of_life_is_given_whatever_was_found(
 def test_no_sign_of_life_without_a_look(
     today: AirflowDay, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As when the look died: the monitor outside has to notice."""
+    """As when the task died: the monitor outside has to notice."""
     monkeypatch.setenv(HEARTBEAT_URL, httpserver.url_for("/ping"))
     run, _ = watched(today, marked="watch_partner")
     assert run.tasks["heartbeat"] == "skipped"
@@ -305,7 +305,7 @@ def test_a_heartbeat_never_says_its_path(url: str, says: str) -> None:
 def test_the_daily_looks_are_those_of_the_first_run_of_a_day(
     run_type: DagRunType, at: str | None, before: str | None, daily: bool
 ) -> None:
-    """Also if the scheduler stood still at midnight; a person gets all looks."""
+    """Also if the scheduler stood still at midnight; a person gets all checks."""
 
     def run_at(text: str | None) -> Any:
         moment = datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
@@ -318,15 +318,15 @@ def test_the_daily_looks_are_those_of_the_first_run_of_a_day(
 
 
 def test_nobody_has_to_switch_the_watch_on(day: AirflowDay) -> None:
-    """Hourly, one at a time, no missed hours made up for; red if any look is."""
+    """Hourly, one at a time, no missed hours made up for; red if any partner is."""
     dag = day.dag("settlement_watch")
     assert dag.is_paused_upon_creation is False
     assert dag.timetable.expression == "40 * * * *"
     assert not dag.catchup
     assert dag.max_active_runs == 1
-    looks = dag.get_task("watch_partner")
+    watch = dag.get_task("watch_partner")
     assert {task.pool for task in dag.tasks} == {"default_pool"}
-    assert looks.max_active_tis_per_dagrun == 2
+    assert watch.max_active_tis_per_dagrun == 2
     leaves = {task.task_id for task in dag.tasks if not task.downstream_task_ids}
     assert leaves == {"nothing_found", "settle_late_trades", "ask_people", "heartbeat"}
     assert dag.get_task("nothing_found").upstream_task_ids == {"watch_partner"}

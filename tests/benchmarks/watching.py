@@ -33,8 +33,8 @@ from settlement.values import Actor
 from settlement.warehouse import change_in_history
 from settlement.warehouse.session import Session
 from settlement.warehouse.sql import SqlWarehouse
-from settlement.watch.changes import read_changes
-from settlement.watch.eyes import Eyes
+from settlement.watch.context import WatchContext
+from settlement.watch.date_changes import read_changes
 
 LAST = date(2026, 3, 2)
 DATES = 365
@@ -111,13 +111,15 @@ def _freeze_all(file: Path, url: URL) -> None:
 
 
 def _look(file: Path, url: URL) -> tuple[float, int, int]:
-    """Seconds, statements and peak memory; the dates' standing is another look's."""
+    """Seconds, statements and peak memory; the dates' status is another check's."""
     asked = _count_statements()
     ledger = Ledger.connect(url)
-    eyes = Eyes(ledger, _partner(), lambda: _warehouse(file), _no_api, None, datetime.now(UTC))
-    assert len(eyes.standings) >= DATES
+    context = WatchContext(
+        ledger, _partner(), lambda: _warehouse(file), _no_api, None, datetime.now(UTC)
+    )
+    assert len(context.date_statuses) >= DATES
     started = perf_counter()
-    found = read_changes(eyes)
+    found = read_changes(context)
     seconds = perf_counter() - started
     assert not found.changed
     ledger.engine.dispose()
@@ -170,4 +172,4 @@ def _warehouse(file: Path) -> SqlWarehouse:
 
 
 def _no_api() -> Any:
-    raise AssertionError("this look asks the warehouse alone")
+    raise AssertionError("this check asks the warehouse alone")

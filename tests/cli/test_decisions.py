@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from settlement.config.partner_file import load_partner
-from settlement.ledger.overview import stop_of
 from settlement.ledger.people.holds import Hold, holds_in_force
+from settlement.ledger.people.stop import stop_of
 from settlement_airflow.cli.workplace import api_of
 from support.airflow_day import AirflowDay
 from support.day import ALICE

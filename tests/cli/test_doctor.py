@@ -21,7 +21,7 @@ from settlement.ledger.binding import require_binding
 from settlement.ledger.bound_currencies import bind_decimals
 from settlement.ledger.people.stop import raise_stop
 from settlement.values import Actor
-from settlement.watch.standing import due_dates
+from settlement.watch.date_status import due_dates
 from settlement_airflow.cli import doctor as doctor_command
 from settlement_airflow.cli.configured_airflow import ConfiguredAirflow
 from support.airflow_day import AirflowDay
@@ -206,7 +206,7 @@ def test_a_connection_that_is_not_active_is_named(doctor: Doctor, day: AirflowDa
 def test_a_partner_that_does_not_answer_hides_nothing_else(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other lines are looked at."""
+    """The other lines are checked."""
     nowhere = {"conn_type": "bitgo_network", "host": "http://127.0.0.1:9", "password": "x"}
     monkeypatch.setenv("AIRFLOW_CONN_PARTNER_API", json.dumps(nowhere))
     found = doctor()
@@ -306,7 +306,7 @@ def test_unusual_decimals_are_noted_and_bound_ones_are_defended(
 def test_a_ledger_that_was_never_upgraded_is_named(
     doctor: Doctor, empty_ledger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the command to run; the other lines are looked at."""
+    """With the command to run; the other lines are checked."""
     monkeypatch.setenv("AIRFLOW_CONN_SETTLEMENT_LEDGER", empty_ledger)
     found = doctor()
     assert found["ledger"][0] == "wrong"

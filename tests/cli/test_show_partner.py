@@ -10,7 +10,7 @@ import pytest
 from settlement.config.calendar import BusinessCalendar
 from settlement.config.partner_file import load_partner
 from settlement.steps.compute import compute_net_positions
-from settlement.watch.date_span import spans_of
+from settlement.watch.finding import spans_of
 from settlement_airflow.cli.workplace import warehouse_of
 from settlement_airflow.connections import open_partner_api
 from support.airflow_day import AirflowDay

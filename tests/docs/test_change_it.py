@@ -13,7 +13,7 @@ PLACES = sorted(set(re.findall(r"`((?:include|tests|plugins|dags)/[^`]+)`", PAGE
 NAMES = {
     "include/settlement/ledger/install/roles.py": "CHANGES",
     "include/settlement/watch/finding.py": "class Kind",
-    "include/settlement/watch/looks.py": "LOOKS",
+    "include/settlement/watch/checks.py": "CHECKS",
     "include/settlement/errors/base.py": "next_step",
 }
 

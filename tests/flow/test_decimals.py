@@ -21,9 +21,9 @@ from settlement.steps import compute
 from settlement.steps.decide import decide
 from settlement.steps.foreign_settlements import record_settlement
 from settlement.steps.preview import preview_requests
-from settlement.watch.eyes import Eyes
+from settlement.watch.checks import find_all
+from settlement.watch.context import WatchContext
 from settlement.watch.finding import Finding, Kind
-from settlement.watch.looks import look_at
 from support.day import ACTOR, ALICE, BOB, DAY, World, demo_partner
 from support.in_process import net_of
 from support.racing import in_background, waiting_for_locks
@@ -67,10 +67,12 @@ def trade_of_the_next_day(world: World, base: str = "BTC") -> None:
 
 
 def looked(world: World) -> list[Finding]:
-    """All looks of the watch, the daily one too."""
+    """All checks of the watch, the daily one too."""
     now = world.ledger.now()
-    eyes = Eyes(world.ledger, world.partner, lambda: world.warehouse, lambda: world.api, None, now)
-    return look_at(eyes)
+    context = WatchContext(
+        world.ledger, world.partner, lambda: world.warehouse, lambda: world.api, None, now
+    )
+    return find_all(context)
 
 
 @pytest.mark.parametrize("edited", [{"BTC": 6}, {"BTC": 10}, {"BTC": DROPPED}, {"USD": 3}])

@@ -13,9 +13,9 @@ import pytest
 
 from partner_sandbox.demo_world import demo_world_with_disputes
 from partner_sandbox.faults import FaultKind, Route
-from settlement.doctor.contract import look_at_contract
+from settlement.doctor.contract import check_contract
 from settlement.doctor.diagnosis import Health
-from settlement.doctor.partner import look_at_partner
+from settlement.doctor.partner import check_partner
 from settlement.errors import NotSettledError, OutcomeUnknownError, SettlementError
 from settlement.ledger import partner_changes
 from settlement.ledger.checks.ledger import verify_ledger
@@ -334,7 +334,7 @@ def test_the_sandbox_sends_what_is_published(world: World, fresh_ledger: Ledger)
     with_disputes.desk.reader.disputes()
     for each, answers in ((world, 6), (with_disputes, 7)):
         assert recorded(each) == []
-        (found,) = look_at_contract(each.api, each.partner)
+        (found,) = check_contract(each.api, each.partner)
         assert (found.health, found.subject) == (Health.OK, "published API")
         assert found.text.startswith(f"{answers} answers are as published")
 
@@ -343,15 +343,15 @@ def test_the_doctor_names_what_differs_with_the_source(world: World) -> None:
     """A new field is worth knowing; anything else is wrong."""
     world.run()
     world.api.put(reads_one, edited("settlementTransfers[].status", to("netted")))
-    (found,) = look_at_contract(world.api, world.partner)
+    (found,) = check_contract(world.api, world.partner)
     assert found.health is Health.WRONG
     for part in ('not published: "netted"', "one of transfer_status", "api.yaml", "2026-08-11"):
         assert part in found.text
     world.api.put(connections, edited("connections[].tier", to("gold")))
-    (found,) = look_at_contract(world.api, world.partner)
+    (found,) = check_contract(world.api, world.partner)
     assert (found.health, "connections[].tier" in found.text) == (Health.NOTE, True)
     world.api.put(balances, lambda _: Answer(503, b"<html>"))
-    first, *rest = look_at_contract(world.api, world.partner)
+    first, *rest = check_contract(world.api, world.partner)
     assert (first.health, "partners/balances (HTTP 503" in first.text) == (Health.NOTE, True)
     assert [each.health for each in rest] == [Health.OK]
 
@@ -365,7 +365,7 @@ def test_the_doctor_reads_the_licence(
 ) -> None:
     """Before the first request is refused for it."""
     world.api.put(partners, edited("partners[].isLicensedForPartner", to(licensed)))
-    found = look_at_partner(world.api, world.partner, world.ledger.now())
+    found = check_partner(world.api, world.partner, world.ledger.now())
     (of_partner,) = [each for each in found if each.subject == "partner"]
     assert of_partner.health is health
     assert says in of_partner.text

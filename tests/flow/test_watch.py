@@ -39,11 +39,11 @@ from settlement.steps.verify import verify_settled
 from settlement.values import Actor
 from settlement.warehouse import Warehouse
 from settlement.warehouse.hashed_ids import as_hashes, digest_of
-from settlement.watch.eyes import Eyes
+from settlement.watch.checks import find_all
+from settlement.watch.context import WatchContext
+from settlement.watch.date_status import LOOK_BACK, due_dates
 from settlement.watch.finding import Kind, SettleAgain
-from settlement.watch.looks import look_at
 from settlement.watch.partners import Openers, watch_partner, watched
-from settlement.watch.standing import LOOK_BACK, due_dates
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, World, demo_partner, desk_of
 from support.watching import DAY, HOUR, SLOT, AirflowSays, found, kinds, look, partner_of_today
 
@@ -63,7 +63,7 @@ def world(ledger: Ledger) -> World:
 
 
 def test_nothing_is_found_on_a_settled_day_and_nothing_is_written(world: World) -> None:
-    """All looks, the daily one too; the ledger holds the same rows as before."""
+    """All checks, the daily one too; the ledger holds the same rows as before."""
     world.run(DAY)
 
     def rows() -> dict[str, int]:
@@ -142,7 +142,7 @@ def test_dates_that_are_overdue_for_the_same_reason_are_one_line(world: World) -
 
 
 def test_what_keeps_tasks_from_their_pool_is_found(world: World) -> None:
-    """As Airflow tells it; a scheduler that is merely slow is given another look."""
+    """As Airflow tells it; a scheduler that is merely slow is given another check."""
     world.run(DAY)
     (finding,) = look(world, runs=AirflowSays(set(), pool="the pool is missing"))
     assert (finding.kind, finding.text) == (Kind.NO_POOL, "the pool is missing")
@@ -192,7 +192,7 @@ def test_a_date_that_is_not_settled_is_found(world: World) -> None:
 
 
 def test_a_date_that_is_being_worked_on_is_left_alone(world: World) -> None:
-    """Somebody runs it again just now; within the hour it is looked at again."""
+    """Somebody runs it again just now; within the hour it is checked again."""
     world.prepare(DAY)
     assert look(world) == []
     found(look(world, later=HOUR), Kind.OVERDUE)
@@ -313,9 +313,9 @@ def test_broken_rows_start_no_run(world: World) -> None:
     world.warehouse.trades.append(world.warehouse.trades[-1])
     findings = look(world)
     assert (
-        "trade_id is there more than once: trade t000003" in found(findings, Kind.NOT_LOOKED).text
+        "trade_id is there more than once: trade t000003" in found(findings, Kind.NOT_CHECKED).text
     )
-    assert kinds(findings) == {Kind.NOT_LOOKED}
+    assert kinds(findings) == {Kind.NOT_CHECKED}
 
 
 # what the partner shows
@@ -500,11 +500,11 @@ def opened(world: World) -> Iterator[Ledger]:
     yield world.ledger
 
 
-def test_what_is_down_is_found_and_the_other_looks_go_on(world: World) -> None:
+def test_what_is_down_is_found_and_the_other_checks_go_on(world: World) -> None:
     """Warehouse and API are down; the date that nobody settled is found all the same."""
     openers = Openers(lambda _: opened(world), Down().warehouse, Down().api)
     findings = watch_partner("demo", world.partner, "settlement_ledger", openers)
-    warehouse, api = (each for each in findings if each.kind is Kind.NOT_LOOKED)
+    warehouse, api = (each for each in findings if each.kind is Kind.NOT_CHECKED)
     assert "locked by its loader (section warehouse-busy" in warehouse.text
     assert "partner_api is missing (section configuration-error" in api.text
     assert (warehouse.may_pass, api.may_pass) == (True, False)
@@ -516,12 +516,14 @@ def test_a_ledger_that_is_down_is_one_finding(world: World) -> None:
     world.ledger = Ledger.connect("postgresql://nobody@127.0.0.1:1/nowhere")
     openers = Openers(lambda _: opened(world), Down().warehouse, Down().api)
     findings = watch_partner("demo", world.partner, "settlement_ledger", openers)
-    assert "the ledger could not be looked at" in found(findings, Kind.NOT_LOOKED, "").text
-    assert kinds(findings) == {Kind.NOT_LOOKED}
+    assert "the ledger could not be checked" in found(findings, Kind.NOT_CHECKED, "").text
+    assert kinds(findings) == {Kind.NOT_CHECKED}
     now = datetime.now(UTC)
-    eyes = Eyes(world.ledger, world.partner, lambda: world.warehouse, lambda: world.api, None, now)
+    context = WatchContext(
+        world.ledger, world.partner, lambda: world.warehouse, lambda: world.api, None, now
+    )
     with pytest.raises(LedgerUnavailableError):
-        look_at(eyes)
+        find_all(context)
 
 
 def test_a_partner_without_a_file_is_found_unless_it_was_stopped_first(world: World) -> None:

@@ -23,7 +23,7 @@ from settlement.steps import compute
 from settlement.steps.decide import decide
 from settlement.values import Actor
 from settlement.warehouse import TradeRow
-from settlement.watch import changes
+from settlement.watch import date_changes
 from settlement.watch.finding import Finding, Kind, SettleAgain
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, World, demo_partner
 from support.watching import DAY, HOUR, found, kinds, look, partner_of_today
@@ -156,7 +156,7 @@ def test_rows_that_are_unfit_hide_nothing_of_other_dates(settled: World) -> None
     settled.warehouse.trades.append(settled.warehouse.trades[0])
     commit_late(settled)
     findings = look(settled)
-    assert "trade t000001" in found(findings, Kind.NOT_LOOKED, str(BEFORE)).text
+    assert "trade t000001" in found(findings, Kind.NOT_CHECKED, str(BEFORE)).text
     found(findings, Kind.COMMITTED_LATE)
 
 
@@ -379,7 +379,7 @@ def test_many_dates_that_differ_are_told_by_their_counts(
     settled: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A warehouse that was truncated: the newest dates are read trade by trade, no more."""
-    monkeypatch.setattr(changes, "LOOKED_CLOSER", 1)
+    monkeypatch.setattr(date_changes, "READ_BY_TRADE", 1)
     settled.warehouse.trades.clear()
     findings = look(settled)
     assert "2 trade(s) (t000003, t000004)" in found(findings, Kind.GONE).text

@@ -5,8 +5,8 @@ from __future__ import annotations
 from mutation.definition import Break
 
 NAMES = "include/sql/exact_trades.sql"
-COMPARISON = "include/settlement/watch/comparison.py"
-LOOKS = "include/settlement/watch/looks.py"
+COMPARISON = "include/settlement/watch/date_changes.py"
+CHECKS = "include/settlement/watch/checks.py"
 
 WAREHOUSE = (
     Break(
@@ -61,16 +61,16 @@ WAREHOUSE = (
         "        return self.count.trades == self.count.read == self.snapshot.trade_count\n",
     ),
     Break(
-        "strays-not-looked-for",
+        "uncovered-not-looked-for",
         "A trade executed in 1970 or 2126 is never settled, and nobody hears of it.",
-        LOOKS,
-        '    Look("trades that no date covers", read_strays, strays),\n',
+        CHECKS,
+        '    Check("trades that no date covers", read_uncovered, uncovered_trades),\n',
         "",
     ),
     Break(
         "runs-for-any-change",
         "The watch starts a run for trades that are another date's, or beside an edit.",
-        "include/settlement/watch/closer_look.py",
+        "include/settlement/watch/trade_changes.py",
         "            settles_by_itself=not undecided and not self._others,\n",
         "            settles_by_itself=True,\n",
     ),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from settlement.watch.eyes import Eyes
+from settlement.watch.checks import find_all
+from settlement.watch.context import WatchContext
 from settlement.watch.finding import Finding
-from settlement.watch.looks import look_at
 from simulation.world import SimulatedWorld
 from support.in_process import MemoryWarehouse
 
@@ -23,7 +23,7 @@ class Lookout:
         world = self._world
         warehouse = MemoryWarehouse()  # of its own: what the watch reads is no run's reading
         warehouse.trades = world.warehouse.trades
-        eyes = Eyes(
+        context = WatchContext(
             ledger=world.ledger,
             partner=world.partner,
             open_warehouse=lambda: warehouse,
@@ -32,7 +32,7 @@ class Lookout:
             now=world.clock(),
             thorough=False,  # a world is younger than its weeks; its chain is proved at the end
         )
-        found = look_at(eyes)
+        found = find_all(context)
         for each in found:
             world.tell(f"  the watch: {each}")
         self.found += found

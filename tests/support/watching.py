@@ -1,4 +1,4 @@
-"""Looking at a partner as the watch does, at the date that was due last."""
+"""Checking a partner as the watch does, at the date that was due last."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from settlement.config.calendar import BusinessCalendar
 from settlement.config.partner_file import PartnerFile
-from settlement.watch.eyes import Eyes
+from settlement.watch.checks import find_all
+from settlement.watch.context import WatchContext
 from settlement.watch.finding import Finding, Kind
-from settlement.watch.looks import look_at
 from support.day import World, demo_partner
 
 HOUR = timedelta(hours=1)
@@ -62,10 +62,10 @@ def look(
     runs: AirflowSays | None = None,
     daily: bool = True,
 ) -> list[Finding]:
-    """All looks at the partner, now or later."""
+    """All checks of the partner, now or later."""
     now = world.ledger.now() + later
     opened = (lambda: world.warehouse, lambda: world.api)
-    return look_at(Eyes(world.ledger, world.partner, *opened, runs, now, thorough=daily))
+    return find_all(WatchContext(world.ledger, world.partner, *opened, runs, now, thorough=daily))
 
 
 def found(findings: Sequence[Finding], kind: Kind, about: str = str(DAY)) -> Finding:

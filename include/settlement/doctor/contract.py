@@ -1,4 +1,4 @@
-"""A look at what the partner really sends, beside what is published."""
+"""A check of what the partner really sends, beside what is published."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ READ = ("partners", "settlements", "settlement", "disputes", "connections", "bal
 HARMLESS = {What.NEW_FIELD}
 
 
-def look_at_contract(api: PartnerApi, partner: PartnerFile) -> Iterator[Diagnosis]:
+def check_contract(api: PartnerApi, partner: PartnerFile) -> Iterator[Diagnosis]:
     """One page of every route that is read, the newest settlement too, compared field by field.
 
     Nothing is sent but reads. What cannot be asked, such as one settlement of none, is left out.

@@ -1,4 +1,4 @@
-"""What a look says: fine, worth knowing, or wrong with the next step."""
+"""What a check of the doctor says: fine, worth knowing, or wrong with the next step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One line: what was looked at, how it is, and what to do about it."""
+    """One line: what was checked, how it is, and what to do about it."""
 
     subject: str
     health: Health
@@ -41,9 +41,9 @@ def wrong(subject: str, text: str) -> Diagnosis:
     return Diagnosis(subject, Health.WRONG, text)
 
 
-def looked_at(subject: str, look: Callable[[], Iterable[Diagnosis]]) -> Iterator[Diagnosis]:
-    """What a look says; an error of the domain ends it and is what is wrong."""
+def diagnoses_of(subject: str, check: Callable[[], Iterable[Diagnosis]]) -> Iterator[Diagnosis]:
+    """What a check says; an error of the domain ends it and is what is wrong."""
     try:
-        yield from look()
+        yield from check()
     except SettlementError as error:
         yield wrong(subject, error.message)

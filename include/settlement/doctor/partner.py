@@ -1,4 +1,4 @@
-"""Looks at the partner API: token, scopes, licence, settings, connections, currencies, clock."""
+"""Checks of the partner API: token, scopes, licence, settings, connections, currencies, clock."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FINALIZE = (
 ASKING = "asking for signing payloads"
 
 
-def look_at_partner(api: PartnerApi, partner: PartnerFile, now: datetime) -> Iterator[Diagnosis]:
+def check_partner(api: PartnerApi, partner: PartnerFile, now: datetime) -> Iterator[Diagnosis]:
     """Token, its read scope, the licence; then what the partner says about itself.
 
     :param now: by the ledger's clock
@@ -51,7 +51,7 @@ def look_at_partner(api: PartnerApi, partner: PartnerFile, now: datetime) -> Ite
         yield from _of_profile(api, partner, profiles_in(answer))
 
 
-def look_at_write_scope(api: PartnerApi, partner: PartnerFile) -> Iterator[Diagnosis]:
+def check_write_scope(api: PartnerApi, partner: PartnerFile) -> Iterator[Diagnosis]:
     """Ask for the payload of an empty request: a partner that lets us in calls it malformed."""
     try:
         path = f"{enterprise_path(partner)}/partners/settlements-signing"
@@ -71,7 +71,7 @@ def look_at_write_scope(api: PartnerApi, partner: PartnerFile) -> Iterator[Diagn
         yield note(ASKING, f"HTTP {answer.status} ({words_of(answer)}): cannot tell, try again")
 
 
-def look_at_connections(reader: PartnerReader, traded: Collection[str]) -> Iterator[Diagnosis]:
+def check_connections(reader: PartnerReader, traded: Collection[str]) -> Iterator[Diagnosis]:
     """All connections of the partner, and those that the newest trades name.
 
     :param traded: connections with a net position in the newest window
@@ -156,7 +156,7 @@ def _of_profile(
 
 
 def _of_disputes(partner: PartnerFile, profile: PartnerProfile) -> Diagnosis:
-    """A window of no minutes is one too: version 2 settles at once (partner API, section 1)."""
+    """One of no minutes is a dispute window too: v2 settles at once (partner API, section 1)."""
     subject, minutes = "disputes", profile.dispute_window_minutes
     needed = version_for(may_dispute=minutes is not None)
     what = "not set up" if minutes is None else f"clients may dispute for {minutes} minutes"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from sqlalchemy import Connection, bindparam, func, select
 
@@ -12,8 +12,8 @@ from settlement.ledger.bodies import StoredBody, load_bodies
 from settlement.ledger.dates import load_date
 from settlement.ledger.people.holds import Hold, held_connections, holds_in_force
 from settlement.ledger.people.questions import Question, open_questions
+from settlement.ledger.people.stop import Stop, stop_of
 from settlement.ledger.schema import slot as slot_table
-from settlement.ledger.schema import stop_flag
 from settlement.ledger.slots import load_slots, require_slot
 from settlement.ledger.snapshots import Snapshot, load_positions, newest_snapshot
 from settlement.slot.difference import difference, in_effect
@@ -48,15 +48,6 @@ class SlotView:
         """The body that would be sent next, or that the partner holds."""
         number = self.slot.current_body
         return next((each for each in self.bodies if each.number == number), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """The stop flag of a partner: nothing is sent while it is up."""
-
-    reason: str
-    who: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +120,6 @@ def view_slot(tx: Connection, external_id: str) -> SlotView:
     :raises ConfigurationError: if the ledger has no such slot
     """
     return _view(tx, require_slot(tx, external_id))
-
-
-def stop_of(tx: Connection, partner: PartnerName) -> Stop | None:
-    """The stop flag, or None if it is down."""
-    row = tx.execute(select(stop_flag).where(stop_flag.c.partner == partner)).one_or_none()
-    return Stop(row.reason, row.who, row.at) if row else None
 
 
 def _view(tx: Connection, slot: Slot) -> SlotView:

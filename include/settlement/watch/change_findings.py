@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from settlement.watch.changes import LOOKED_CLOSER, Changed, Changes
-from settlement.watch.closer_look import Closer, Trades
-from settlement.watch.eyes import Eyes
+from settlement.watch.context import WatchContext
+from settlement.watch.date_changes import READ_BY_TRADE, ChangedDate, Changes
 from settlement.watch.finding import Finding, Kind, SettleAgain, in_words
+from settlement.watch.trade_changes import TradeChanges, Trades
 
 UNKNOWN = "which ones cannot be told: the ledger does not remember the ids of this date"
 
 
-def changes(eyes: Eyes, read: Changes) -> Iterator[Finding]:
+def changed_dates(context: WatchContext, read: Changes) -> Iterator[Finding]:
     """A finding for each kind of change of a date, and one for trades recorded in the future."""
     for each in read.changed:
-        saying = _Saying(eyes, read, each)
-        yield from saying.of(each.closer) if each.closer else saying.without_a_closer_look()
+        findings = _FindingsOfDate(context, read, each)
+        yield from findings.by_trade(each.by_trade) if each.by_trade else findings.by_counts()
     if read.future.count:
         listed = ", ".join(f"{trade_id} ({at})" for trade_id, at in read.future.shown)
         text = (
@@ -25,22 +25,22 @@ def changes(eyes: Eyes, read: Changes) -> Iterator[Finding]:
             "Correct recorded_at in the warehouse: no run takes such trades, and a watermark of "
             "the future cannot tell what is late"
         )
-        yield Finding(Kind.RECORDED_IN_FUTURE, eyes.partner.name, text)
+        yield Finding(Kind.RECORDED_IN_FUTURE, context.partner.name, text)
 
 
-class _Saying:
+class _FindingsOfDate:
     """The findings about one date."""
 
-    def __init__(self, eyes: Eyes, read: Changes, changed: Changed) -> None:
-        self._eyes = eyes
+    def __init__(self, context: WatchContext, read: Changes, changed: ChangedDate) -> None:
+        self._context = context
         self._read = read
         self._changed = changed
-        self._run = f"`settlement run {eyes.partner.name} {changed.business_date}`"
+        self._run = f"`settlement run {context.partner.name} {changed.business_date}`"
 
-    def of(self, closer: Closer) -> Iterator[Finding]:
+    def by_trade(self, changes: TradeChanges) -> Iterator[Finding]:
         """Those of a date that was read trade by trade."""
-        yield from self._added(closer)
-        moved, gone = self._moved(closer)
+        yield from self._added(changes)
+        moved, gone = self._moved(changes)
         if moved:
             yield self._finding(
                 Kind.MOVED,
@@ -52,13 +52,13 @@ class _Saying:
             yield self._finding(
                 Kind.GONE,
                 f"{gone} that this date has read and settled are not in the warehouse any more"
-                f"{'' if closer.by_id else f' ({UNKNOWN})'}. If the load is whole and they are "
+                f"{'' if changes.by_id else f' ({UNKNOWN})'}. If the load is whole and they are "
                 f"void, {self._run} asks a person whether their money goes back",
             )
-        for other, trades in closer.others.items():
+        for other, trades in changes.others.items():
             yield self._of_another_date(other, trades)
-        if closer.edited is not None:
-            edited = closer.edited
+        if changes.edited is not None:
+            edited = changes.edited
             yield self._finding(
                 Kind.EDITED,
                 f"{edited.positions} net position(s) are not what was read, and no trade came or "
@@ -66,7 +66,7 @@ class _Saying:
                 f"edited. If the edit is right, {self._run} asks a person whether its money moves",
             )
 
-    def without_a_closer_look(self) -> Iterator[Finding]:
+    def by_counts(self) -> Iterator[Finding]:
         """What the counts say of a date that was not read trade by trade."""
         compared, count = self._changed.compared, self._changed.compared.count
         was = compared.snapshot.trade_count
@@ -76,7 +76,7 @@ class _Saying:
         )
         if self._changed.unfit is not None:
             text = f"{said}; they cannot be compared one by one: {self._changed.unfit}"
-            yield self._finding(Kind.NOT_LOOKED, text)
+            yield self._finding(Kind.NOT_CHECKED, text)
             return
         kind = Kind.LATE_TRADES
         if count.read < was:
@@ -87,32 +87,32 @@ class _Saying:
             kind = Kind.EDITED
         yield self._finding(
             kind,
-            f"{said}. Over {LOOKED_CLOSER} dates differ, so this one was not read trade by trade: "
+            f"{said}. Over {READ_BY_TRADE} dates differ, so this one was not read trade by trade: "
             "see whether the warehouse is whole",
         )
 
-    def _added(self, closer: Closer) -> Iterator[Finding]:
+    def _added(self, changes: TradeChanges) -> Iterator[Finding]:
         """Trades that came; the first of the two findings starts the run for all of them."""
-        added, start = closer.added, self._start(closer)
+        added, start = changes.added, self._start(changes)
         if added.late:
-            yield self._late(closer, start)
+            yield self._late(changes, start)
         if added.early:
             news = (
                 f"{added.early} were not in the warehouse when the date was read, though "
                 "their recorded_at is earlier: they were committed late, or loaded with a false "
-                f"time{'' if closer.by_id else f' ({UNKNOWN})'}"
+                f"time{'' if changes.by_id else f' ({UNKNOWN})'}"
             )
             yield self._finding(
                 Kind.COMMITTED_LATE,
-                f"{news}: {self._what_follows(closer, start)}",
+                f"{news}: {self._what_follows(changes, start)}",
                 start=None if added.late else start,
             )
 
-    def _late(self, closer: Closer, start: SettleAgain | None) -> Finding:
-        added, now = closer.added, self._eyes.now
+    def _late(self, changes: TradeChanges, start: SettleAgain | None) -> Finding:
+        added, now = changes.added, self._context.now
         waited = now - (added.first_recorded or now)
-        in_vain = start is not None and waited > self._eyes.partner.settled_within
-        follows = self._what_follows(closer, start)
+        in_vain = start is not None and waited > self._context.partner.settled_within
+        follows = self._what_follows(changes, start)
         if in_vain:
             follows = "a run was started for them and has not read them; see how it stands"
         return self._finding(
@@ -123,38 +123,38 @@ class _Saying:
             start=start,
         )
 
-    def _what_follows(self, closer: Closer, start: SettleAgain | None) -> str:
+    def _what_follows(self, changes: TradeChanges, start: SettleAgain | None) -> str:
         if start is not None:
             return "a run is started for them"
         if not self._changed.settled:
             return "the date is not settled yet; the run that settles it reads them"
-        if closer.settles_by_itself:
+        if changes.settles_by_itself:
             return f"trigger a run for the date to settle them, or {self._run}"
         return f"other trades of the date have changed too, so {self._run} asks a person first"
 
-    def _start(self, closer: Closer) -> SettleAgain | None:
+    def _start(self, changes: TradeChanges) -> SettleAgain | None:
         """Only what was merely added to a settled date starts a run by itself."""
-        added = closer.added
-        by_itself = closer.settles_by_itself and self._changed.settled
+        added = changes.added
+        by_itself = changes.settles_by_itself and self._changed.settled
         if not (added.late or added.early) or not by_itself or self._read.stopped:
             return None
-        if self._eyes.partner.late_trades != "settle":
+        if self._context.partner.late_trades != "settle":
             return None
         snapshot = self._changed.compared.snapshot
         until = added.last_recorded or snapshot.watermark or snapshot.taken_at
         return SettleAgain(self._changed.business_date, until, added.digest)
 
-    def _moved(self, closer: Closer) -> tuple[Trades, Trades]:
+    def _moved(self, changes: TradeChanges) -> tuple[Trades, Trades]:
         """Trades that went, parted into those that lie in another window and those that do not."""
-        ids = closer.gone.examples
+        ids = changes.gone.examples
         found = tuple(each for each in ids if self._read.places.get(each))
         lost = tuple(each for each in ids if each not in found)
-        return Trades(len(found), found), Trades(closer.gone.count - len(found), lost)
+        return Trades(len(found), found), Trades(changes.gone.count - len(found), lost)
 
     def _where(self, moved: Trades) -> str:
         places = {each for one in moved.examples for each in self._read.places[one]}
-        days = [str(each) for each in sorted(each for each in places if each is not None)]
-        return ", ".join([*days, *(["a window that no date has"] if None in places else [])])
+        dates = [str(each) for each in sorted(each for each in places if each is not None)]
+        return ", ".join([*dates, *(["a window that no date has"] if None in places else [])])
 
     def _of_another_date(self, other: date, trades: Trades) -> Finding:
         still = [each for each in trades.examples if other in self._read.places.get(each, ())]
@@ -177,7 +177,7 @@ class _Saying:
     ) -> Finding:
         return Finding(
             kind,
-            self._eyes.partner.name,
+            self._context.partner.name,
             text,
             business_date=self._changed.business_date,
             needs_a_person=needs_a_person,

@@ -9,26 +9,27 @@ from sqlalchemy import Connection, func, select
 
 from settlement.config.partner_file import PartnerFile
 from settlement.ledger.database import Ledger
-from settlement.ledger.overview import Stop, money_at_risk, stop_of
+from settlement.ledger.overview import money_at_risk
 from settlement.ledger.people.holds import Hold, holds_in_force
 from settlement.ledger.people.question import Question
 from settlement.ledger.people.questions import open_questions
+from settlement.ledger.people.stop import Stop, stop_of
 from settlement.ledger.schema import slot
 from settlement.slot.money_at_risk import MoneyAtRisk, Unsettled, by_currency
 from settlement.slot.state import State
-from settlement.watch.standing import Standing, read_standings
+from settlement.watch.date_status import DateStatus, read_date_statuses
 
 SETTLED_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
 class DateLine:
-    """One date that is due or known: how it stands, its requests by state, the money at risk.
+    """One date that is due or known: its status, its requests by state, the money at risk.
 
     `at_risk` is None for a date that is settled.
     """
 
-    standing: Standing
+    status: DateStatus
     overdue: bool
     requests: dict[State, int]
     at_risk: MoneyAtRisk | None
@@ -36,7 +37,7 @@ class DateLine:
     @property
     def business_date(self) -> date:
         """The date."""
-        return self.standing.business_date
+        return self.status.business_date
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,16 @@ class PartnerView:
 def view_partner(ledger: Ledger, partner: PartnerFile) -> PartnerView:
     """What the ledger knows of the partner's dates; nobody else is asked."""
     now = ledger.now()
-    standings = read_standings(ledger, partner, now, thorough=False)[::-1]
+    statuses = read_date_statuses(ledger, partner, now, thorough=False)[::-1]
     with ledger.transaction() as tx:
         requests = _requests_by_state(tx, partner.name)
 
-        def line(each: Standing, *, settled: bool) -> DateLine:
-            day = each.business_date
-            at_risk = None if settled else money_at_risk(tx, partner.name, day)
+        def line(each: DateStatus, *, settled: bool) -> DateLine:
             return DateLine(
-                each, not settled and now > each.deadline, requests.get(day, {}), at_risk
+                each,
+                not settled and now > each.deadline,
+                requests.get(each.business_date, {}),
+                None if settled else money_at_risk(tx, partner.name, each.business_date),
             )
 
         return PartnerView(
@@ -77,10 +79,10 @@ def view_partner(ledger: Ledger, partner: PartnerFile) -> PartnerView:
             stop_of(tx, partner.name),
             tuple(holds_in_force(tx, partner.name)),
             tuple(open_questions(tx, partner.name)),
-            tuple(line(each, settled=False) for each in standings if each.left is not None),
+            tuple(line(each, settled=False) for each in statuses if each.left is not None),
             tuple(
                 line(each, settled=True)
-                for each in [each for each in standings if each.left is None][:SETTLED_SHOWN]
+                for each in [each for each in statuses if each.left is None][:SETTLED_SHOWN]
             ),
         )
 

@@ -1,4 +1,4 @@
-"""Whose day is watched: everybody with a partner file, and everybody the ledger knows."""
+"""Who is watched: everybody with a partner file, and everybody the ledger knows."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import ConfigurationError, SettlementError
 from settlement.ledger.database import Ledger
-from settlement.ledger.overview import stop_of
+from settlement.ledger.people.stop import stop_of
 from settlement.partner.exchange import PartnerApi
 from settlement.values import PartnerName
 from settlement.warehouse import Warehouse
-from settlement.watch.eyes import AirflowRuns, Eyes
+from settlement.watch.context import AirflowRuns, WatchContext
 from settlement.watch.finding import Finding, Kind
 
 DEFAULT_LEDGER = str(PartnerFile.model_fields["ledger_conn_id"].default)
@@ -59,9 +59,9 @@ def watch_partner(  # noqa: PLR0913 - all that may be known of a partner
 
     :param file: its partner file, what is wrong with it, or None if there is none
     :param runs: what Airflow says of the partner's runs
-    :param daily: make the daily looks too
+    :param daily: make the daily checks too
     """
-    from settlement.watch.looks import look_at, not_looked  # noqa: PLC0415 - numpy, only here
+    from settlement.watch.checks import find_all, not_checked  # noqa: PLC0415 - numpy, only here
 
     if isinstance(file, ConfigurationError):
         return [broken_file(name, file)]
@@ -69,7 +69,7 @@ def watch_partner(  # noqa: PLR0913 - all that may be known of a partner
         with openers.ledger(ledger_conn_id) as ledger:
             if file is None:
                 return without_file(ledger, name)
-            eyes = Eyes(
+            context = WatchContext(
                 ledger=ledger,
                 partner=file,
                 open_warehouse=lambda: openers.warehouse(file),
@@ -78,9 +78,9 @@ def watch_partner(  # noqa: PLR0913 - all that may be known of a partner
                 now=ledger.now(),
                 thorough=daily,
             )
-            return look_at(eyes)
+            return find_all(context)
     except SettlementError as error:
-        return [not_looked(name, "the ledger", error)]
+        return [not_checked(name, "the ledger", error)]
 
 
 def broken_file(name: str, error: ConfigurationError) -> Finding:

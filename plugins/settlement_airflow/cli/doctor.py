@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from settlement.config.partner_file import PartnerFile, load_partner
-from settlement.doctor.diagnosis import Diagnosis, Health, looked_at
+from settlement.doctor.diagnosis import Diagnosis, Health, diagnoses_of
 from settlement.errors import LedgerUnavailableError
 from settlement.ledger.database import Ledger
 from settlement.partner.reads import PartnerReader
@@ -21,7 +21,7 @@ from settlement_airflow.cli.workplace import api_of, unchecked_work_for, warehou
 
 SOMETHING_WRONG = 1
 STYLES = {Health.OK: "green", Health.NOTE: "yellow", Health.WRONG: "bold red"}
-Look = tuple[str, Callable[[], Iterable[Diagnosis]]]
+Check = tuple[str, Callable[[], Iterable[Diagnosis]]]
 
 
 def add_to(app: typer.Typer, panel: str) -> None:
@@ -48,11 +48,11 @@ def doctor(partner: Partner, *, as_json: AsJson = False) -> None:
         configured_airflow().metadata_url
     )  # before this process sets up an Airflow of its own
     with unchecked_work_for(file) as ledger, progress() as bar:
-        looks = list(_looks(file, ledger, metadata_url))
+        checks = list(_checks(file, ledger, metadata_url))
         found = [
             diagnosis
-            for subject, look in bar.track(looks, description="looking")
-            for diagnosis in looked_at(subject, look)
+            for subject, check in bar.track(checks, description="checking")
+            for diagnosis in diagnoses_of(subject, check)
         ]
     if as_json:
         print_json([{"subject": f.subject, "health": f.health, "text": f.text} for f in found])
@@ -62,49 +62,48 @@ def doctor(partner: Partner, *, as_json: AsJson = False) -> None:
         raise typer.Exit(SOMETHING_WRONG)
 
 
-def _looks(file: PartnerFile, ledger: Ledger, metadata_url: str | None) -> Iterator[Look]:
-    """All looks, in the order in which things have to be put right."""
+def _checks(file: PartnerFile, ledger: Ledger, metadata_url: str | None) -> Iterator[Check]:
+    """All checks, in the order in which things have to be put right."""
     from settlement.doctor import (  # noqa: PLC0415 - not for --help
         contract,
-        inside,
+        own_setup,
         partner,
-        strays,
+        warehouse,
     )
-    from settlement.doctor.decimals import look_at_decimals  # noqa: PLC0415
     from settlement.ledger.partner_reader import unrecorded_reader  # noqa: PLC0415
-    from settlement_airflow.cli.airflow_looks import look_at_airflow  # noqa: PLC0415
+    from settlement_airflow.cli.airflow_checks import check_airflow  # noqa: PLC0415
     from settlement_airflow.dag_parts import dag_id_of  # noqa: PLC0415
     from settlement_airflow.signers import expects_a_key, open_signer  # noqa: PLC0415
 
-    traded = inside.Traded()
+    traded = warehouse.Traded()
 
     def reader() -> PartnerReader:
         return unrecorded_reader(ledger, api_of(file), file)
 
-    yield "ledger", lambda: inside.look_at_ledger(ledger, file, api_of(file).base_url)
-    yield "decimals", lambda: look_at_decimals(file)
-    yield "access token", lambda: partner.look_at_partner(api_of(file), file, _now(ledger))
-    yield contract.SUBJECT, lambda: contract.look_at_contract(api_of(file), file)
-    yield partner.ASKING, lambda: partner.look_at_write_scope(api_of(file), file)
+    yield "ledger", lambda: own_setup.check_ledger(ledger, file, api_of(file).base_url)
+    yield "decimals", lambda: own_setup.check_decimals(file)
+    yield "access token", lambda: partner.check_partner(api_of(file), file, _now(ledger))
+    yield contract.SUBJECT, lambda: contract.check_contract(api_of(file), file)
+    yield partner.ASKING, lambda: partner.check_write_scope(api_of(file), file)
     yield (
         "warehouse",
-        lambda: inside.look_at_warehouse(warehouse_of(file), file, _now(ledger), traded),
+        lambda: warehouse.check_warehouse(warehouse_of(file), file, _now(ledger), traded),
     )
     yield (
-        strays.SUBJECT,
-        lambda: strays.look_at_strays(ledger, warehouse_of(file), file, _now(ledger)),
+        warehouse.UNCOVERED,
+        lambda: warehouse.check_uncovered(ledger, warehouse_of(file), file, _now(ledger)),
     )
-    yield "connections", lambda: partner.look_at_connections(reader(), traded.connections)
+    yield "connections", lambda: partner.check_connections(reader(), traded.connections)
     yield (
         "signing key",
-        lambda: inside.look_at_signer(
+        lambda: own_setup.check_signer(
             open_signer(file.signing_conn_id),
             key_is_expected=expects_a_key(file.signing_conn_id),
         ),
     )
     yield (
         "Airflow",
-        lambda: look_at_airflow(metadata_url, dag_id_of(file.name)),
+        lambda: check_airflow(metadata_url, dag_id_of(file.name)),
     )
 
 

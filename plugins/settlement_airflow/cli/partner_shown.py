@@ -14,7 +14,7 @@ from settlement.config.calendar import BusinessCalendar
 from settlement.config.partner_file import PartnerFile
 from settlement.slot.money_at_risk import Unsettled, by_currency
 from settlement.slot.state import State
-from settlement.watch.date_span import spans_of
+from settlement.watch.finding import spans_of
 from settlement.watch.partner_view import DateLine, PartnerView
 from settlement_airflow.cli.amounts_shown import at, at_or_none
 from settlement_airflow.cli.questions_shown import question_json, questions_table
@@ -86,11 +86,11 @@ def _not_settled_table(file: PartnerFile, view: PartnerView) -> Table:
     table = _table("dates that are not settled")
     for column in ("date", "due until", "requests", "at risk"):
         table.add_column(column, overflow="fold")
-    for days, line in _rows(file, view.not_settled):
+    for dates, line in _rows(file, view.not_settled):
         style = "red" if line.overdue else "yellow"
         table.add_row(
-            Text(days, style),
-            at(line.standing.deadline),
+            Text(dates, style),
+            at(line.status.deadline),
             _requests(line.requests),
             _in_words(line, file.currencies),
         )
@@ -101,10 +101,10 @@ def _rows(file: PartnerFile, lines: Iterable[DateLine]) -> Iterator[tuple[str, D
     """A row for each date that was read; dates that never were follow, one row for each span."""
     lines = list(lines)
     for each in lines:
-        if each.standing.touched or each.requests:
+        if each.status.touched or each.requests:
             yield str(each.business_date), each
     never = {
-        each.business_date: each for each in lines if not (each.standing.touched or each.requests)
+        each.business_date: each for each in lines if not (each.status.touched or each.requests)
     }
     for span in spans_of(never, BusinessCalendar(file)):
         yield str(span), never[span.first]
@@ -118,7 +118,7 @@ def _settled_table(view: PartnerView) -> Table:
         table.add_row(
             Text(str(each.business_date), "green"),
             _requests(each.requests),
-            at(each.standing.last_event_at),
+            at(each.status.last_event_at),
         )
     return table
 
@@ -135,7 +135,7 @@ def _requests(requests: Mapping[State, int]) -> Text:
 def _in_words(line: DateLine, decimals: Mapping[str, int]) -> str:
     """What of the date's money is where; "never read" if no run ever read it."""
     at_risk = _at_risk_of(line)
-    if not line.standing.touched and not at_risk:
+    if not line.status.touched and not at_risk:
         return "no run has ever read it: its amounts are not known"
     listed = [
         f"{displayed(amount, currency, decimals)} {currency} {risk.value}"
@@ -153,12 +153,12 @@ def _date_json(line: DateLine) -> dict[str, Any]:
     return {
         "business_date": line.business_date.isoformat(),
         "overdue": line.overdue,
-        "deadline": line.standing.deadline.isoformat(),
-        "read": line.standing.touched,
-        "left": line.standing.left.message if line.standing.left else None,
+        "deadline": line.status.deadline.isoformat(),
+        "read": line.status.touched,
+        "left": line.status.left.message if line.status.left else None,
         "requests": {state.value: count for state, count in sorted(line.requests.items())},
         "at_risk": _at_risk_json(_at_risk_of(line)),
-        "last_event_at": at_or_none(line.standing.last_event_at),
+        "last_event_at": at_or_none(line.status.last_event_at),
     }
 
 

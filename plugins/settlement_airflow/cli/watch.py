@@ -13,8 +13,7 @@ from settlement.config.partner_file import PartnerFile, load_partner, load_partn
 from settlement.errors import SettlementError
 from settlement.ledger.checks.ledger import partners_in_ledger
 from settlement.ledger.database import Ledger
-from settlement.watch.finding import Finding
-from settlement.watch.order import worst_first
+from settlement.watch.finding import Finding, worst_first
 from settlement.watch.partners import Files, Openers, ledgers_of, watch_partner, watched
 from settlement_airflow.cli.arguments import AsJson
 from settlement_airflow.cli.console import print_json, results, warn
@@ -40,7 +39,7 @@ def watch(
 ) -> None:
     """Look for what no run saw: dates not settled, late trades, what the partner shows otherwise.
 
-    The same looks as the DAG settlement_watch makes, but for Airflow's own states. It only reads,
+    The same checks as the DAG settlement_watch makes, but for Airflow's own states. It only reads,
     and starts nothing. Each finding ends in its section of the runbook of settlement_watch; it
     ends with 1 if there is any.
 
@@ -50,14 +49,14 @@ def watch(
         settlement watch demo --json
     """
     files = load_partners()
-    looked_at = _looked_at(files, partner)
+    checked = _checked(files, partner)
     findings = worst_first(
-        each for name, conn_id in looked_at.items() for each in _look(files, name, conn_id)
+        each for name, conn_id in checked.items() for each in _check(files, name, conn_id)
     )
     if as_json:
         print_json([finding_json(each) for each in findings])
     else:
-        _print(list(looked_at), findings)
+        _print(list(checked), findings)
     if findings:
         raise typer.Exit(SOMETHING_FOUND)
 
@@ -75,8 +74,8 @@ def finding_json(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _looked_at(files: Files, partner: str | None) -> dict[str, str]:
-    """Partners to look at, with the Airflow connection of their ledger.
+def _checked(files: Files, partner: str | None) -> dict[str, str]:
+    """Partners to check, with the Airflow connection of their ledger.
 
     :raises ConfigurationError: if the one that is named is known nowhere
     """
@@ -95,12 +94,12 @@ def _names_in(conn_id: str) -> list[str]:
     try:
         with ledger_behind(conn_id) as ledger:
             return partners_in_ledger(ledger)
-    except SettlementError as error:  # the looks of its partners find it
+    except SettlementError as error:  # the checks of its partners find it
         warn(str(error))
         return []
 
 
-def _look(files: Files, name: str, conn_id: str) -> list[Finding]:
+def _check(files: Files, name: str, conn_id: str) -> list[Finding]:
     file = files.get(name)
     openers = Openers(
         ledger=lambda ledger_conn_id: _opened(file, ledger_conn_id),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import BaseHook
 
-from settlement.doctor.inside import WORTHLESS
+from settlement.doctor.own_setup import WORTHLESS
 from settlement.errors import SettlementError
 from settlement.signing.signer import key_id_of, signer_of
 from settlement_airflow.signers import open_signer

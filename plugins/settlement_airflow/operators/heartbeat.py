@@ -11,36 +11,36 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from settlement_airflow.hooks.target import is_loopback
-from settlement_airflow.operators.watch import completed_looks
+from settlement_airflow.operators.watch import watch_results
 
 HEARTBEAT_URL = "SETTLEMENT_HEARTBEAT_URL"
 TIMEOUT_S = 10
 
 
 class HeartbeatOperator(BaseOperator):
-    """Calls SETTLEMENT_HEARTBEAT_URL once every partner was looked at, whatever was found.
+    """Calls SETTLEMENT_HEARTBEAT_URL once every partner was checked, whatever was found.
 
     A call that fails is a warning: the monitor misses it and says so.
 
-    :param partners: whom the looks were at (templated)
-    :param looks: task id of the looks
+    :param partners: whom watch_partner was mapped over (templated)
+    :param watch: task id of watch_partner
     """
 
     template_fields = ("partners",)
 
-    def __init__(self, *, partners: Any, looks: str, **kwargs: Any) -> None:
+    def __init__(self, *, partners: Any, watch: str, **kwargs: Any) -> None:
         kwargs.setdefault("doc_md", type(self).__doc__)
         super().__init__(**kwargs)
         self.partners = partners
-        self.looks = looks
+        self.watch = watch
 
     def execute(self, context: Context) -> None:
         """Call it, or say why not."""
         url = os.environ.get(HEARTBEAT_URL, "").strip()
         if not url:
             raise AirflowSkipException(f"{HEARTBEAT_URL} is not set")
-        if self.partners is None or None in completed_looks(context, self.looks, self.partners):
-            raise AirflowSkipException("not every partner was looked at: no sign of life")
+        if self.partners is None or None in watch_results(context, self.watch, self.partners):
+            raise AirflowSkipException("not every partner was checked: no sign of life")
         problem = call(url)
         if problem:
             self.log.warning("The heartbeat was not heard: %s", problem)

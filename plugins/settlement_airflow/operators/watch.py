@@ -1,4 +1,4 @@
-"""The watch: one look per partner, what it starts by itself, and a sign of life."""
+"""The watch: one task per partner, what it starts by itself, and a sign of life."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from settlement_airflow.operators.asking import conf_of, run_id_of
 from settlement_airflow.operators.base import airflow_errors
 
 WATCHED = "watched"
-"""XCom of a look that was completed: its findings, for notifiers too, and what is to be started."""
-LONGEST_LOOK = timedelta(minutes=30)
+"""XCom of a partner that was checked to the end: findings, for notifiers too, and what to start."""
+LONGEST_WATCH = timedelta(minutes=30)
 BY_SCHEDULE = "scheduled"
 OPENERS = Openers(
     ledger=opened_ledger,
@@ -52,13 +52,13 @@ class ListPartnersOperator(BaseOperator):
         try:
             with opened_ledger(conn_id) as ledger:
                 return partners_in_ledger(ledger)
-        except SettlementError as error:  # the looks of its partners find it
+        except SettlementError as error:  # the checks of its partners find it
             self.log.warning("%s", error)
             return []
 
 
 class WatchPartnerOperator(BaseOperator):
-    """Looks at one partner and is red if something needs a person; every finding is in the log.
+    """Checks one partner and is red if something needs a person; every finding is in the log.
 
     It changes nothing. Findings name their section of the runbook of settlement_watch.
 
@@ -68,13 +68,13 @@ class WatchPartnerOperator(BaseOperator):
 
     def __init__(self, *, partner: str, ledger_conn_id: str, **kwargs: Any) -> None:
         kwargs.setdefault("doc_md", type(self).__doc__)
-        kwargs.setdefault("execution_timeout", LONGEST_LOOK)
+        kwargs.setdefault("execution_timeout", LONGEST_WATCH)
         super().__init__(**kwargs)
         self.partner = partner
         self.ledger_conn_id = ledger_conn_id
 
     def execute(self, context: Context) -> None:
-        """Look; what is to be started is handed on before the verdict."""
+        """Check; what is to be started is handed on before the verdict."""
         with airflow_errors():
             file = load_partners().get(self.partner)
         findings = watch_partner(
@@ -90,31 +90,31 @@ class WatchPartnerOperator(BaseOperator):
         for_a_person = [each for each in findings if each.needs_a_person]
         if for_a_person:
             listed = "\n".join(str(each) for each in for_a_person)
-            # A loader's lock or a lost answer wakes nobody: the scheduler lets it look again.
+            # A loader's lock or a lost answer wakes nobody: the scheduler lets it check again.
             may_pass = all(each.may_pass for each in for_a_person)
             raise AirflowException(listed) if may_pass else AirflowFailException(listed)
 
 
 class RunsToStartOperator(BaseOperator):
-    """Gathers what the looks want started, one mapped task each.
+    """Gathers what the watch wants started, one mapped task each.
 
     :param what: which of it
-    :param partners: whom the looks were at (templated)
-    :param looks: task id of the looks
+    :param partners: whom watch_partner was mapped over (templated)
+    :param watch: task id of watch_partner
     """
 
     template_fields = ("partners",)
 
-    def __init__(self, *, what: Starts, partners: Any, looks: str, **kwargs: Any) -> None:
+    def __init__(self, *, what: Starts, partners: Any, watch: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.what = what
         self.partners = partners
-        self.looks = looks
+        self.watch = watch
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Arguments of the task that starts them."""
-        completed = completed_looks(context, self.looks, self.partners)
-        return [each for look in completed if look is not None for each in look[self.what]]
+        results = watch_results(context, self.watch, self.partners)
+        return [each for result in results if result is not None for each in result[self.what]]
 
 
 class SettleLateTradesOperator(TriggerDagRunOperator):
@@ -133,14 +133,14 @@ class SettleLateTradesOperator(TriggerDagRunOperator):
         )
 
 
-def completed_looks(
-    context: Context, looks: str, partners: Sequence[object] | None
+def watch_results(
+    context: Context, watch: str, partners: Sequence[object] | None
 ) -> list[dict[str, Any] | None]:
-    """What each look handed on; None for one that was not completed."""
+    """What each watch_partner handed on; None for one that did not come to its end."""
     indexes = list(range(len(partners or ())))
     if not indexes:
         return []
-    return list(context["ti"].xcom_pull(task_ids=looks, key=WATCHED, map_indexes=indexes))
+    return list(context["ti"].xcom_pull(task_ids=watch, key=WATCHED, map_indexes=indexes))
 
 
 def as_table(partner: str, findings: Sequence[Finding]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
@@ -12,6 +15,21 @@ from settlement.ledger.schema import stop_flag
 from settlement.values import Actor, PartnerName
 
 _STOP = select(stop_flag).where(stop_flag.c.partner == bindparam("partner"))
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The stop flag of a partner: nothing is sent while it is up."""
+
+    reason: str
+    who: str
+    at: datetime
+
+
+def stop_of(tx: Connection, partner: PartnerName) -> Stop | None:
+    """The stop flag, or None if it is down."""
+    row = tx.execute(_STOP, {"partner": partner}).one_or_none()
+    return Stop(row.reason, row.who, row.at) if row is not None else None
 
 
 def raise_stop(tx: Connection, partner: PartnerName, reason: str, actor: Actor) -> None:
@@ -42,6 +60,6 @@ def require_go(tx: Connection, partner: PartnerName) -> None:
 
     :raises StoppedError: if the stop flag is up
     """
-    row = tx.execute(_STOP, {"partner": partner}).one_or_none()
-    if row is not None:
-        raise StoppedError(partner, who=row.who, since=row.at, reason=row.reason)
+    stop = stop_of(tx, partner)
+    if stop is not None:
+        raise StoppedError(partner, who=stop.who, since=stop.at, reason=stop.reason)

@@ -1,4 +1,4 @@
-"""Looks at the Airflow that this machine is configured for: the pool, the DAG, its schedule."""
+"""Checks of the Airflow that this machine is configured for: the pool, the DAG, its schedule."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _Found(NamedTuple):
     paused: bool | None
 
 
-def look_at_airflow(metadata_url: str | None, dag_id: str) -> Iterator[Diagnosis]:
+def check_airflow(metadata_url: str | None, dag_id: str) -> Iterator[Diagnosis]:
     """Pool and DAG, read from the metadata database.
 
     :param metadata_url: None if no Airflow is configured on this machine

@@ -1,4 +1,4 @@
-"""What the watch looks with."""
+"""What every check of the watch gets: one partner, and the ways to ask about it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from settlement.config.partner_file import PartnerFile
 from settlement.ledger.database import Ledger
 from settlement.partner.exchange import PartnerApi
 from settlement.warehouse import Warehouse
-from settlement.watch.standing import Standing, read_standings
+from settlement.watch.date_status import DateStatus, read_date_statuses
 
 
 class AirflowRuns(Protocol):
@@ -32,12 +32,12 @@ class AirflowRuns(Protocol):
 
 
 @dataclass(frozen=True)
-class Eyes:
-    """One partner and all that is looked at; `now` is the ledger's clock.
+class WatchContext:
+    """One partner and all that is asked about it; `now` is the ledger's clock.
 
-    `thorough`: look at everything since the first date, as once a day; else at the last weeks.
+    `thorough`: check everything since the first date, as once a day; else the last weeks.
 
-    Warehouse and API are opened by the look that needs them, so that one that is down blinds no
+    Warehouse and API are opened by the check that needs them, so that one that is down blinds no
     other. `runs` is None where there is no Airflow to ask.
     """
 
@@ -50,6 +50,6 @@ class Eyes:
     thorough: bool = True
 
     @cached_property
-    def standings(self) -> list[Standing]:
-        """How the dates stand, oldest first."""
-        return read_standings(self.ledger, self.partner, self.now, thorough=self.thorough)
+    def date_statuses(self) -> list[DateStatus]:
+        """Status of all dates, oldest first."""
+        return read_date_statuses(self.ledger, self.partner, self.now, thorough=self.thorough)

@@ -1,4 +1,4 @@
-"""The watch says what a person can still do before the windows of a pending settlement end."""
+"""The watch says what a person can still do before a pending settlement moves."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from partner_sandbox.demo_world import demo_world_with_disputes
 from partner_sandbox.faults import FaultKind, Route
 from settlement.errors import NotSettledError
 from settlement.ledger.database import Ledger
-from settlement.watch.eyes import Eyes
+from settlement.watch.context import WatchContext
 from settlement.watch.finding import Finding, Kind
-from settlement.watch.windows import read_running_windows, running_windows
+from settlement.watch.open_requests import disputed_or_short, read_pending_requests
 from support.day import ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
 from support.partners_clock import WINDOWS, PartnersClock
 from support.recorder import Recorder
@@ -41,10 +41,12 @@ def world(ledger: Ledger, clock: PartnersClock) -> World:
 
 
 def look(world: World, later: timedelta = timedelta(0)) -> list[Finding]:
-    """What is found in running windows, now or later."""
+    """What is found about pending requests, now or later."""
     now = world.ledger.now() + later
-    eyes = Eyes(world.ledger, world.partner, lambda: world.warehouse, lambda: world.api, None, now)
-    return list(running_windows(eyes, read_running_windows(eyes)))
+    context = WatchContext(
+        world.ledger, world.partner, lambda: world.warehouse, lambda: world.api, None, now
+    )
+    return list(disputed_or_short(context, read_pending_requests(context)))
 
 
 def dispute(world: World, client: str) -> str:
@@ -58,7 +60,7 @@ def take_from(world: World, client: str, left: int) -> None:
 
 
 def test_a_pending_settlement_that_nobody_disputes_needs_nobody(world: World) -> None:
-    """It is looked at without leaving a trace."""
+    """It is checked without leaving a trace."""
     assert look(world) == []
 
 
@@ -83,7 +85,7 @@ def test_a_dispute_that_was_retracted_or_closed_needs_nobody(world: World) -> No
 
 
 def test_after_the_windows_it_is_too_late(world: World) -> None:
-    """From then on the date itself is looked at."""
+    """From then on the date itself is checked."""
     dispute(world, ALICE)
     assert look(world, later=WINDOWS - timedelta(minutes=1)) != []
     assert look(world, later=WINDOWS) == []

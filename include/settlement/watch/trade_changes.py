@@ -28,7 +28,7 @@ from settlement.warehouse.hashed_ids import (
 )
 from settlement.warehouse.history import effects_of
 from settlement.warehouse.without import WithoutTrades
-from settlement.watch.eyes import Eyes
+from settlement.watch.context import WatchContext
 
 NO_WATERMARK = datetime(1000, 1, 1, tzinfo=UTC)
 FOLLOWED = 200
@@ -82,7 +82,7 @@ class Edited:
 
 
 @dataclass(frozen=True, slots=True)
-class Closer:
+class TradeChanges:
     """How a date differs from its snapshot, but for what a person has left as it is.
 
     `by_id`: the ledger remembers the ids that were read; if not, what came early or went is only
@@ -98,9 +98,9 @@ class Closer:
     settles_by_itself: bool
 
 
-def look_closer(
-    eyes: Eyes, warehouse: Warehouse, snapshot: Snapshot, read_count: int
-) -> Closer | None:
+def compare_trades(
+    context: WatchContext, warehouse: Warehouse, snapshot: Snapshot, read_count: int
+) -> TradeChanges | None:
     """Read the date's window once more, as a run would, and compare it trade by trade.
 
     :param read_count: trades recorded up to the snapshot's watermark that are there now
@@ -108,33 +108,33 @@ def look_closer(
     :raises WarehouseDataError: if trades of the window are unfit to be settled
     """
     about = f"{snapshot.partner} {snapshot.business_date}"
-    with warehouse.snapshot(eyes.partner, snapshot.window) as reading:
+    with warehouse.snapshot(context.partner, snapshot.window) as reading:
         reading.check()
         with read_trade_ids(reading, about) as ids:
-            with eyes.ledger.transaction() as tx:
+            with context.ledger.transaction() as tx:
                 newest = newest_snapshot(tx, snapshot.partner, snapshot.business_date)
             if newest is None or newest.id != snapshot.id:
                 return None
-            return _Beside(eyes, snapshot, reading, ids).closer(read_count)
+            return _DateComparison(context, snapshot, reading, ids).changes(read_count)
 
 
-class _Beside:
+class _DateComparison:
     """A date's window as it is now, beside what the ledger remembers of it."""
 
     def __init__(
-        self, eyes: Eyes, snapshot: Snapshot, reading: WarehouseSnapshot, ids: ReadIds
+        self, context: WatchContext, snapshot: Snapshot, reading: WarehouseSnapshot, ids: ReadIds
     ) -> None:
-        partner, day = snapshot.partner, snapshot.business_date
-        self._eyes, self._snapshot, self._ids = eyes, snapshot, ids
-        with eyes.ledger.transaction() as tx:
-            self._before = remembered(tx, partner, day)
-            held = dates_holding(tx, partner, ids, day)
+        partner, business_date = snapshot.partner, snapshot.business_date
+        self._context, self._snapshot, self._ids = context, snapshot, ids
+        with context.ledger.transaction() as tx:
+            self._before = remembered(tx, partner, business_date)
+            held = dates_holding(tx, partner, ids, business_date)
         self._own = self._own_trades(reading, held)
         undecided = members(self._own.left_out, np.unique(np.concatenate([NONE, *held.values()])))
         if self._before is not None:
             undecided = np.setdiff1d(undecided, self._before.left_out)
         self._others = {
-            day: both for day, each in held.items() if len(both := members(each, undecided))
+            other: both for other, each in held.items() if len(both := members(each, undecided))
         }
 
     def _own_trades(self, reading: WarehouseSnapshot, held: dict[date, Hashes]) -> OwnTrades:
@@ -145,7 +145,7 @@ class _Beside:
         own = _without(reading, apart)
         return OwnTrades(own, self._ids, apart, here, self._before, version=0)
 
-    def closer(self, read_count: int) -> Closer:
+    def changes(self, read_count: int) -> TradeChanges:
         """What came, what went and what was edited."""
         undecided = self._waits_for_a_person()
         late, first, last = self._late()
@@ -162,7 +162,7 @@ class _Beside:
             added = Trades(max(more, 0)) if undecided else NO_TRADES
             went = Trades(max(-more, 0))
         changed_without_ids = self._before is None and (added or went)
-        return Closer(
+        return TradeChanges(
             by_id=self._before is not None,
             added=Added(
                 late=self._named(late),
@@ -172,7 +172,7 @@ class _Beside:
                 digest=digest_of(np.union1d(late, early)),
             ),
             gone=went if undecided else NO_TRADES,
-            others={day: self._named(each) for day, each in self._others.items()},
+            others={other: self._named(each) for other, each in self._others.items()},
             edited=(
                 self._edited(early) if undecided and not went and not changed_without_ids else None
             ),
@@ -185,7 +185,7 @@ class _Beside:
         Trades that were merely added are none, nor is a change that a person has left.
         """
         try:
-            ruling = ruling_on_history(self._eyes.ledger, self._snapshot, self._own, None)
+            ruling = ruling_on_history(self._context.ledger, self._snapshot, self._own, None)
         except HistoryChangedError:
             return True
         return ruling is not None and ruling.settled
@@ -210,7 +210,7 @@ class _Beside:
         snapshot = self._snapshot
         reading = _without(self._own.reading, early)
         read_until = snapshot.watermark or NO_WATERMARK
-        with self._eyes.ledger.transaction() as tx:
+        with self._context.ledger.transaction() as tx:
             change = change_in_history(
                 snapshot.trade_count,
                 stream_positions(tx, snapshot.id),
@@ -235,9 +235,9 @@ class _Beside:
     def _names_of_gone(self, gone: Hashes) -> tuple[str, ...]:
         if not len(gone):
             return ()
-        partner, day = self._snapshot.partner, self._snapshot.business_date
-        with self._eyes.ledger.transaction() as tx:
-            return tuple(names_of(tx, partner, day, gone, most=FOLLOWED))
+        partner, business_date = self._snapshot.partner, self._snapshot.business_date
+        with self._context.ledger.transaction() as tx:
+            return tuple(names_of(tx, partner, business_date, gone, most=FOLLOWED))
 
 
 def _without(reading: WarehouseSnapshot, hashes: Hashes) -> WarehouseSnapshot:

@@ -1,36 +1,39 @@
-"""Looks at what is ours: the ledger, the binding, the warehouse, the signing key."""
+"""Checks of what is ours beside the warehouse: ledger and bindings, decimals, the signing key."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from collections.abc import Iterator, Mapping
 
-from settlement.config.calendar import BusinessCalendar
 from settlement.config.partner_file import PartnerFile
 from settlement.doctor.diagnosis import Diagnosis, note, ok, wrong
 from settlement.ledger.binding import binding_of, bound_values
 from settlement.ledger.bound_currencies import bound_decimals, decimals_conflict
 from settlement.ledger.database import Ledger
 from settlement.ledger.install.version import current_version, newest_version
-from settlement.ledger.overview import stop_of
 from settlement.ledger.people.holds import holds_in_force
+from settlement.ledger.people.stop import stop_of
 from settlement.signing.signer import Signer, key_id_of, signer_of
-from settlement.steps.compute import CLOCKS_DIFFER, lines_to_settle
-from settlement.warehouse import Warehouse
-from settlement.warehouse.hashed_ids import read_trade_ids
 
 WORTHLESS = "a test of the signing key"
+FIAT: Mapping[str, int] = {
+    **dict.fromkeys(("AUD", "CAD", "CHF", "EUR", "GBP", "HKD", "SGD", "USD"), 2),
+    **dict.fromkeys(("JPY", "KRW"), 0),
+    **dict.fromkeys(("BHD", "KWD"), 3),
+}
+"""Minor units by ISO 4217."""
+COINS: Mapping[str, int] = {
+    **dict.fromkeys(("AAVE", "DAI", "ETC", "ETH", "LINK", "MATIC", "POL", "SHIB", "UNI"), 18),
+    **dict.fromkeys(("BCH", "BTC", "DOGE", "LTC", "WBTC"), 8),
+    **dict.fromkeys(("ADA", "TRX", "USDC", "USDT", "XRP"), 6),
+    "DOT": 10,
+    "SOL": 9,
+    "XLM": 7,
+}
+"""Smallest units of the coins' own protocols and of the token contracts on their main networks, as
+BitGo's list of coins has them."""
 
 
-@dataclass(slots=True)
-class Traded:
-    """Connections that the newest trades name, once the warehouse has been looked at."""
-
-    connections: set[str] = field(default_factory=set)
-
-
-def look_at_ledger(ledger: Ledger, partner: PartnerFile, base_url: str) -> Iterator[Diagnosis]:
+def check_ledger(ledger: Ledger, partner: PartnerFile, base_url: str) -> Iterator[Diagnosis]:
     """Whether it answers, its version, and what it says about the partner."""
     with ledger.transaction() as tx:
         held = current_version(tx)
@@ -78,49 +81,27 @@ def _of_binding(ledger: Ledger, partner: PartnerFile, base_url: str) -> Iterator
         yield note("hold", f"{hold.connection_id} since {hold.at.isoformat()} ({hold.reason})")
 
 
-def look_at_warehouse(
-    warehouse: Warehouse, partner: PartnerFile, now: datetime, traded: Traded
-) -> Iterator[Diagnosis]:
-    """The newest due window: columns, types, checks, balance; as a run would read it.
-
-    :param traded: is told which connections have a net position
-    """
-    subject = "warehouse"
-    day = newest_due_date(partner, now)
-    window = BusinessCalendar(partner).window(day)
-    with warehouse.snapshot(partner, window) as reading:
-        reading.check()
-        read_trade_ids(reading, f"{partner.name} {day}").close()
-        count = reading.trade_count()
-        traded.connections.update(line.connection_id for line in lines_to_settle(reading, None))
-    if count:
-        positions = f"{len(traded.connections)} connections"
-        yield ok(subject, f"{count:,} trades of {day} pass every check: {positions}, balanced")
-    else:
-        yield note(
-            subject, f"no trades of {day}: the columns can be read, nothing else can be tested"
-        )
-    loaded = warehouse.loaded_until(partner, now + CLOCKS_DIFFER)
-    if loaded is None:
-        yield wrong(subject, f"there is not one trade of {partner.name}: check trades.sql")
-    elif loaded < window.end:
+def check_decimals(partner: PartnerFile) -> Iterator[Diagnosis]:
+    """Currencies of which the usual decimals are known; the warehouse may count otherwise."""
+    subject = "decimals"
+    usual = {**FIAT, **COINS}
+    known = {name: usual[name.upper()] for name in partner.currencies if name.upper() in usual}
+    unusual = [
+        f"{name} = {partner.currencies[name]} (usually {decimals})"
+        for name, decimals in sorted(known.items())
+        if partner.currencies[name] != decimals
+    ]
+    if unusual:
         yield note(
             subject,
-            f"newest recording {loaded.isoformat()}, before the cut-off of {day}: is the "
-            "load late?",
+            f"{', '.join(unusual)}: check that base units of the warehouse and of the partner are "
+            "these, before the first date is settled",
         )
+    else:
+        yield ok(subject, f"the usual ones, as far as they are known ({len(known)} currencies)")
 
 
-def newest_due_date(partner: PartnerFile, now: datetime) -> date:
-    """The newest business date that may be settled now."""
-    calendar = BusinessCalendar(partner)
-    day = calendar.following(now.astimezone(UTC).date())
-    while calendar.due_at(day) > now:
-        day = calendar.previous(day)
-    return day
-
-
-def look_at_signer(signer: Signer, *, key_is_expected: bool) -> Iterator[Diagnosis]:
+def check_signer(signer: Signer, *, key_is_expected: bool) -> Iterator[Diagnosis]:
     """Have a worthless text signed.
 
     :param key_is_expected: whether the Airflow connection says which key must sign
