@@ -75,7 +75,7 @@ class Partner(Sandbox):
         answer = Response(script.status, {}, b"")
         if script.processed:
             answer = super().handle(request)
-        return replace(answer, status=script.status, content=script.words(answer.content))
+        return replace(answer, status=script.status, body=script.words(answer.body))
 
     def correct(self) -> None:
         """Everything that was wrong on the partner's side is put right."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settlement.strict_json import from_json, to_json
+from settlement.strict_json import from_json, json_object, to_json
 
 
 def test_text_is_written_as_javascript_writes_it():
@@ -57,3 +57,10 @@ def test_doubtful_json_is_refused(text, why):
     """The error says why."""
     with pytest.raises(ValueError, match=why):
         from_json(text)
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b"7", b"\xff", b"[" * 100_000])
+def test_what_others_say_is_one_object_or_nothing(content: bytes) -> None:
+    """Whatever they send, nobody has to catch anything."""
+    assert json_object(content) is None
+    assert json_object(b'{"a": 1.5, "b": "\\ud83d"}') == {"a": 1.5, "b": "\ud83d"}

@@ -253,7 +253,7 @@ def test_a_mutated_answer_about_disputes_is_named(ledger: Ledger, mutation: Muta
     booked = world.booked()
     world.api.put(mutation.about, edited(mutation.path, mutation.edit))
     said, reader = [], world.desk.reader
-    for read in (reader.windows, reader.disputes):
+    for read in (reader.dispute_windows, reader.disputes):
         try:
             said.append(str(read()))
         except OutcomeUnknownError as error:

@@ -16,7 +16,7 @@ from settlement.ledger.attempts import Attempt, attempts_of
 from settlement.ledger.chain import Event, read_events
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import body
-from settlement.partner.profile import Windows
+from settlement.partner.profile import DisputeWindows
 from settlement.steps.reconcile import waiting_for
 from support.killing import instance_of
 from support.rest import AirflowRest
@@ -48,7 +48,7 @@ class Waiting:
     dag_id: str
     run_id: str
     slot: str
-    windows: Windows
+    windows: DisputeWindows
     first_pause: timedelta
     asked: list[Request]
     """Requests that began a look-up of the slot, as they reached the partner."""
