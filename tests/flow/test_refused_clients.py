@@ -217,7 +217,7 @@ def test_what_a_403_may_mean_is_said_by_its_status(
     world = with_clients(ledger, 2)
     refuse(world, clients_of(world)[0], text="upstream says HTTP 403")
     world.api = Between(world.api)
-    world.api.put(sends, lambda answer: Answer(status, answer.body, answer.headers))
+    world.api.put(sends, lambda answer: Answer(status, answer.content, answer.headers))
     (slot,) = world.prepare()
     for _ in range(2):
         with pytest.raises(RefusedError) as caught:
