@@ -266,13 +266,15 @@ def settled_by_one_request(airflow, waiting) -> None:
 
 @pytest.fixture
 def more_trades_of_both_partners(airflow, waiting) -> Iterator[None]:
-    """A trade arrives for a settled date of each, and the first partner answers nothing in time."""
+    """A trade arrives for a settled date of each; the first partner falls silent once it is sent."""
     assert airflow.rest.run_ended(waiting.run_id, waiting.dag_id)["state"] == "success"
     with closing(duckdb.connect(str(airflow.warehouse))) as database:
         database.execute(MORE_TRADES, ["beside", airflow.completed, "demo", 1])
         database.execute(MORE_TRADES, ["beside", airflow.lost, DISPUTING, 1])
-    silent = {"fault": FaultKind.DELAY, "external_id": "demo-*", "times": None}
-    airflow.sandbox.faults.script(FaultRule.model_validate({**silent, "seconds": SILENCE_S}))
+    silent = {"fault": FaultKind.DELAY, "external_id": "demo-*", "seconds": SILENCE_S}
+    for route in (Route.SUBMIT, Route.GET):
+        rule = {**silent, "route": route, "times": None}
+        airflow.sandbox.faults.script(FaultRule.model_validate(rule))
     yield
     airflow.sandbox.faults.clear()
 
