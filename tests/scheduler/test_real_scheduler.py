@@ -266,7 +266,7 @@ def settled_by_one_request(airflow, waiting) -> None:
 
 @pytest.fixture
 def more_trades_of_both_partners(airflow, waiting) -> Iterator[None]:
-    """A trade arrives for a settled date of each; the first partner falls silent once it is sent."""
+    """A trade arrives for a settled date of each; the first partner is silent once it is sent."""
     assert airflow.rest.run_ended(waiting.run_id, waiting.dag_id)["state"] == "success"
     with closing(duckdb.connect(str(airflow.warehouse))) as database:
         database.execute(MORE_TRADES, ["beside", airflow.completed, "demo", 1])
