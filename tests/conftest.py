@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import gc
 import tempfile
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import URL, Engine, text
+from sqlalchemy import URL, Engine
 from xdist.scheduler import LoadFileScheduling
 
 from settlement.ledger.database import Ledger
 from settlement.ledger.install.embedded import EmbeddedServer
-from settlement.ledger.install.upgrade import upgrade_ledger
+from support.postgres import at_once, empty_ledger, make_template, running_postgres
 
 ONE_AIRFLOW = (
     "scheduler/test_real_scheduler.py",
@@ -37,10 +35,6 @@ SLOWEST_FIRST = (
     "cli/test_configured_airflow.py",
 )
 """A worker that began one of these last would keep all others waiting."""
-FAST_AND_UNSAFE = (
-    *("fsync = off", "synchronous_commit = off", "full_page_writes = off", "autovacuum = off"),
-    "file_copy_method = clone",
-)
 
 settings.register_profile(
     "settlement",
@@ -81,57 +75,37 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedServer]:
     """One PostgreSQL server for the session, its socket in a short path."""
-    with tempfile.TemporaryDirectory(prefix="pg") as folder:
-        server = EmbeddedServer.start(Path(folder))
-        admin = Ledger.connect(server.url("postgres"))
-        with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for setting in FAST_AND_UNSAFE:
-                connection.execute(text(f"ALTER SYSTEM SET {setting}"))
-            connection.execute(text("SELECT pg_reload_conf()"))
-        admin.engine.dispose()
+    with (
+        tempfile.TemporaryDirectory(prefix="pg") as folder,
+        running_postgres(Path(folder)) as server,
+    ):
         yield server
-        server.stop()
 
 
 @pytest.fixture(scope="session")
 def template_ledger(postgres: EmbeddedServer) -> str:
     """A migrated ledger that each test copies."""
-    ledger = Ledger.connect(postgres.url("template_ledger"))
-    upgrade_ledger(ledger)
-    ledger.engine.dispose()
-    return "template_ledger"
+    return make_template(postgres)
 
 
 @pytest.fixture(scope="session")
 def admin(postgres: EmbeddedServer) -> Iterator[Engine]:
     """Makes databases and drops them; each statement counts at once."""
-    engine = Ledger.connect(postgres.url("postgres")).engine
-    yield engine.execution_options(isolation_level="AUTOCOMMIT")
-    engine.dispose()
-
-
-@contextmanager
-def _own_ledger(admin: Engine, template_ledger: str) -> Iterator[URL]:
-    name = f"ledger_{uuid.uuid4().hex[:12]}"
-    copied = f"CREATE DATABASE {name} TEMPLATE {template_ledger} STRATEGY file_copy"
-    with admin.connect() as connection:
-        connection.execute(text(copied))
-    yield admin.url.set(database=name)
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    with at_once(postgres) as engine:
+        yield engine
 
 
 @pytest.fixture
 def ledger_url(admin: Engine, template_ledger: str) -> Iterator[URL]:
     """URL of an empty, migrated ledger of this test's own."""
-    with _own_ledger(admin, template_ledger) as url:
+    with empty_ledger(admin, template_ledger) as url:
         yield url
 
 
 @pytest.fixture
 def fresh_ledger(admin: Engine, template_ledger: str) -> Iterator[Ledger]:
     """A second empty ledger: what is there after the first was lost."""
-    with _own_ledger(admin, template_ledger) as url:
+    with empty_ledger(admin, template_ledger) as url:
         ledger = Ledger.connect(url)
         yield ledger
         ledger.engine.dispose()
