@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Engine, event
 from xdist.scheduler import LoadFileScheduling
 
 from settlement.ledger.database import Ledger
 from settlement.ledger.install.embedded import EmbeddedServer
+from support.compiled_once import compile_once
 from support.postgres import at_once, empty_ledger, make_template, running_postgres
 
 ONE_AIRFLOW = (
@@ -44,6 +46,7 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("settlement")
+compile_once()
 
 gc.set_threshold(50_000)  # of the million objects that Airflow makes, hardly any ever goes
 
@@ -124,5 +127,12 @@ def airflow_metadata() -> dict[str, str]:
     """Airflow's own database, once a session; the partner files whose DAGs it has."""
     from airflow.utils.db import initdb  # noqa: PLC0415 - after its settings, which rooms make
 
+    event.listen(Engine, "connect", _forget_the_disk)
     initdb()
     return {}
+
+
+def _forget_the_disk(connection: object, _: object) -> None:
+    """Airflow's database is thrown away: a commit need not wait for the disk, a dozen a task."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
