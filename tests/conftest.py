@@ -17,7 +17,8 @@ from xdist.scheduler import LoadFileScheduling
 from settlement.ledger.database import Ledger
 from settlement.ledger.install.embedded import EmbeddedServer
 from support.compiled_once import compile_once
-from support.postgres import at_once, empty_ledger, make_template, running_postgres
+from support.postgres import at_once, make_template, running_postgres
+from support.washed_ledgers import WashedLedgers
 
 ONE_AIRFLOW = (
     "scheduler/test_real_scheduler.py",
@@ -28,12 +29,16 @@ ONE_AIRFLOW = (
 """They start a real Airflow, one at a time: one worker takes them all, so that none waits."""
 SLOWEST_FIRST = (
     *ONE_AIRFLOW,
-    "cli/test_run.py",
     "airflow/test_evidence_rows.py",
     "airflow/test_decisions.py",
     "airflow/test_disputes.py",
     "simulation/test_worlds_even.py",
     "simulation/test_worlds_odd.py",
+    "cli/test_run.py",
+    "crash/test_crash_matrix.py",
+    "warehouse/test_net_positions.py",
+    "flow/test_refused_clients.py",
+    "flow/test_lost_ledgers.py",
     "cli/test_configured_airflow.py",
 )
 """A worker that began one of these last would keep all others waiting."""
@@ -98,17 +103,23 @@ def admin(postgres: EmbeddedServer) -> Iterator[Engine]:
         yield engine
 
 
+@pytest.fixture(scope="session")
+def washed_ledgers(admin: Engine, template_ledger: str) -> WashedLedgers:
+    """Empty ledgers that serve one test after the other."""
+    return WashedLedgers(admin, template_ledger)
+
+
 @pytest.fixture
-def ledger_url(admin: Engine, template_ledger: str) -> Iterator[URL]:
+def ledger_url(washed_ledgers: WashedLedgers) -> Iterator[URL]:
     """URL of an empty, migrated ledger of this test's own."""
-    with empty_ledger(admin, template_ledger) as url:
+    with washed_ledgers.one() as url:
         yield url
 
 
 @pytest.fixture
-def fresh_ledger(admin: Engine, template_ledger: str) -> Iterator[Ledger]:
+def fresh_ledger(washed_ledgers: WashedLedgers) -> Iterator[Ledger]:
     """A second empty ledger: what is there after the first was lost."""
-    with empty_ledger(admin, template_ledger) as url:
+    with washed_ledgers.one() as url:
         ledger = Ledger.connect(url)
         yield ledger
         ledger.engine.dispose()

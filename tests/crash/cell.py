@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from crash.partner import Partner, Switchboard
 from crash.points import Point
@@ -28,7 +28,7 @@ from settlement.values import PositionKey
 from support.airflow_day import TRADES, AirflowDay, connections_of
 from support.bookings import apart, sums_of, times_booked
 from support.day import ALICE, BOB, CAROL, DAVE, DAY, demo_partner
-from support.postgres import empty_ledger
+from support.washed_ledgers import WashedLedgers
 
 SLOT = f"demo-{DAY}-1"
 RUN = ("run", "demo", str(DAY))
@@ -144,11 +144,11 @@ def bookings_per_line(partner: Partner, net: Mapping[PositionKey, int]) -> str:
 
 
 @contextmanager
-def bench(admin: Engine, template: str, folder: Path, rehearsal: Row) -> Iterator[Bench]:
+def bench(ledgers: WashedLedgers, folder: Path, rehearsal: Row) -> Iterator[Bench]:
     """A bench with a ledger and a server of processes of its own, ready for the first cell."""
     board = Switchboard()
     with (
-        empty_ledger(admin, template) as ledger_url,
+        ledgers.one() as ledger_url,
         process_server(folder) as processes,
         running(board) as url,  # type: ignore[arg-type]
     ):

@@ -14,6 +14,7 @@ from crash.cell import Bench, Cell, bench
 from crash.points import POINTS, Point
 from crash.rows import ROWS, Row
 from support.postgres import at_once, make_template, running_postgres
+from support.washed_ledgers import WashedLedgers
 
 Result = TypeVar("Result")
 
@@ -32,11 +33,12 @@ def play(folder: Path, count: int, report: Callable[[str], None]) -> list[Played
     """Play every cell on `count` benches at once; rows come back in their order."""
     with ExitStack() as stack, ThreadPoolExecutor(count) as pool:
         server = stack.enter_context(running_postgres(folder / "postgres"))
-        admin, template = stack.enter_context(at_once(server)), make_template(server)
+        admin = stack.enter_context(at_once(server))
+        ledgers = WashedLedgers(admin, make_template(server))
         free: queue.SimpleQueue[Bench] = queue.SimpleQueue()
         for number in range(count):
             place = folder / f"bench{number}"
-            free.put(stack.enter_context(bench(admin, template, place, ROWS[0])))
+            free.put(stack.enter_context(bench(ledgers, place, ROWS[0])))
 
         def on_a_bench(work: Callable[[Bench], Result]) -> Result:
             taken = free.get()

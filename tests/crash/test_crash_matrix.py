@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine
 
 from crash.cell import Bench, Cell, bench
 from crash.matrix import Played
 from crash.page import NOT_REACHED, PAGE, tables_in, text_of
 from crash.points import MOMENTS, POINTS
 from crash.rows import ROWS
+from support.washed_ledgers import WashedLedgers
 
 ROW = {row.name: row for row in ROWS}
 POINT = {point.key: point for point in POINTS}
@@ -32,11 +32,11 @@ SAMPLE = [
 
 @pytest.fixture(scope="module")
 def ready(
-    admin: Engine, template_ledger: str, tmp_path_factory: pytest.TempPathFactory
+    washed_ledgers: WashedLedgers, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Bench]:
     """One bench for all cells of the sample."""
     folder = tmp_path_factory.mktemp("crash") / "bench"
-    with bench(admin, template_ledger, folder, ROWS[0]) as prepared:
+    with bench(washed_ledgers, folder, ROWS[0]) as prepared:
         yield prepared
 
 

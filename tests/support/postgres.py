@@ -1,16 +1,15 @@
-"""PostgreSQL for tests: an embedded server that never waits for the disk, ledgers by copying.
+"""PostgreSQL for tests: an embedded server that never waits for the disk.
 
 No test cuts its power, so nothing is lost by that; a process that is killed loses nothing either.
 """
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Engine, text
+from sqlalchemy import Engine, text
 
 from settlement.ledger.database import Ledger
 from settlement.ledger.install.embedded import EmbeddedServer
@@ -56,15 +55,3 @@ def make_template(server: EmbeddedServer) -> str:
     upgrade_ledger(ledger)
     ledger.engine.dispose()
     return TEMPLATE
-
-
-@contextmanager
-def empty_ledger(admin: Engine, template: str) -> Iterator[URL]:
-    """A copy of the template, which is dropped at the end."""
-    name = f"ledger_{uuid.uuid4().hex[:12]}"
-    copied = f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"
-    with admin.connect() as connection:
-        connection.execute(text(copied))
-    yield admin.url.set(database=name)
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
