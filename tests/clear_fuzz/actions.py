@@ -127,7 +127,7 @@ class Actions:
         return f"{day}: {self._runs.trigger(day, at_cut_off=True)}"
 
     def _backfill(self) -> str:
-        days = self._site.airflow.place.days
+        days = self._site.airflow.days
         first, last = sorted(self._chance.choices(range(len(days)), k=2))
         reprocess = self._chance.choice(["none", "failed", "completed"])
         answer = self._runs.backfill(days[first], days[last], reprocess)
@@ -163,7 +163,7 @@ class Actions:
         return self._shuffled_runs()[0]
 
     def _any_day(self) -> date:
-        return self._chance.choice(self._site.airflow.place.days)
+        return self._chance.choice(self._site.airflow.days)
 
 
 def _name(task: Task) -> str:

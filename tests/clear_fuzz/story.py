@@ -28,7 +28,7 @@ class Story:
 
     def __init__(self, site: Site, log: Path) -> None:
         self._site = site
-        self._days = site.airflow.place.days
+        self._days = site.airflow.days
         self._partner = Partner(site.chance, site.airflow.sandbox, site.store)
         self._books = Books(site.airflow.sandbox, site.airflow.ledger, site.trades)
         self._actions = Actions(site, self._partner)

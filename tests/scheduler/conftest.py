@@ -56,12 +56,6 @@ class RunningAirflow(AirflowSite):
     clock: PartnersClock
 
     @property
-    def days(self) -> tuple[date, date, date]:
-        """The three business dates, oldest first."""
-        completed, conflict, lost = self.place.days
-        return completed, conflict, lost
-
-    @property
     def completed(self) -> date:
         """The date that meets no fault."""
         return self.days[0]

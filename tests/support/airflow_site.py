@@ -58,6 +58,11 @@ class AirflowSite:
         return self.place.home
 
     @property
+    def days(self) -> list[date]:
+        """The business dates that are due, oldest first."""
+        return self.place.days
+
+    @property
     def warehouse(self) -> Path:
         """The DuckDB file."""
         return self.home / WAREHOUSE_FILE
@@ -110,7 +115,7 @@ class AirflowSite:
 
     def start_again(self, name: str) -> None:
         """Start a component that was killed, as whoever watches over it would."""
-        self.stack.spawn(name, list(self.stack.processes[name].args))
+        self.stack.spawn(name, [*self.stack.processes[name].args])
 
 
 @contextmanager
