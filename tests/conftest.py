@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
 import tempfile
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import URL, Engine, text
+from sqlalchemy import URL, Engine, event
 from xdist.scheduler import LoadFileScheduling
 
 from settlement.ledger.database import Ledger
 from settlement.ledger.install.embedded import EmbeddedServer
-from settlement.ledger.install.upgrade import upgrade_ledger
+from support.compiled_once import compile_once
+from support.postgres import at_once, make_template, running_postgres
+from support.washed_ledgers import WashedLedgers
 
 ONE_AIRFLOW = (
     "scheduler/test_real_scheduler.py",
@@ -28,19 +29,19 @@ ONE_AIRFLOW = (
 """They start a real Airflow, one at a time: one worker takes them all, so that none waits."""
 SLOWEST_FIRST = (
     *ONE_AIRFLOW,
-    "cli/test_run.py",
     "airflow/test_evidence_rows.py",
     "airflow/test_decisions.py",
     "airflow/test_disputes.py",
     "simulation/test_worlds_even.py",
     "simulation/test_worlds_odd.py",
+    "cli/test_run.py",
+    "crash/test_crash_matrix.py",
+    "warehouse/test_net_positions.py",
+    "flow/test_refused_clients.py",
+    "flow/test_lost_ledgers.py",
     "cli/test_configured_airflow.py",
 )
 """A worker that began one of these last would keep all others waiting."""
-FAST_AND_UNSAFE = (
-    *("fsync = off", "synchronous_commit = off", "full_page_writes = off", "autovacuum = off"),
-    "file_copy_method = clone",
-)
 
 settings.register_profile(
     "settlement",
@@ -50,6 +51,7 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("settlement")
+compile_once()
 
 gc.set_threshold(50_000)  # of the million objects that Airflow makes, hardly any ever goes
 
@@ -81,57 +83,43 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedServer]:
     """One PostgreSQL server for the session, its socket in a short path."""
-    with tempfile.TemporaryDirectory(prefix="pg") as folder:
-        server = EmbeddedServer.start(Path(folder))
-        admin = Ledger.connect(server.url("postgres"))
-        with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for setting in FAST_AND_UNSAFE:
-                connection.execute(text(f"ALTER SYSTEM SET {setting}"))
-            connection.execute(text("SELECT pg_reload_conf()"))
-        admin.engine.dispose()
+    with (
+        tempfile.TemporaryDirectory(prefix="pg") as folder,
+        running_postgres(Path(folder)) as server,
+    ):
         yield server
-        server.stop()
 
 
 @pytest.fixture(scope="session")
 def template_ledger(postgres: EmbeddedServer) -> str:
     """A migrated ledger that each test copies."""
-    ledger = Ledger.connect(postgres.url("template_ledger"))
-    upgrade_ledger(ledger)
-    ledger.engine.dispose()
-    return "template_ledger"
+    return make_template(postgres)
 
 
 @pytest.fixture(scope="session")
 def admin(postgres: EmbeddedServer) -> Iterator[Engine]:
     """Makes databases and drops them; each statement counts at once."""
-    engine = Ledger.connect(postgres.url("postgres")).engine
-    yield engine.execution_options(isolation_level="AUTOCOMMIT")
-    engine.dispose()
+    with at_once(postgres) as engine:
+        yield engine
 
 
-@contextmanager
-def _own_ledger(admin: Engine, template_ledger: str) -> Iterator[URL]:
-    name = f"ledger_{uuid.uuid4().hex[:12]}"
-    copied = f"CREATE DATABASE {name} TEMPLATE {template_ledger} STRATEGY file_copy"
-    with admin.connect() as connection:
-        connection.execute(text(copied))
-    yield admin.url.set(database=name)
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+@pytest.fixture(scope="session")
+def washed_ledgers(admin: Engine, template_ledger: str) -> WashedLedgers:
+    """Empty ledgers that serve one test after the other."""
+    return WashedLedgers(admin, template_ledger)
 
 
 @pytest.fixture
-def ledger_url(admin: Engine, template_ledger: str) -> Iterator[URL]:
+def ledger_url(washed_ledgers: WashedLedgers) -> Iterator[URL]:
     """URL of an empty, migrated ledger of this test's own."""
-    with _own_ledger(admin, template_ledger) as url:
+    with washed_ledgers.one() as url:
         yield url
 
 
 @pytest.fixture
-def fresh_ledger(admin: Engine, template_ledger: str) -> Iterator[Ledger]:
+def fresh_ledger(washed_ledgers: WashedLedgers) -> Iterator[Ledger]:
     """A second empty ledger: what is there after the first was lost."""
-    with _own_ledger(admin, template_ledger) as url:
+    with washed_ledgers.one() as url:
         ledger = Ledger.connect(url)
         yield ledger
         ledger.engine.dispose()
@@ -150,5 +138,12 @@ def airflow_metadata() -> dict[str, str]:
     """Airflow's own database, once a session; the partner files whose DAGs it has."""
     from airflow.utils.db import initdb  # noqa: PLC0415 - after its settings, which rooms make
 
+    event.listen(Engine, "connect", _forget_the_disk)
     initdb()
     return {}
+
+
+def _forget_the_disk(connection: object, _: object) -> None:
+    """Airflow's database is thrown away: a commit need not wait for the disk, a dozen a task."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")

@@ -11,21 +11,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page
 
 from partner_sandbox.core import Sandbox
 from partner_sandbox.demo_world import DEMO_ENTERPRISE, DEMO_TOKEN, DEMO_XPRV, demo_world
 from partner_sandbox.server import running
 from partner_sandbox.settings import Settings
 from partner_sandbox.store import Store
-from settlement.ledger.install.embedded import EmbeddedServer
 from settlement.signing.signer import LocalSigner
 from settlement_airflow.up.place import free_port
 from settlement_airflow.up.stack import LocalStack, airflow_settings
-from support.browser import LONGEST_WAIT_MS, log_in
-from support.debian import program_of
+from support.browser import log_in, opened_page
 from support.encrypted_key import ENCRYPTED_KEY
 from support.one_airflow import only_airflow
+from support.postgres import running_postgres
 from support.rest import AirflowRest
 
 PARTNER_API, SIGNING_KEY = "BitGo Network", "Settlement signing key"
@@ -175,33 +174,26 @@ def save(dialog: Locator) -> None:
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     """One api-server for the whole file: it tests Airflow connections itself."""
-    chromium = program_of("chromium", "chromium")
     sandbox = Sandbox(Store(), lambda: datetime.now(UTC), Settings(), demo_world())
     with (
         only_airflow(),
         tempfile.TemporaryDirectory(prefix="forms") as folder,
         running(sandbox) as sandbox_url,
-        sync_playwright() as playwright,
+        running_postgres(Path(folder) / "database") as server,
+        opened_page() as page,
     ):
         home, port = Path(folder), free_port(0)
-        server = EmbeddedServer.start(home / "database")
-        stack = LocalStack(
-            home, airflow_settings(home / "airflow", server.url("airflow"), port), port
-        )
+        settings = airflow_settings(home / "airflow", server.url("airflow"), port)
+        stack = LocalStack(home, settings, port)
         try:
             stack.run("db", "migrate")
             stack.start_api_server()
             url = f"http://127.0.0.1:{port}"
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            page = browser.new_page()
-            page.set_default_timeout(LONGEST_WAIT_MS)
             log_in(page, url)
             log = home / "logs" / "components" / "api-server.log"
             yield Site(page, url, sandbox_url, AirflowRest(url), log)
-            browser.close()
         finally:
             stack.stop()
-            server.stop()
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.conn_id)

@@ -6,13 +6,12 @@ import threading
 from collections.abc import Callable
 from datetime import date
 
-import psutil
-
 from clear_fuzz.faults import Partner
 from clear_fuzz.runs import Run, Task
 from clear_fuzz.site import Site
+from support.kill import kill
+from support.tasks_at_work import tasks_at_work
 
-SCHEDULER = "scheduler"
 LONGEST_HOLD_S = 3
 MOST_LATE_TRADES = 20
 
@@ -128,7 +127,7 @@ class Actions:
         return f"{day}: {self._runs.trigger(day, at_cut_off=True)}"
 
     def _backfill(self) -> str:
-        days = self._site.days
+        days = self._site.airflow.days
         first, last = sorted(self._chance.choices(range(len(days)), k=2))
         reprocess = self._chance.choice(["none", "failed", "completed"])
         answer = self._runs.backfill(days[first], days[last], reprocess)
@@ -149,17 +148,12 @@ class Actions:
         return f"{seconds:.1f} s"
 
     def _kill(self) -> str:
-        scheduler = psutil.Process(self._site.stack.processes[SCHEDULER].pid)
-        working = [task for worker in scheduler.children() for task in _children(worker)]
+        working = list(tasks_at_work(self._site.airflow.stack))
         if not working:
             return "no task is running"
         victim = self._chance.choice(working)
-        try:
-            title = " ".join(victim.cmdline())
-            victim.kill()
-        except psutil.NoSuchProcess:
-            return "it has just ended"
-        return title
+        kill(victim.task)
+        return victim.title
 
     def _shuffled_runs(self) -> list[Run]:
         runs = self._runs.all()
@@ -169,14 +163,7 @@ class Actions:
         return self._shuffled_runs()[0]
 
     def _any_day(self) -> date:
-        return self._chance.choice(self._site.days)
-
-
-def _children(worker: psutil.Process) -> list[psutil.Process]:
-    try:
-        return worker.children()
-    except psutil.NoSuchProcess:
-        return []
+        return self._chance.choice(self._site.airflow.days)
 
 
 def _name(task: Task) -> str:

@@ -19,7 +19,7 @@ from partner_sandbox.records import Booking
 from settlement.ledger.database import Ledger
 from settlement.request.external_id import parse_external_id
 from settlement.values import PositionKey
-from support.bookings import by_external_id, goes_towards, sums_of
+from support.bookings import apart, by_external_id, goes_towards, sums_of
 
 OPEN_SLOTS = """
     SELECT external_id, state FROM slot
@@ -82,7 +82,7 @@ class Books:
         left = [
             f"{external_id} is {state}" for external_id, state in self._rows(OPEN_SLOTS, day=day)
         ]
-        off = _difference(self._trades.owed(day), self._booked[day])
+        off = apart(self._trades.owed(day), self._booked[day])
         if off:
             left.append(f"{len(off)} positions differ, such as {next(iter(off.items()))}")
         return "; ".join(left)
@@ -128,7 +128,7 @@ class Books:
         self.proofs[str(details.get("run_id"))] += 1
         before = [booked for moment, booked in self._moments[day] if moment <= at]
         booked = before[-1] if before else {}
-        off = _difference(self._nets[details["snapshot_id"]], booked)
+        off = apart(self._nets[details["snapshot_id"]], booked)
         _require(not off, f"{day} was green at {at} with {len(off)} positions off: {off}")
 
     def _rows(self, statement: str, **values: object) -> list[tuple]:
@@ -139,12 +139,3 @@ class Books:
 def _require(holds: bool, broken: str) -> None:
     if not holds:
         raise NotEqual(broken)
-
-
-def _difference(owed: Net, booked: Net) -> dict[PositionKey, tuple[int, int]]:
-    """Positions where owed and booked are not equal."""
-    return {
-        key: (owed.get(key, 0), booked.get(key, 0))
-        for key in sorted(owed.keys() | booked.keys())
-        if owed.get(key, 0) != booked.get(key, 0)
-    }

@@ -9,14 +9,13 @@ from typing import Any, NoReturn
 from urllib.parse import quote
 
 import requests
-from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from settlement.config.calendar import BusinessCalendar
 from settlement_airflow.up.stack import POOL
+from support.patience import NeverCame, once
 from support.rest import DAG, FINISHED, AirflowRest
 
 PAGE = 100
-LONGEST_PARSE_S = 120
 LONGEST_QUIET_S = 600
 MOST_COLLISIONS = 3
 """A deadlock with the scheduler is answered with a 500, and the click does nothing."""
@@ -98,9 +97,8 @@ class Runs:
 
     def begin(self) -> None:
         """Let the scheduler have the DAG."""
-        pool = {"pool": POOL, "slots": CALLS_AT_A_TIME, "include_deferred": False}
-        self._rest.call("PATCH", f"pools/{POOL}", pool)
-        self._rest.call("PATCH", f"dags/{DAG}", {"is_paused": False})
+        self._rest.resize(POOL, CALLS_AT_A_TIME)
+        self._rest.unpause(DAG)
 
     def clear_run(self, run: Run, *, only_failed: bool) -> str:
         """Clear a run, as the button above the run does."""
@@ -148,36 +146,24 @@ class Runs:
 
     # wait
 
-    def wait_for_dag(self) -> None:
-        """Until the dag-processor has read the DAG."""
-
-        @retry(
-            retry=retry_if_result(lambda there: not there),
-            wait=wait_fixed(0.5),
-            stop=stop_after_delay(LONGEST_PARSE_S),
-        )
-        def there() -> bool:
-            return self._send("GET", f"dags/{DAG}/details").ok
-
-        there()
-
     def wait_until_quiet(self, require_alive: Callable[[], None]) -> list[Run]:
         """Until every run has ended; all of them.
 
         :param require_alive: raises once a component of Airflow has ended
         """
 
-        @retry(
-            retry=retry_if_result(lambda runs: not all(run.finished for run in runs)),
-            wait=wait_fixed(1),
-            stop=stop_after_delay(LONGEST_QUIET_S),
-            retry_error_callback=lambda _: self._tell_unfinished(),
-        )
-        def quiet() -> list[Run]:
+        def runs() -> list[Run]:
             require_alive()
             return self.all()
 
-        return quiet()
+        def quiet(runs: list[Run]) -> bool:
+            return all(run.finished for run in runs)
+
+        try:
+            ended: list[Run] = once(runs, quiet, patience_s=LONGEST_QUIET_S)
+        except NeverCame:
+            self._tell_unfinished()
+        return ended
 
     def _tell_unfinished(self) -> NoReturn:
         unfinished = [

@@ -28,8 +28,9 @@ class Story:
 
     def __init__(self, site: Site, log: Path) -> None:
         self._site = site
-        self._partner = Partner(site.chance, site.sandbox, site.store)
-        self._books = Books(site.sandbox, site.ledger, site.trades)
+        self._days = site.airflow.days
+        self._partner = Partner(site.chance, site.airflow.sandbox, site.store)
+        self._books = Books(site.airflow.sandbox, site.airflow.ledger, site.trades)
         self._actions = Actions(site, self._partner)
         self._started = monotonic()
         self._log = log
@@ -56,7 +57,7 @@ class Story:
         """Faults are on from the first request; the first runs are a backfill's."""
         site = self._site
         self._tell("faults", self._partner.fail())
-        first, last = site.days[0], site.days[-SCHEDULED_DAYS - 1]
+        first, last = self._days[0], self._days[-SCHEDULED_DAYS - 1]
         self._tell("backfill", f"{first} to {last}: {site.runs.backfill(first, last, 'none')}")
         site.runs.begin()
 
@@ -65,7 +66,7 @@ class Story:
         self.counts[kind] += 1
         self._tell(kind, done)
         self._books.check()
-        self._site.stack.require_alive()
+        self._site.airflow.stack.require_alive()
         self._pause()
 
     def _pause(self) -> None:
@@ -86,7 +87,7 @@ class Story:
             if run.state == "failed":
                 self._clear("clear what failed", run)
         self._quiet()
-        for day in self._site.days:
+        for day in self._days:
             if self._red(day):
                 self._recompute(day)
         self._quiet()
@@ -113,7 +114,7 @@ class Story:
         return colour + self._books.left_on(day)
 
     def _quiet(self) -> list[Run]:
-        runs = self._site.runs.wait_until_quiet(self._site.stack.require_alive)
+        runs = self._site.runs.wait_until_quiet(self._site.airflow.stack.require_alive)
         self._books.check()
         self._tell("quiet", f"{Counter(run.state for run in runs)}")
         return runs
@@ -121,11 +122,11 @@ class Story:
     # the comparison
 
     def _compare(self) -> None:
-        for day in self._site.days:
+        for day in self._days:
             red = self._red(day)
             if red:
                 raise NotEqual(f"{day} was put right and is not: {red}")
-        verified = self._site.command("verify", "demo")
+        verified = self._site.airflow.command("verify", "demo")
         if verified.returncode != 0:
             raise NotEqual(f"settlement verify: {verified.stdout} {verified.stderr}")
         for run in self._site.runs.all():
@@ -146,7 +147,7 @@ class Story:
             ("tries of tasks", sum(task.tries for task in self._site.runs.tasks("~"))),
             ("requests booked", self._books.requests_booked),
             ("proofs of settled dates", sum(self._books.proofs.values())),
-            ("dates", len(self._site.days)),
+            ("dates", len(self._days)),
             ("difference", 0),
         ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from partner_sandbox.demo_trades import add_late_trades
 from partner_sandbox.demo_world import DEMO_CURRENCIES, demo_connections
 from settlement.config.calendar import BusinessCalendar
 from settlement.values import PositionKey
+from support.owed import owed_in
 
 Net = dict[PositionKey, int]
-HOUSE = "house"
 LONGEST_LOCK_S = 60
 SECOND = timedelta(seconds=1)
 
@@ -72,24 +71,4 @@ class Trades:
 
     @busy
     def _net(self, day: date) -> Net:
-        """Plain sums over the rows, by none of the project's queries."""
-        window = self._calendar.window(day)
-        net: Net = {}
-        with closing(duckdb.connect(str(self._path), read_only=True)) as database:
-            rows = database.execute(
-                "SELECT buyer_connection_id, seller_connection_id, base_currency, quote_currency, "
-                "base_quantity::HUGEINT, quote_quantity::HUGEINT, buyer_fee::HUGEINT, "
-                "seller_fee::HUGEINT FROM trades WHERE executed_at >= ? AND executed_at < ?",
-                [window.start, window.end],
-            ).fetchall()
-        for buyer, seller, base, quote, bought, paid, buyer_fee, seller_fee in rows:
-            for client, currency, amount in (
-                (buyer, base, bought),
-                (buyer, quote, -paid - buyer_fee),
-                (seller, base, -bought),
-                (seller, quote, paid - seller_fee),
-            ):
-                if client != HOUSE:
-                    key = PositionKey(client, currency)
-                    net[key] = net.get(key, 0) + amount
-        return {key: amount for key, amount in net.items() if amount}
+        return owed_in(self._path, self._calendar.window(day))

@@ -86,10 +86,10 @@ def test_late_trades_of_several_requests_are_settled(day: AirflowDay, run_here: 
 
 
 def test_a_date_that_is_not_due_is_refused_rather_than_waited_for(
-    day: AirflowDay, command_process: Command
+    day: AirflowDay, run_here: Command
 ) -> None:
     """Nothing is started."""
-    ended = command_process("run", "demo", "2126-03-03")
+    ended = run_here("demo", "2126-03-03")
     assert ended.code == 1
     assert "can be settled from 2126-03-03" in ended.err
 
@@ -104,10 +104,13 @@ def test_a_date_that_is_no_business_date_has_nothing_to_settle(
     assert "its trades belong to 2026-03-09" in ended.err
 
 
-def test_a_wrong_signing_key_is_configuration(day: AirflowDay, command_process: Command) -> None:
+def test_a_wrong_signing_key_is_configuration(
+    day: AirflowDay, run_here: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Exit code 2 before anything is read or sent; the key is not shown."""
     key = '{"conn_type": "settlement_signing_key", "password": "xprv-but-no-key"}'
-    ended = command_process("run", "demo", DAY, AIRFLOW_CONN_SIGNING_KEY=key)
+    monkeypatch.setenv("AIRFLOW_CONN_SIGNING_KEY", key)
+    ended = run_here("demo", DAY)
     assert ended.code == 2
     assert "[runbook: signing-key]" in ended.err
     assert "xprv-but-no-key" not in ended.err
@@ -115,28 +118,33 @@ def test_a_wrong_signing_key_is_configuration(day: AirflowDay, command_process: 
 
 
 def test_another_account_under_the_same_name_is_configuration(
-    day: AirflowDay, command_process: Command
+    day: AirflowDay, run_here: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a task finds out about the configuration ends with 2 too."""
     settle(day)
     elsewhere = '{"conn_type": "bitgo_network", "host": "http://127.0.0.1:9", "password": "token"}'
-    ended = command_process("run", "demo", DAY, AIRFLOW_CONN_PARTNER_API=elsewhere)
+    monkeypatch.setenv("AIRFLOW_CONN_PARTNER_API", elsewhere)
+    ended = run_here("demo", DAY)
     assert ended.code == 2
     assert "settlement bind demo" in ended.err
 
 
 def test_a_real_ledger_is_never_upgraded_on_the_way(
-    day: AirflowDay, command: Command, command_process: Command, empty_ledger: str
+    day: AirflowDay,
+    command: Command,
+    run_here: Command,
+    empty_ledger: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is refused with the next step, and upgraded by that step only."""
-    variables = {"AIRFLOW_CONN_SETTLEMENT_LEDGER": empty_ledger}
-    refused = command_process("run", "demo", DAY, **variables)
+    monkeypatch.setenv("AIRFLOW_CONN_SETTLEMENT_LEDGER", empty_ledger)
+    refused = run_here("demo", DAY)
     assert refused.code == 2
     assert "run `settlement ledger upgrade`" in refused.err
-    upgraded = command_process("ledger", "upgrade", **variables)
+    upgraded = command("ledger", "upgrade")
     assert upgraded.code == 0, upgraded.err
     assert "upgraded from version none to" in upgraded.err
-    assert "already" in command_process("ledger", "upgrade", **variables).err
+    assert "already" in command("ledger", "upgrade").err
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from settlement_airflow.up.place import free_port
 from settlement_airflow.up.stack import PROJECT
 from support.another_user import as_user, give
 from support.compose_image import ROOT_USER, Image, built_image
-from support.rest import once
+from support.patience import once
 
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -126,7 +126,7 @@ def test_the_sandbox_starts_on_the_volume_that_docker_makes(image: Image) -> Non
     (target,) = volumes_of("sandbox")
     owner = image.owner_of_volume(target)
     with sandbox_on_a_volume_of(owner, user_of("sandbox")) as (port, process):
-        once(lambda: process.poll() is not None or is_up(port), bool)
+        once(lambda: process.poll() is not None or is_up(port))
         assert process.poll() is None, process.communicate()[1]
 
 

@@ -29,7 +29,8 @@ from support.compose_here import Here
 from support.compose_processes import Processes
 from support.debian import program_of
 from support.one_airflow import only_airflow
-from support.rest import DAG, AirflowRest, once
+from support.patience import once
+from support.rest import DAG, AirflowRest
 
 PASSWORDS_COUNT = "local all postgres trust\nlocal all all scram-sha-256\n"
 """The embedded PostgreSQL lets everybody in otherwise."""
@@ -88,7 +89,7 @@ def deployment() -> Iterator[Deployment]:
             processes.wait_for_the_end("init")
             processes.start(*AIRFLOW)
             url = f"http://127.0.0.1:{here.ports['api-server']}"
-            once(lambda: is_up(f"{url}/api/v2/monitor/health"), bool)
+            once(lambda: is_up(f"{url}/api/v2/monitor/health"))
             rest = AirflowRest(url, ("admin", env["AIRFLOW_ADMIN_PASSWORD"]))
             ledger = Ledger.connect(server.url("settlement_ledger"))
             sandbox = f"http://127.0.0.1:{here.ports['sandbox']}"
@@ -117,10 +118,10 @@ def is_up(url: str) -> bool:
 
 def settle(rest: AirflowRest, day: date) -> str:
     """Trigger a date as a person does, the cut-off as its logical date, and wait for the end."""
-    once(lambda: rest.send("GET", f"dags/{DAG}/details"), lambda answer: answer.ok)
+    rest.known(DAG)
     cut_off = BusinessCalendar(load_partner("demo")).cut_off(day)
     run = rest.call("POST", f"dags/{DAG}/dagRuns", {"logical_date": cut_off.isoformat()})
-    rest.call("PATCH", f"dags/{DAG}", {"is_paused": False})
+    rest.unpause(DAG)
     run_id = str(run["dag_run_id"])
     rest.run_ended(run_id)
     return run_id

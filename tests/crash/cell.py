@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +23,12 @@ from crash.rows import RECORD, Row
 from partner_sandbox.server import running
 from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
-from settlement.ledger.install.embedded import EmbeddedServer
-from settlement.ledger.install.upgrade import upgrade_ledger
 from settlement.ledger.schema import metadata
 from settlement.values import PositionKey
 from support.airflow_day import TRADES, AirflowDay, connections_of
+from support.bookings import apart, sums_of, times_booked
 from support.day import ALICE, BOB, CAROL, DAVE, DAY, demo_partner
+from support.washed_ledgers import WashedLedgers
 
 SLOT = f"demo-{DAY}-1"
 RUN = ("run", "demo", str(DAY))
@@ -130,33 +129,31 @@ def _require_moment(ledger: Ledger, partner: Partner, point: Point) -> None:
         )
 
 
-def bookings_per_line(partner: Partner, net: dict[PositionKey, int]) -> str:
+def bookings_per_line(partner: Partner, net: Mapping[PositionKey, int]) -> str:
     """How often each line of the date was booked: `1` if each was, once and exactly.
 
     What somebody else has booked counts as it does in a run: our lines are those of the rest.
     """
-    owed = Counter(net)
-    for key, amount in partner.booked_by(others=True):
-        owed[key] -= amount
-    ours = partner.booked_by(others=False)
-    times = Counter(key for key, _ in ours)
-    sums = Counter[PositionKey]()
-    for key, amount in ours:
-        sums[key] += amount
-    lines = {key for key, amount in owed.items() if amount} | set(times)
-    counts = sorted({times[key] for key in lines})
-    exact = all(sums[key] == owed[key] for key in lines)
+    theirs, ours = sums_of(partner.booked_by(others=True)), partner.booked_by(others=False)
+    rest = {key: net.get(key, 0) - theirs.get(key, 0) for key in net.keys() | theirs.keys()}
+    owed = {key: amount for key, amount in rest.items() if amount}
+    times = times_booked(ours)
+    counts = sorted({times[key] for key in owed.keys() | times.keys()})
+    exact = not apart(owed, sums_of(ours))
     return " to ".join(map(str, counts)) + ("" if exact else ", other amounts")
 
 
 @contextmanager
-def bench(server: EmbeddedServer, folder: Path, rehearsal: Row) -> Iterator[Bench]:
-    """A bench with a database and a server of processes of its own, ready for the first cell."""
-    ledger = Ledger.connect(server.url(f"bench_{folder.name}"))
-    upgrade_ledger(ledger)
+def bench(ledgers: WashedLedgers, folder: Path, rehearsal: Row) -> Iterator[Bench]:
+    """A bench with a ledger and a server of processes of its own, ready for the first cell."""
     board = Switchboard()
-    with process_server(folder) as processes, running(board) as url:  # type: ignore[arg-type]
+    with (
+        ledgers.one() as ledger_url,
+        process_server(folder) as processes,
+        running(board) as url,  # type: ignore[arg-type]
+    ):
+        ledger = Ledger.connect(ledger_url)
         ready = Bench(ledger, processes, board, url)
         ready.rehearse(rehearsal)
         yield ready
-    ledger.engine.dispose()
+        ledger.engine.dispose()

@@ -1,8 +1,8 @@
 """A server of doomed processes: Airflow is imported once, each run gets a process of its own.
 
 `python -m crash.doomed_run` reads one order a line from its standard input, as JSON. It answers on
-its standard output: `child <pid>`, then `passed <moment>` for each moment and `stopped` from the
-child, at last `ended <exit code>`; the code of a killed child is negative.
+its standard output: `child <pid>`, then what the child tells of its moments, at last
+`ended <exit code>`; the code of a killed child is negative.
 
 The first order is a rehearsal, obeyed by the server itself: each child then starts with what
 Airflow builds once a process, for seconds, and does nothing but what the command does.

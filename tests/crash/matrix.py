@@ -13,7 +13,8 @@ from typing import TypeVar
 from crash.cell import Bench, Cell, bench
 from crash.points import POINTS, Point
 from crash.rows import ROWS, Row
-from settlement.ledger.install.embedded import EmbeddedServer
+from support.postgres import at_once, make_template, running_postgres
+from support.washed_ledgers import WashedLedgers
 
 Result = TypeVar("Result")
 
@@ -30,12 +31,14 @@ class Played:
 
 def play(folder: Path, count: int, report: Callable[[str], None]) -> list[Played]:
     """Play every cell on `count` benches at once; rows come back in their order."""
-    server = EmbeddedServer.start(folder / "postgres")
     with ExitStack() as stack, ThreadPoolExecutor(count) as pool:
-        stack.callback(server.stop)
+        server = stack.enter_context(running_postgres(folder / "postgres"))
+        admin = stack.enter_context(at_once(server))
+        ledgers = WashedLedgers(admin, make_template(server))
         free: queue.SimpleQueue[Bench] = queue.SimpleQueue()
         for number in range(count):
-            free.put(stack.enter_context(bench(server, folder / f"bench{number}", ROWS[0])))
+            place = folder / f"bench{number}"
+            free.put(stack.enter_context(bench(ledgers, place, ROWS[0])))
 
         def on_a_bench(work: Callable[[Bench], Result]) -> Result:
             taken = free.get()

@@ -1,12 +1,11 @@
 """Told from inside a run: which moments it passes. At one of them it stops and waits to be killed.
 
-For the doomed process only. A moment is `<task>/<what>`; each is told the first time it is passed.
+For the doomed process only. A moment is `<task>/<what>`.
 """
 
 from __future__ import annotations
 
 import re
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +17,7 @@ from sqlalchemy import Connection, Engine, event
 from settlement.ledger.database import Ledger
 from settlement.partner.exchange import Answer
 from settlement_airflow.hooks.partner_api import PartnerApiHook
+from support.doomed import LastMoment
 
 WRITE = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
 
@@ -26,9 +26,7 @@ class Moments:
     """The moments that this process has passed; Airflow tells which task is at work."""
 
     def __init__(self, tell: Callable[[str], None], stop_at: str | None) -> None:
-        self._tell = tell
-        self._stop_at = stop_at
-        self._passed: set[str] = set()
+        self._last = LastMoment(tell, stop_at)
         self._task: str | None = None
         self.written: list[str] = []
         """Tables that the open transaction of the ledger has written."""
@@ -41,16 +39,9 @@ class Moments:
         _watch_exchanges(self)
 
     def passed(self, what: str) -> None:
-        """Tell it, the first time; at the last moment of this process stop for ever."""
-        moment = f"{self._task}/{what}"
-        if self._task is None or moment in self._passed:
-            return
-        self._passed.add(moment)
-        self._tell(f"passed {moment}")
-        if moment == self._stop_at:
-            self._tell("stopped")
-            while True:
-                signal.pause()
+        """Something happens in the task that is at work, if one is."""
+        if self._task is not None:
+            self._last.passed(f"{self._task}/{what}")
 
     @hookimpl
     def on_task_instance_running(self, previous_state: Any, task_instance: Any) -> None:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from partner_sandbox.core import Sandbox
 from partner_sandbox.demo_world import demo_world
 from partner_sandbox.messages import Request, Response
+from partner_sandbox.records import Booking
 from partner_sandbox.settings import Settings
 from partner_sandbox.store import Store
-from settlement.values import PositionKey
 
 FOREIGN_NONCE = "foreign "
 """How the sandbox marks what somebody else has booked."""
@@ -87,11 +87,7 @@ class Partner(Sandbox):
         held = self.world.partner(None).initial_balance(connection_id, currency)
         self.fund(currency, -held, connection_id)
 
-    def booked_by(self, *, others: bool) -> list[tuple[PositionKey, int]]:
-        """Each booking, in order: ours, or those that somebody else has made."""
+    def booked_by(self, *, others: bool) -> list[Booking]:
+        """Bookings, in order: ours, or those that somebody else has made."""
         foreign = {each.id for each in self.settlements() if each.nonce.startswith(FOREIGN_NONCE)}
-        return [
-            (PositionKey(each.connection_id, each.currency), each.amount)
-            for each in self.bookings()
-            if (each.settlement_id in foreign) == others
-        ]
+        return [each for each in self.bookings() if (each.settlement_id in foreign) == others]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from crash.doomed_run import Order
+from support.doomed import follow
+from support.kill import kill_group
 
 
 class NotAsOrdered(AssertionError):  # noqa: N818 - a finding, as the simulation's
@@ -24,7 +25,7 @@ class Ended:
     """How a process ended; the code of a killed one is negative."""
 
     code: int
-    passed: list[str] = field(default_factory=list)
+    passed: list[str]
 
 
 class Processes:
@@ -40,28 +41,16 @@ class Processes:
     ) -> Ended:
         """Run the command; where it stops, it is killed with SIGKILL, its whole process group."""
         self._order(arguments, environment, stop_at)
-        ended, pid = Ended(0), 0
-        while True:
-            word, _, rest = self._answer().partition(" ")
-            match word:
-                case "child":
-                    pid = int(rest)
-                case "passed":
-                    ended.passed.append(rest)
-                case "stopped":
-                    os.killpg(pid, signal.SIGKILL)
-                case "ended":
-                    ended.code = int(rest)
-                    self._forget_private_airflow(pid)
-                    return ended
-                case _:
-                    raise NotAsOrdered(f"the server says {word!r}: see {self.output}")
+        pid = int(self._expect("child", self._answer()))
+        passed, last = follow(iter(self._answer, ""), lambda: kill_group(pid))
+        code = int(self._expect("ended", last))
+        self._forget_private_airflow(pid)
+        return Ended(code, passed)
 
     def rehearse(self, *arguments: str, environment: Mapping[str, str]) -> None:
         """The first order."""
         self._order(arguments, environment, None)
-        if self._answer() != "ready":
-            raise NotAsOrdered(f"the rehearsal has failed: see {self.output}")
+        self._expect("ready", self._answer())
 
     def _order(
         self, arguments: tuple[str, ...], environment: Mapping[str, str], stop_at: str | None
@@ -79,6 +68,13 @@ class Processes:
     def _answer(self) -> str:
         assert self._server.stdout is not None
         return self._server.stdout.readline().rstrip("\n")
+
+    def _expect(self, word: str, answer: str) -> str:
+        """What follows the word in an answer of the server."""
+        said, _, rest = answer.partition(" ")
+        if said != word:
+            raise NotAsOrdered(f"the server says {answer!r} instead of {word}: see {self.output}")
+        return rest
 
     def _forget_private_airflow(self, pid: int) -> None:
         """A killed process leaves its private metadata database behind."""

@@ -12,7 +12,7 @@ from crash.matrix import Played
 from crash.page import NOT_REACHED, PAGE, tables_in, text_of
 from crash.points import MOMENTS, POINTS
 from crash.rows import ROWS
-from settlement.ledger.install.embedded import EmbeddedServer
+from support.washed_ledgers import WashedLedgers
 
 ROW = {row.name: row for row in ROWS}
 POINT = {point.key: point for point in POINTS}
@@ -31,9 +31,12 @@ SAMPLE = [
 
 
 @pytest.fixture(scope="module")
-def ready(postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def ready(
+    washed_ledgers: WashedLedgers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bench]:
     """One bench for all cells of the sample."""
-    with bench(postgres, tmp_path_factory.mktemp("crash") / "bench", ROWS[0]) as prepared:
+    folder = tmp_path_factory.mktemp("crash") / "bench"
+    with bench(washed_ledgers, folder, ROWS[0]) as prepared:
         yield prepared
 
 

@@ -6,9 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 
+import psutil
 import pytest
 from sqlalchemy import select
 
@@ -18,11 +18,13 @@ from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
 from settlement.ledger.schema import attempt
 from settlement.slot.state import State
-from settlement.values import PositionKey
+from support.bookings import require_booked_once
 from support.day import ALICE, BOB, CAROL, DAVE, World
+from support.doomed import follow
 from support.in_process import net_of
+from support.kill import kill
+from support.patience import until
 from support.plain_http import PlainHttpApi
-from support.racing import until
 
 SLOT = "demo-2026-03-03-1"
 MOMENTS = ["attempt written", "half sent", "bytes left", "answer read"]
@@ -43,7 +45,7 @@ def world(ledger: Ledger) -> Iterator[World]:
 def submit_until_killed(world: World, moment: str) -> None:
     """Another process submits the slot; it is killed at that moment of its submit."""
     ledger_url = world.ledger.engine.url.render_as_string(hide_password=False)
-    process = subprocess.Popen(
+    process = psutil.Popen(
         [
             *(sys.executable, "-m", "support.doomed_submit"),
             *(ledger_url, world.api.base_url, SLOT, moment),
@@ -52,27 +54,26 @@ def submit_until_killed(world: World, moment: str) -> None:
         stdout=subprocess.PIPE,
         text=True,
     )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == f"{moment}\n"
+
+    def kill_it() -> None:
         if moment == "bytes left":
-            until(lambda: world.booked() != {}, "the partner to book what it received")
+            until(world.booked, "the partner to book what it received")
+        kill(process)
+
+    try:
+        with process.stdout as lines:
+            passed, _ = follow(lines, kill_it)
     finally:
-        process.kill()
-        process.stdout.close()
+        kill(process)
+    assert passed == MOMENTS[: MOMENTS.index(moment) + 1]
     assert process.wait() == -signal.SIGKILL
 
 
 def settled_once(world: World) -> None:
-    """Green, exact, and every unit has moved once."""
+    """Green, exact, and every line is booked once."""
     world.run()
-    net = net_of(world.warehouse.trades)
-    assert world.booked() == net
+    require_booked_once(world.sandbox.bookings(), net_of(world.warehouse.trades))
     assert world.booked()[(CAROL, "BTC")] == 10**30
-    moved = Counter[PositionKey]()
-    for each in world.sandbox.bookings():
-        moved[PositionKey(each.connection_id, each.currency)] += abs(each.amount)
-    assert moved == {key: abs(amount) for key, amount in net.items()}
     assert world.states() == {SLOT: "completed"}
     verify_ledger(world.ledger, "demo", world.partner.currencies)
 

@@ -14,7 +14,8 @@ from settlement.steps.compute import Computed, compute_net_positions
 from settlement.steps.own_trades import OwnTrades
 from support.day import ALICE, BOB, CAROL, DAVE, DAY, World, desk_of
 from support.in_process import MemoryWarehouse
-from support.racing import in_background, until
+from support.patience import until
+from support.racing import in_background
 
 NEXT = DAY + timedelta(days=1)
 KEPT_WAITING = """

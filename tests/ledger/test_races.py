@@ -37,8 +37,8 @@ from settlement.steps.submit import submit_request
 from settlement.values import Actor, Window
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner, desk_of
 from support.in_process import MemorySnapshot, MemoryWarehouse, net_of
+from support.patience import LONGEST_WAIT_S
 from support.racing import (
-    PATIENCE_S,
     Result,
     Turnstile,
     holding,
@@ -95,7 +95,7 @@ class SlowWarehouse(MemoryWarehouse):
         """Freeze the trades, then wait."""
         with super().snapshot(partner, window) as reading:
             self.reading.set()
-            assert self.go_on.wait(PATIENCE_S)
+            assert self.go_on.wait(LONGEST_WAIT_S)
             yield reading
 
 
@@ -129,7 +129,7 @@ def test_only_the_newest_computation_may_build(world: World) -> None:
     first = compute(world)
     slow = SlowWarehouse(world.warehouse)
     with in_background(lambda: compute(world, slow)) as (late,):
-        assert slow.reading.wait(PATIENCE_S)
+        assert slow.reading.wait(LONGEST_WAIT_S)
         world.trade(ALICE, CAROL, 7)
         newest = compute(world)
         slow.go_on.set()

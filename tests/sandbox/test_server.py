@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
 from partner_sandbox.server import main, running
-from support.racing import until
+from support.kill import kill
+from support.patience import until
 
 from .conftest import PREFIX
 
@@ -235,7 +235,7 @@ def free_port():
 
 def started(port, store):
     """`python -m partner_sandbox` as a process, once it answers."""
-    process = subprocess.Popen(
+    process = psutil.Popen(
         [sys.executable, "-m", "partner_sandbox", "--port", str(port), "--store", str(store)],
         stderr=subprocess.PIPE,
     )
@@ -251,8 +251,7 @@ def test_killed_sandbox_remembers_after_restart(tmp_path, rehearsal):
     body = rehearsal.signed(rehearsal.content())
     process, url = started(port, store)
     first = post(url, body).json()
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    kill(process)
     process, url = started(port, store)
     try:
         assert post(url, body).json() == first

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,9 +14,7 @@ from sqlalchemy import create_engine, text
 
 from partner_sandbox.faults import FaultKind, FaultRule, Route
 from settlement.amounts import display
-from settlement.config.partner_file import load_partner
 from settlement.ledger.chain import read_events
-from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.people.holds import held_connections
 from settlement.ledger.people.questions import load_question
 from settlement.ledger.slots import load_slots
@@ -27,10 +24,11 @@ from settlement_airflow.up.stack import APPROVER, LOGIN, POOL, POOL_SLOTS
 from support.bookings import of_date, sums_of
 from support.browser import WINDOW
 from support.disputing_partner import DISPUTING, DISPUTING_DAG
-from support.killing import at_work, eventually, kill_component, start_again
+from support.kill import group_is_gone
 from support.left_behind import files_of, rows_of, secrets
-from support.net_positions import net_positions_in
-from support.rest import DAG, once
+from support.patience import once, until
+from support.rest import DAG
+from support.tasks_at_work import SOON_S, tasks_at_work
 
 ACTIONS, WATCH = "settlement_action", "settlement_watch"
 HOLDING = {"held", "released"}
@@ -81,15 +79,10 @@ def booked(airflow, day: date, partner: str = "demo") -> dict[PositionKey, int]:
     return sums_of(of_date(airflow.sandbox.bookings(), day, partner))
 
 
-def net_positions(airflow, day: date, partner: str = "demo") -> dict[PositionKey, int]:
-    """The date's net positions, straight from the warehouse."""
-    return net_positions_in(airflow.home, day, partner)
-
-
 def gross_of(airflow, day: date) -> dict[str, int]:
     """Absolute net positions of a date, summed per currency."""
     gross: dict[str, int] = {}
-    for key, amount in net_positions(airflow, day).items():
+    for key, amount in airflow.owed(day).items():
         gross[key.currency] = gross.get(key.currency, 0) + abs(amount)
     return gross
 
@@ -122,7 +115,7 @@ def test_a_day_without_faults_settles(airflow) -> None:
         "reconcile_conflicts",
         "await_settlement",
     }
-    assert booked(airflow, airflow.completed) == net_positions(airflow, airflow.completed) != {}
+    assert booked(airflow, airflow.completed) == airflow.owed(airflow.completed) != {}
 
 
 def test_a_conflict_that_is_ours_is_reconciled(airflow) -> None:
@@ -135,7 +128,7 @@ def test_a_conflict_that_is_ours_is_reconciled(airflow) -> None:
         succeeded(states) & {"await_settlement"}
     )
     assert {"settled", "nothing_to_settle"} <= skipped(states)
-    assert booked(airflow, airflow.conflict) == net_positions(airflow, airflow.conflict)
+    assert booked(airflow, airflow.conflict) == airflow.owed(airflow.conflict)
 
 
 def test_a_failed_task_says_what_is_at_risk_where_it_is_met(airflow, browser) -> None:
@@ -147,7 +140,7 @@ def test_a_failed_task_says_what_is_at_risk_where_it_is_met(airflow, browser) ->
     assert {part: said.count(part) for part in parts} == dict.fromkeys(parts, 1)
     assert sorted(parts, key=said.index) == parts
     for currency, amount in gross_of(airflow, airflow.lost).items():
-        decimals = load_partner("demo", airflow.home / "partners").currencies[currency]
+        decimals = airflow.partner_file().currencies[currency]
         assert f"{display(amount, decimals)} {currency}" in said
     end = browser.page.get_by_text("[runbook: unknown]").bounding_box()
     traceback = browser.page.get_by_text('File "').first.bounding_box()
@@ -157,7 +150,7 @@ def test_a_failed_task_says_what_is_at_risk_where_it_is_met(airflow, browser) ->
 def test_a_mapped_task_has_its_name_while_it_waits_for_its_retry(airflow) -> None:
     """Each try that Airflow put away is named: the row never was a mere number."""
     airflow.rest.finished_run(airflow.lost)
-    with create_engine(airflow.metadata).connect() as metadata:
+    with create_engine(airflow.place.metadata).connect() as metadata:
         tries = metadata.execute(text(NAMES_OF_TRIES), {"run": f"%{airflow.lost}%"})
         names = tries.scalars().all()
     assert names == [f"demo-{airflow.lost}-1"] * RETRIES
@@ -176,21 +169,17 @@ def test_a_lost_answer_is_finished_by_a_clear(airflow) -> None:
     assert run["state"] == "success"
     assert slot_states(airflow, airflow.lost) == ["completed"]
     assert succeeded(airflow.rest.task_states(run["dag_run_id"])) == WORKING | {"settled"}
-    assert booked(airflow, airflow.lost) == net_positions(airflow, airflow.lost)
+    assert booked(airflow, airflow.lost) == airflow.owed(airflow.lost)
 
 
 @pytest.fixture
 def late_trade_above_the_limits(airflow) -> Iterator[None]:
     """A trade of the settled date arrives, and the partner file wants an approval for anything."""
-    for day in airflow.days:
-        airflow.rest.finished_run(day)  # none of them reads the warehouse now
+    airflow.all_days_ended()
     with closing(duckdb.connect(str(airflow.warehouse))) as database:
         database.execute(LATE_TRADE, [airflow.completed])
-    path = airflow.home / "partners" / "demo.toml"
-    before = path.read_text()
-    path.write_text(f"{before}\n[approval]\nrequests = 1\n")
-    yield
-    path.write_text(before)
+    with airflow.partner_says("[currencies]", "[approval]\nrequests = 1\n\n[currencies]"):
+        yield
 
 
 @pytest.mark.usefixtures("late_trade_above_the_limits")
@@ -214,13 +203,13 @@ def test_a_date_above_the_limits_parks_until_another_person_approves(airflow) ->
     with airflow.ledger.transaction() as tx:
         asked = load_question(tx, "demo", decision.rsplit("-", 1)[1])
     assert (asked.choice, asked.asked_by, asked.decided_by) == ("approve", "admin", "approver")
-    assert booked(airflow, airflow.completed) == net_positions(airflow, airflow.completed)
+    assert booked(airflow, airflow.completed) == airflow.owed(airflow.completed)
 
 
 def test_waiting_for_the_windows_outlives_a_triggerer_and_a_scheduler(airflow, waiting) -> None:
     """Both are killed while a date waits: its look-ups go on as if nothing had been."""
     looks = killed_while_it_waits(airflow, waiting, "triggerer", timedelta(seconds=2))
-    eventually(lambda: len(waiting.looks()) > looks, "a look after the triggerer was killed")
+    until(lambda: len(waiting.looks()) > looks, "a look after the triggerer was killed")
     killed_while_it_waits(airflow, waiting, "scheduler", timedelta(seconds=5))
     airflow.clock.windows_end()
     assert airflow.rest.run_ended(waiting.run_id, waiting.dag_id)["state"] == "success"
@@ -235,12 +224,12 @@ def test_waiting_for_the_windows_outlives_a_triggerer_and_a_scheduler(airflow, w
 
 def killed_while_it_waits(airflow, waiting, component: str, pause: timedelta) -> int:
     """Kill and start a component within a pause, not in a look; how many looks there were."""
-    eventually(partial(waiting.is_parked, pause), f"a pause of which {pause} are left")
+    until(partial(waiting.is_parked, pause), f"a pause of which {pause} are left", every_s=SOON_S)
     looks = len(waiting.looks())
     no_worker_is_taken(airflow, waiting)
     waiting.require_page()
-    kill_component(airflow.stack, component)
-    start_again(airflow.stack, component)
+    airflow.kill_component(component)
+    airflow.start_again(component)
     return looks
 
 
@@ -248,20 +237,16 @@ def no_worker_is_taken(airflow, waiting) -> None:
     """The task is deferred: no process runs it, and it fills no slot of its pool."""
     instance = waiting.instance()
     assert instance["state"] == "deferred"
-    assert instance["id"] not in {each.task_instance_id for each in at_work(airflow.stack)}
+    assert instance["id"] not in {each.task_instance_id for each in tasks_at_work(airflow.stack)}
     pool = airflow.rest.call("GET", f"pools/{POOL}")
     assert (pool["deferred_slots"], pool["include_deferred"]) == (1, False)
 
 
 def settled_by_one_request(airflow, waiting) -> None:
     """It was sent once, and every line of it is booked once."""
-    day, partner = airflow.lost, load_partner(DISPUTING, airflow.home / "partners")
     assert len(waiting.exchanges("submit")) == 1
-    assert slot_states(airflow, day, DISPUTING) == ["completed"]
-    lines = of_date(airflow.sandbox.bookings(), day, DISPUTING)
-    assert len({(each.connection_id, each.currency) for each in lines}) == len(lines)
-    assert booked(airflow, day, DISPUTING) == net_positions(airflow, day, DISPUTING) != {}
-    verify_ledger(airflow.ledger, DISPUTING, partner.currencies)
+    assert slot_states(airflow, airflow.lost, DISPUTING) == ["completed"]
+    airflow.require_settled_once(airflow.lost, DISPUTING)
 
 
 @pytest.fixture
@@ -300,8 +285,7 @@ def test_another_partners_date_goes_out_beside_a_silent_one(airflow) -> None:
 @pytest.fixture
 def late_trade_refused(airflow) -> Iterator[None]:
     """A trade of a settled date arrives, and the partner refuses every request for it."""
-    for day in airflow.days:
-        airflow.rest.finished_run(day)  # none of them reads the warehouse now
+    airflow.all_days_ended()
     with closing(duckdb.connect(str(airflow.warehouse))) as database:
         database.execute(LATE_TRADE, [airflow.conflict])
     refused = {"fault": FaultKind.BAD_REQUEST, "route": Route.SUBMIT, "times": None}
@@ -380,15 +364,11 @@ def started_at(airflow, logical_date: str) -> str:
 @pytest.fixture
 def a_request_for_each_position(airflow) -> Iterator[None]:
     """A trade of a settled date arrives, and no request holds more than one client."""
-    for day in airflow.days:
-        airflow.rest.finished_run(day)
+    airflow.all_days_ended()
     with closing(duckdb.connect(str(airflow.warehouse))) as database:
         database.execute(MORE_TRADES, ["asked", airflow.completed, "demo", 2])
-    path = airflow.home / "partners" / "demo.toml"
-    before = path.read_text()
-    path.write_text(before.replace("max_connections_per_request = 100", ONE_CLIENT))
-    yield
-    path.write_text(before)
+    with airflow.partner_says("max_connections_per_request = 100", ONE_CLIENT):
+        yield
 
 
 @pytest.mark.usefixtures("a_request_for_each_position")
@@ -414,14 +394,13 @@ def test_a_question_is_asked_within_a_minute_of_the_answer(airflow) -> None:
     assert airflow.rest.run_ended(decision, "settlement_decision")["state"] == "success"
     again = airflow.rest.start_run(airflow.completed)
     assert airflow.rest.run_ended(again)["state"] == "success"
-    assert booked(airflow, airflow.completed) == net_positions(airflow, airflow.completed)
+    assert booked(airflow, airflow.completed) == airflow.owed(airflow.completed)
 
 
 @pytest.fixture
 def refused_client(airflow) -> Iterator[str]:
     """Trades of a settled date arrive, and the partner refuses one of their clients, unnamed."""
-    for day in airflow.days:
-        airflow.rest.finished_run(day)
+    airflow.all_days_ended()
     with closing(duckdb.connect(str(airflow.warehouse))) as database:
         database.execute(MORE_TRADES, ["refused", airflow.completed, "demo", 6])
         found = database.execute(CLIENTS_OF_MORE_TRADES).fetchall()
@@ -450,7 +429,7 @@ def test_a_refusal_is_narrowed_down_by_runs_that_start_by_themselves(
     assert airflow.rest.run_ended(run_id)["state"] == "failed"
 
     def owed() -> set[str]:
-        there, here = booked(airflow, airflow.completed), net_positions(airflow, airflow.completed)
+        there, here = booked(airflow, airflow.completed), airflow.owed(airflow.completed)
         return {key.connection_id for key in here if here[key] != there.get(key, 0)}
 
     once(owed, {refused_client}.__eq__)
@@ -471,8 +450,8 @@ def test_a_refusal_is_narrowed_down_by_runs_that_start_by_themselves(
 
 def test_a_client_is_held_and_released_with_a_form(airflow) -> None:
     """Nobody needs a shell or a login to the ledger; it is recorded with the user's name."""
-    client = min(key.connection_id for key in net_positions(airflow, airflow.completed))
-    assert airflow.rest.unpause(ACTIONS)
+    client = min(key.connection_id for key in airflow.owed(airflow.completed))
+    airflow.rest.unpause(ACTIONS)
     for action, held in (("hold", {client}), ("release", set())):
         form = {"partner": "demo", "action": action, "connection_id": client, "reason": "a court"}
         run_id = airflow.rest.trigger(ACTIONS, form)
@@ -485,8 +464,7 @@ def test_a_client_is_held_and_released_with_a_form(airflow) -> None:
 
 def test_a_pool_that_is_gone_is_a_finding_of_the_watch(airflow) -> None:
     """Tasks wait for it and nothing is red: the watch, which needs no slot of it, says so."""
-    for day in airflow.days:
-        airflow.rest.finished_run(day)
+    airflow.all_days_ended()
     airflow.rest.send("DELETE", f"pools/{POOL}")
     try:
         waiting = airflow.rest.start_run(airflow.completed)
@@ -510,11 +488,10 @@ def test_no_dag_fails_to_import(airflow) -> None:
 @pytest.fixture
 def left_behind(airflow) -> list[tuple[str, bytes]]:
     """All that three runs have left, one of them with every error text on the way to a clear."""
-    for day in airflow.days:
-        airflow.rest.finished_run(day)
+    airflow.all_days_ended()
     return [
         *files_of(airflow.home),
-        *rows_of(airflow.metadata),
+        *rows_of(airflow.place.metadata),
         *rows_of(airflow.ledger.engine.url),
     ]
 
@@ -552,6 +529,4 @@ def test_stopping_leaves_no_process_behind(airflow) -> None:
     groups = [process.pid for process in airflow.stack.processes.values()]
     assert len(groups) == 5
     airflow.stack.stop()
-    for group in groups:
-        with pytest.raises(ProcessLookupError):
-            os.killpg(group, 0)
+    assert all(group_is_gone(each) for each in groups)

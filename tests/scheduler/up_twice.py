@@ -11,18 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
 
 import psutil
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from settlement_airflow.up.first_look import COMPONENTS
 from settlement_airflow.up.place import free_port
-from settlement_airflow.up.stack import LOGIN
-from support.debian import program_of
+from support.browser import log_in, opened_page
 from support.one_airflow import only_airflow
-from support.rest import DAG, FINISHED, AirflowRest, once
+from support.patience import once, until
+from support.rest import DAG, FINISHED, AirflowRest
 
 LONGEST_START_S = 900
 STORED = {"connection_id": "mine", "conn_type": "http", "password": "stored-before-the-restart"}
@@ -69,11 +68,7 @@ def up(home: Path, *ports: str) -> Iterator[Up]:
             stderr=subprocess.STDOUT,
         )
     try:
-        deadline = monotonic() + LONGEST_START_S
-        while "Ctrl-C stops everything" not in log.read_text():
-            assert process.poll() is None, log.read_text()
-            assert monotonic() < deadline, log.read_text()
-            sleep(1)
+        until(lambda: is_up(process, log), f"all of {log}", patience_s=LONGEST_START_S, every_s=1)
         url = f"http://127.0.0.1:{ports[1]}"
         yield Up(log.read_text(), url, home, process)
         process.send_signal(signal.SIGINT)
@@ -84,25 +79,18 @@ def up(home: Path, *ports: str) -> Iterator[Up]:
             process.wait(120)
 
 
+def is_up(process: psutil.Popen, log: Path) -> bool:
+    """Whether it says that all is up; it has not ended."""
+    said = log.read_text()
+    assert process.poll() is None, said
+    return "Ctrl-C stops everything" in said
+
+
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
     """A newcomer's browser."""
-    chromium = program_of("chromium", "chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.set_default_timeout(60_000)
+    with opened_page() as page:
         yield page
-        browser.close()
-
-
-def log_in(page: Page, url: str) -> None:
-    """As it says."""
-    page.goto(url)
-    page.get_by_label("Username").fill(LOGIN[0])
-    page.get_by_label("Password").fill(LOGIN[1])
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{url}/")
 
 
 def require_green(started: Up, page: Page) -> None:
@@ -140,7 +128,7 @@ def test_twice(page: Page) -> None:
             require_green(second, page)  # still logged in
             page.goto(f"{second.url}/connections")
             page.get_by_role("cell", name=STORED["connection_id"], exact=True).wait_for()
-            once(lambda: watched(second.rest()), bool)
+            once(lambda: watched(second.rest()))
             require_green(second, page)
             assert second.listening() == {"127.0.0.1"}
             looked = second.command("settlement", "doctor", "demo")

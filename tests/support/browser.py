@@ -62,13 +62,20 @@ def log_in(page: Page, url: str, login: tuple[str, str] = LOGIN) -> None:
 
 
 @contextmanager
-def browsing(url: str, login: tuple[str, str] = LOGIN) -> Iterator[Browser]:
-    """Open a window at an Airflow, and close it at the end."""
+def opened_page() -> Iterator[Page]:
+    """Open a window, and close it at the end."""
     chromium = program_of("chromium", "chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport=WINDOW)
         page.set_default_timeout(LONGEST_WAIT_MS)
+        yield page
+        browser.close()
+
+
+@contextmanager
+def browsing(url: str, login: tuple[str, str] = LOGIN) -> Iterator[Browser]:
+    """Somebody is logged in at an Airflow."""
+    with opened_page() as page:
         log_in(page, url, login)
         yield Browser(page, url)
-        browser.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -13,8 +11,8 @@ from pathlib import Path
 import psutil
 
 from support.compose_file import Service
+from support.kill import end_groups
 
-STOPPING_S = 15
 MUCH = 3000
 
 
@@ -69,11 +67,7 @@ class Processes:
 
     def stop(self) -> None:
         """End every process group: politely, then for good."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            for group in self.groups.values():
-                with suppress(ProcessLookupError):
-                    os.killpg(group.pid, number)
-            psutil.wait_procs(list(self.groups.values()), timeout=STOPPING_S)
+        end_groups(self.groups.values())
 
     def _log(self, name: str) -> Path:
         return self.home / f"{name}.log"

@@ -1,4 +1,4 @@
-"""Making threads meet at a chosen point: by a lock in the database, or in front of the partner."""
+"""Making those that race meet at a point: by a lock in the database, or in front of the partner."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from time import monotonic
 from typing import TypeVar
 
 from sqlalchemy import Connection, text
 
 from settlement.ledger.database import Ledger
 from settlement.partner.exchange import Answer, PartnerApi
+from support.patience import LONGEST_WAIT_S, until
 
-PATIENCE_S = 120
 Result = TypeVar("Result")
 WAITING = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
+BLOCKED = "SELECT 1 FROM pg_stat_activity WHERE :me = ANY(pg_blocking_pids(pid))"
+SOON_S = 0.2
+"""Between looks at a ledger that others are at work on."""
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for a condition; fails by name when it does not come true."""
-    pause, deadline = threading.Event(), monotonic() + PATIENCE_S
-    while not condition():
-        assert monotonic() < deadline, f"waited {PATIENCE_S} s for {what}"
-        pause.wait(0.01)
+def holds(ledger: Ledger, query: str, **about: object) -> bool:
+    """Whether a query of the ledger gives a row."""
+    with ledger.transaction() as tx:
+        return tx.execute(text(query), about).first() is not None
 
 
 def waiting_for_locks(ledger: Ledger, count: int) -> None:
@@ -47,6 +47,21 @@ def holding(ledger: Ledger, statement: str, **parameters: object) -> Iterator[Co
     with ledger.transaction() as tx:
         tx.execute(text(statement), parameters)
         yield tx
+
+
+@contextmanager
+def blocking(ledger: Ledger, ready: str, lock: str, **about: object) -> Iterator[None]:
+    """Take a lock of the ledger once something is there, and wait until somebody waits for it.
+
+    :param ready: a query that gives a row once it is there
+    """
+    until(lambda: holds(ledger, ready, **about), f"{ready} {about}", every_s=SOON_S)
+    with ledger.engine.connect() as tx:  # never committed: what the lock has written is undone
+        tx.execute(text(lock), about)
+        me = tx.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        waited_for = f"somebody to wait for {lock} {about}"
+        until(lambda: holds(ledger, BLOCKED, me=me), waited_for, every_s=SOON_S)
+        yield
 
 
 @contextmanager
@@ -81,7 +96,7 @@ class Turnstile:
         """Wait here if it is such a request, then pass it on."""
         if method == self._at[0] and path.endswith(self._at[1]):
             self.requests.append(content or b"")
-            assert self._open.wait(PATIENCE_S), "the turnstile was never opened"
+            assert self._open.wait(LONGEST_WAIT_S), "the turnstile was never opened"
         return self.api.exchange(method, path, query=query, content=content)
 
     def reached(self, count: int = 1) -> None:

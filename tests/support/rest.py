@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
-from time import monotonic, sleep
+from time import sleep
 from typing import Any
 from urllib.parse import quote
 
 import requests
-from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from settlement_airflow.up.stack import LOGIN
+from support.patience import LOOK_EVERY_S, NeverCame, once, until
 
 DAG = "settle_demo"
 FINISHED = {"success", "failed"}
-LONGEST_RUN_S = 240
 READING_S = 5
 
 
@@ -45,9 +43,23 @@ class AirflowRest:
         """Somebody else at the same Airflow."""
         return AirflowRest(self._url, login)
 
-    def unpause(self, dag_id: str) -> bool:
-        """Let the scheduler have a DAG; false if there is none yet."""
-        return self.send("PATCH", f"dags/{dag_id}", {"is_paused": False}).ok
+    def known(self, dag_id: str) -> None:
+        """Wait until the dag-processor has read a DAG."""
+        until(
+            lambda: self.send("GET", f"dags/{dag_id}/details").ok,
+            f"{dag_id} to be parsed",
+            every_s=LOOK_EVERY_S,
+        )
+
+    def unpause(self, dag_id: str) -> None:
+        """Let the scheduler have a DAG, as soon as there is one."""
+        self.known(dag_id)
+        self.call("PATCH", f"dags/{dag_id}", {"is_paused": False})
+
+    def resize(self, pool: str, slots: int) -> None:
+        """Give a pool so many slots."""
+        content = {"pool": pool, "slots": slots, "include_deferred": False}
+        self.call("PATCH", f"pools/{pool}", content)
 
     def run_of(self, day: date, dag_id: str = DAG) -> dict[str, Any] | None:
         """The scheduled run of a business date: its logical date is the cut-off on that day."""
@@ -75,13 +87,12 @@ class AirflowRest:
 
     def run_ended(self, run_id: str, dag_id: str = DAG) -> dict[str, Any]:
         """A run of any DAG, once it has ended."""
-        path = f"dags/{dag_id}/dagRuns/{quote(run_id)}"
-
-        def run_and_tasks() -> dict[str, Any]:
-            return {**self.call("GET", path), "tasks": self.task_states(run_id, dag_id)}
-
-        found: dict[str, Any] = once(run_and_tasks, ended)
-        return found
+        try:
+            found: dict[str, Any] = once(lambda: self.run(dag_id, run_id), ended)
+        except NeverCame as late:
+            late.add_note(f"tasks of {run_id}: {self.task_states(run_id, dag_id)}")
+            raise
+        return {**found, "tasks": self.task_states(run_id, dag_id)}
 
     def required_action(self) -> dict[str, Any]:
         """The one thing that waits for a person, once there is one and a person has read it.
@@ -113,8 +124,12 @@ class AirflowRest:
         runs = self.call("GET", f"dags/{dag_id}/dagRuns?limit=100")["dag_runs"]
         return [each["dag_run_id"] for each in runs if each["dag_run_id"].startswith(beginning)]
 
+    def instance(self, run_id: str, task_id: str, dag_id: str = DAG) -> dict[str, Any] | None:
+        """The instance of a task of a run, the first of a mapped one; None if there is none yet."""
+        return next(iter(self.instances(run_id, task_id, dag_id)), None)
+
     def instances(self, run_id: str, task_id: str, dag_id: str = DAG) -> list[dict[str, Any]]:
-        """The instances of a mapped task of a run."""
+        """The instances of a task of a run: one, or as many as it is mapped over."""
         path = f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances"
         instances = self.call("GET", path)["task_instances"]
         return [each for each in instances if each["task_id"] == task_id]
@@ -163,21 +178,3 @@ def _first_try_is_over(instances: list[dict[str, Any]]) -> bool:
 def ended(run: dict[str, Any]) -> bool:
     """Whether a run is over."""
     return run["state"] in FINISHED
-
-
-def once(look: Callable[[], Any], enough: Callable[[Any], Any]) -> Any:
-    """What a look shows, as soon as it is enough."""
-    started = monotonic()
-
-    @retry(
-        retry=retry_if_result(lambda found: not enough(found)),
-        wait=wait_fixed(1),
-        stop=stop_after_delay(LONGEST_RUN_S),
-        retry_error_callback=lambda state: state.outcome.result(),
-    )
-    def looked() -> Any:
-        return look()
-
-    found = looked()
-    assert enough(found), f"still {found} after {monotonic() - started:.0f} s"
-    return found

@@ -18,7 +18,6 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.schema import body
 from settlement.partner.profile import DisputeWindows
 from settlement.steps.reconcile import waiting_for
-from support.killing import instance_of
 from support.rest import AirflowRest
 
 TASK = "await_settlement"
@@ -55,7 +54,7 @@ class Waiting:
 
     def instance(self) -> dict[str, Any]:
         """The waiting task, as Airflow shows it."""
-        return instance_of(self.rest, self.run_id, TASK, self.dag_id) or {}
+        return self.rest.instance(self.run_id, TASK, self.dag_id) or {}
 
     def is_parked(self, for_at_least: timedelta) -> bool:
         """Whether a triggerer has it, and will have it for a while."""
