@@ -44,12 +44,19 @@ class TradeBooks:
     def __init__(self, world: SimulatedWorld) -> None:
         self._world = world
         self._frozen: dict[date, list[Taken]] = defaultdict(list)
+        self._found: dict[date, list[Taken]] = defaultdict(list)
+        """What dates of a lost ledger held when another one looked, and was what is booked."""
         self._at_rest: dict[date, Taken] = {}
         self._seen = (0, 0)
 
     def frozen(self, day: date, trades: Sequence[TradeRow]) -> None:
         """A ledger has frozen these trades of a date."""
         self._frozen[day].append(Taken.of(trades))
+        if self._world.ledgers_lost:
+            for other in self._frozen:
+                there = Taken.of(self._world.warehouse.trades_of(other))
+                if there.net == self._world.books.booked(other):
+                    self._found[other].append(there)
 
     def look(self) -> None:
         """No trade is booked under two dates, nor twice under one."""
@@ -112,15 +119,15 @@ class TradeBooks:
                 )
 
     def _is_made_up_for(self, trade_id: str, days: Sequence[date]) -> bool:
-        """Whether one of the dates has the trade no more and is settled without it, to the unit.
+        """Whether one of the dates was found settled, to the unit, without the trade.
 
-        What a lost ledger knew of that date is gone, and the partner's books say that nothing is
-        missing: others have come for the trade that went.
+        What a lost ledger knew of that date is gone, and the partner's books said that nothing was
+        missing: another trade has come for the one that went, or its opposite went with it.
         """
-        return self._world.ledgers_lost and any(
+        return any(
             trade_id not in there.ids and there.net == self._world.books.booked(day)
             for day in days
-            for there in [Taken.of(self._world.warehouse.trades_of(day))]
+            for there in self._found[day]
         )
 
     # amounts
