@@ -342,6 +342,24 @@ def test_what_arrives_after_the_trades_were_read_is_asked_about_before_anything_
     assert world.booked() == net_of(world.warehouse.trades)
 
 
+def test_what_comes_to_a_date_that_is_remembered_again_is_still_asked_about(
+    world: World, fresh_ledger: Ledger
+) -> None:
+    """Another date's run remembers only what the date has read, not what moved there since."""
+    late = world.warehouse.trades[-1].recorded_at + timedelta(hours=1)
+    trade = world.trade(ALICE, CAROL, 9, recorded_at=late)
+    world.run(DAY)
+    world.run(NEXT)
+    booked = world.booked()
+    world.ledger = fresh_ledger
+    compute(world, NEXT)
+    move(world, trade)
+    compute(world, DAY)
+    with pytest.raises(TradeOfAnotherDateError, match=trade.trade_id):
+        world.run(NEXT)
+    assert world.booked() == booked
+
+
 def test_a_lost_ledger_remembers_again_what_still_comes_to_what_was_settled(
     world: World, fresh_ledger: Ledger
 ) -> None:

@@ -88,6 +88,13 @@ TRADES = (
         "members(claimed, before.read)",
     ),
     Break(
+        "remembers-what-came-since",
+        "A trade that moved into a date of a lost ledger is taken for its own, and settled twice.",
+        FORGOTTEN,
+        "settled.frozen and not _has_more(past, settled)\n",
+        "settled.frozen\n",
+    ),
+    Break(
         "late-commit-hides-an-edit",
         "Beside a trade that was committed late, a deleted or edited one moves money unasked.",
         "include/settlement/steps/history.py",

@@ -75,7 +75,8 @@ def trades_of_forgotten_dates(
         ):
             twins = members(fresh.ids.hashes, past_ids.hashes)
             change = _change(ledger, past, settled)
-            if change is None and settled.frozen and actor is not None:
+            is_whole = change is None and settled.frozen and not _has_more(past, settled)
+            if is_whole and actor is not None:
                 _remember(ledger, partner, day, past_ids, actor)
         if change is not None and all_its_own is None:
             all_its_own = _is_what_is_booked(ledger, fresh)
@@ -126,6 +127,12 @@ def _change(ledger: Ledger, past: WarehouseSnapshot, settled: _Settled) -> Chang
             )
     count = past.trade_count()
     return change_in_history(count, iter(as_lines(settled.booked)), count, past.net_positions())
+
+
+def _has_more(past: WarehouseSnapshot, settled: _Settled) -> bool:
+    """Whether trades came since the date was read: whose these are, only its own run asks."""
+    watermark = settled.snapshot.watermark if settled.snapshot else None
+    return watermark is not None and past.trade_count() > past.trade_count_until(watermark)
 
 
 def _is_what_is_booked(ledger: Ledger, fresh: FreshReading) -> bool:
