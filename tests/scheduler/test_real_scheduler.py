@@ -56,7 +56,7 @@ INSERT INTO trades
 SELECT * REPLACE (concat(?, '-', trade_id) AS trade_id, now() AS recorded_at) FROM trades
 WHERE date_trunc('hour', executed_at AT TIME ZONE 'UTC') = CAST(? AS DATE) + INTERVAL 12 HOUR
     AND partner = ? AND trade_id NOT LIKE '%-late-%' AND trade_id NOT LIKE 'late-%'
-    AND trade_id NOT LIKE 'asked-%'
+    AND trade_id NOT LIKE 'asked-%' AND trade_id NOT LIKE 'beside-%'
 ORDER BY trade_id LIMIT ?
 """
 CLIENTS_OF_MORE_TRADES = """
