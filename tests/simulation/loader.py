@@ -91,7 +91,8 @@ class Loader:
             day = self._wrong.get(trade.trade_id)
             window = self._world.window(day) if day else None
             if window is not None and trade.executed_at in OUTSIDE and self._chance.random() < HALF:
-                right = replace(trade, executed_at=self._market.instant_in(window))
+                corrected = warehouse.trades[number]
+                right = replace(corrected, executed_at=self._market.instant_in(window))
                 warehouse.trades[number] = right
                 self._world.tell(f"executed_at of {trade.trade_id} is corrected: {day}")
 
