@@ -293,6 +293,27 @@ def test_a_lost_ledger_asks_the_warehouse_for_twins(world: World, fresh_ledger: 
     assert world.booked() == net_of(trades)
 
 
+def test_who_settles_a_twin_has_not_said_so_of_a_trade_that_the_other_date_has_read(
+    world: World, fresh_ledger: Ledger
+) -> None:
+    """The other date's window merely had it too; then that date was run, and settled it."""
+    booked = world.booked()
+    world.ledger = fresh_ledger
+    twin = world.trade(ALICE, DAVE, 9)
+    deliver_again(world, twin)
+    with pytest.raises(TradeOfAnotherDateError, match=f"{DAY}.*{twin.trade_id}"):
+        world.run(NEXT)
+    answer(world, Choice.SETTLE)
+    world.run(DAY)
+    assert world.booked() != booked
+    with pytest.raises(TradeOfAnotherDateError, match=f"{DAY}.*{twin.trade_id}"):
+        world.run(NEXT)
+    answer(world, Choice.LEAVE)
+    world.run(NEXT)
+    once = [each for each in world.warehouse.trades if each is not twin]
+    assert world.booked() == net_of(once)
+
+
 def test_a_lost_ledger_asks_apart_about_what_is_certain_and_what_is_not(
     world: World, fresh_ledger: Ledger
 ) -> None:

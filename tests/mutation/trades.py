@@ -95,6 +95,13 @@ TRADES = (
         "settled.frozen\n",
     ),
     Break(
+        "twins-taken-for-read",
+        "Who settled a trade because another window had it too has it settled after it was read.",
+        OWN,
+        '                *(f"read by {day}" for day in sorted(self.read_by & self.held.keys())),\n',
+        "",
+    ),
+    Break(
         "late-commit-hides-an-edit",
         "Beside a trade that was committed late, a deleted or edited one moves money unasked.",
         "include/settlement/steps/history.py",

@@ -130,7 +130,8 @@ def own_trades(
         if not len(undecided):
             continue
         asked = {d: both for d, h in held.items() if len(both := members(np.sort(h), undecided))}
-        of_others = _OfOthers(frozen, undecided, asked, certain)
+        read_by = frozenset(d for d, h in held_by_memory.items() if len(members(h, undecided)))
+        of_others = _OfOthers(frozen, undecided, asked, read_by, certain)
         if _choice(ledger, reading, ids, of_others, actor) is Choice.LEAVE:
             left_out = np.union1d(left_out, undecided)
         else:
@@ -144,23 +145,32 @@ def own_trades(
 class _OfOthers:
     """Trades of a date that nobody has decided about.
 
-    `held`: by the date they belong to, or, unless it is `certain`, may have come from.
+    `held`: by the date they belong to, or, unless it is `certain`, may have come from. `read_by`:
+    the dates of them that have read such trades; others merely have them in their windows.
     """
 
     frozen: FrozenDate
     trades: Hashes
     held: dict[date, Hashes]
+    read_by: frozenset[date]
     certain: bool
 
     @property
     def digest(self) -> str:
-        """Names the question: these trades of this date, and whose they are."""
+        """Names the question: these trades of this date, whose they are, and how that is known.
+
+        Who settles a trade that another window has too has not said so of one that is read there.
+        """
         return digest_over(
             Subject.OTHER_DATE,
             self.frozen.partner,
             self.frozen.business_date.isoformat(),
             str(self.frozen.window),
-            [self.certain, *(day.isoformat() for day in sorted(self.held))],
+            [
+                self.certain,
+                *(day.isoformat() for day in sorted(self.held)),
+                *(f"read by {day}" for day in sorted(self.read_by & self.held.keys())),
+            ],
             digest_of(self.trades),
         )
 
