@@ -98,7 +98,7 @@ TRADES = (
         "twins-taken-for-read",
         "Who settled a trade because another window had it too has it settled after it was read.",
         OWN,
-        '                *(f"read by {day}" for day in sorted(self.read_by & self.held.keys())),\n',
+        '                *(f"read by {day}" for day in sorted(read_by & self.held.keys())),\n',
         "",
     ),
     Break(

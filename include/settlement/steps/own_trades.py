@@ -161,6 +161,14 @@ class _OfOthers:
 
         Who settles a trade that another window has too has not said so of one that is read there.
         """
+        return self._digest(self.read_by)
+
+    @property
+    def digest_before_read(self) -> str:
+        """Names the question as it was while the other dates merely had them in their windows."""
+        return self._digest(frozenset())
+
+    def _digest(self, read_by: frozenset[date]) -> str:
         return digest_over(
             Subject.OTHER_DATE,
             self.frozen.partner,
@@ -169,7 +177,7 @@ class _OfOthers:
             [
                 self.certain,
                 *(day.isoformat() for day in sorted(self.held)),
-                *(f"read by {day}" for day in sorted(self.read_by & self.held.keys())),
+                *(f"read by {day}" for day in sorted(read_by & self.held.keys())),
             ],
             digest_of(self.trades),
         )
@@ -224,10 +232,13 @@ def _choice(
     of_others: _OfOthers,
     actor: Actor | None,
 ) -> Choice:
-    """What a person has answered about exactly these trades."""
+    """What a person has answered about exactly these trades; what was left then is left now."""
     frozen, digest = of_others.frozen, of_others.digest
     with ledger.transaction() as tx:
         choice = choice_on(tx, frozen.partner, digest)
+        before = choice_on(tx, frozen.partner, of_others.digest_before_read)
+    if choice is None and before is Choice.LEAVE:
+        return before
     if choice is not None:
         return choice
     if actor is not None:
