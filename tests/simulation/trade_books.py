@@ -45,7 +45,7 @@ class TradeBooks:
         self._world = world
         self._frozen: dict[date, list[Taken]] = defaultdict(list)
         self._found: dict[date, list[Taken]] = defaultdict(list)
-        """What dates of a lost ledger held when another one looked, and was what is booked."""
+        """What dates held when a ledger after a lost one looked."""
         self._at_rest: dict[date, Taken] = {}
         self._seen = (0, 0)
 
@@ -54,9 +54,7 @@ class TradeBooks:
         self._frozen[day].append(Taken.of(trades))
         if self._world.ledgers_lost:
             for other in self._frozen:
-                there = Taken.of(self._world.warehouse.trades_of(other))
-                if there.net == self._world.books.booked(other):
-                    self._found[other].append(there)
+                self._found[other].append(Taken.of(self._world.warehouse.trades_of(other)))
 
     def look(self) -> None:
         """No trade is booked under two dates, nor twice under one."""
@@ -119,14 +117,18 @@ class TradeBooks:
                 )
 
     def _is_made_up_for(self, trade_id: str, days: Sequence[date]) -> bool:
-        """Whether one of the dates was found settled, to the unit, without the trade.
+        """Whether one of the dates was found without the trade, and settled for its clients.
 
         What a lost ledger knew of that date is gone, and the partner's books said that nothing was
-        missing: another trade has come for the one that went, or its opposite went with it.
+        missing, to the unit: others have come for the trade that went, or its opposite went too.
         """
+        moved = [t for t in self._world.warehouse.trades if t.trade_id == trade_id]
+        keys = {key for each in moved for key in net_of([each])}
         return any(
-            trade_id not in there.ids and there.net == self._world.books.booked(day)
+            trade_id not in there.ids
+            and all(there.net.get(key, 0) == booked.get(key, 0) for key in keys)
             for day in days
+            for booked in [self._world.books.booked(day)]
             for there in self._found[day]
         )
 
