@@ -24,7 +24,7 @@ FROM (
             END AS why
         FROM trades
         WHERE executed_at IS NULL OR recorded_at IS NULL OR recorded_at >= :recorded_since
-    ) AS strays
+    ) AS outside
 ) AS ranked
 WHERE place <= 5
 ORDER BY why, place

@@ -21,6 +21,9 @@ SCHEDULED_DAYS = 2
 """The newest dates are left to the schedule; all others are backfilled."""
 COMPUTE = "compute_net_positions"
 """What the runbook says to clear, with downstream, when a date is red and nothing helps."""
+MOST_ROUNDS = 2
+"""A late trade against a request that had failed waits for it: the run that completes the request
+is red, and says that the next run sends what is left."""
 
 
 class Story:
@@ -87,10 +90,10 @@ class Story:
             if run.state == "failed":
                 self._clear("clear what failed", run)
         self._quiet()
-        for day in self._days:
-            if self._red(day):
+        for _ in range(MOST_ROUNDS):
+            for day in filter(self._red, self._days):
                 self._recompute(day)
-        self._quiet()
+            self._quiet()
 
     def _clear(self, kind: str, run: Run) -> None:
         self.counts[kind] += 1

@@ -102,8 +102,25 @@ def test_a_date_is_red_once_late_trades_were_read(world: World) -> None:
     world.run()
     world.trade(CAROL, BOB, 7)
     compute_net_positions(world.desk, world.warehouse, DAY)
-    with pytest.raises(NotSettledError, match="still differ"):
+    with pytest.raises(NotSettledError, match="still differ") as caught:
         world.verify()
+    assert caught.value.to_do == "clear compute_net_positions with its downstream tasks"
+
+
+def test_what_ran_against_a_failed_request_goes_out_with_the_next_run(world: World) -> None:
+    """A late trade turns an amount round while its request waits for funds: it waits as well.
+
+    The run that completes the request is red with a difference alone, and says what sends it.
+    """
+    world.fault(FaultKind.FAILED, route=Route.SUBMIT, times=1)
+    with suppress(SettlementError):
+        world.run()
+    world.trade(BOB, ALICE, 7)
+    with pytest.raises(NotSettledError, match="still differ") as caught:
+        world.run()
+    assert world.states() == {SLOT: "completed"}
+    assert caught.value.to_do == "clear compute_net_positions with its downstream tasks"
+    assert world.run().completed == [SLOT, "demo-2026-03-03-2"]
 
 
 def test_a_date_is_red_while_its_newest_reading_did_not_end(world: World) -> None:

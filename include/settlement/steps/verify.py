@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from settlement.amounts import display
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import NotSettledError
+from settlement.errors.base import CLEAR_COMPUTE
 from settlement.ledger.chain import append_event
 from settlement.ledger.dates import load_date
 from settlement.ledger.forgotten_dates import forget_what_was_taken_back
@@ -26,7 +27,7 @@ from settlement.wording import SHOWN, first_few
 
 NOT_LISTED = (
     "the partner's list was not read after the trades were, so the ledger may not know all that is "
-    "booked: clear build_requests with its downstream tasks"
+    "booked"
 )
 CAUSES_FIRST = (
     State.REFUSED,
@@ -95,7 +96,7 @@ def prove_settled(
             partner.name,
             business_date,
             "no snapshot of the date's trades was ever taken.",
-            to_do="clear compute_net_positions with its downstream tasks",
+            to_do=CLEAR_COMPUTE,
         )
     if snapshot.generation != frozen.generation:
         raise NotSettledError.of_date(
@@ -118,11 +119,13 @@ def prove_settled(
     held = held_connections(tx, partner.name)
     owed = difference(net, slots)
     left = without_connections(owed, held)
-    problems = [*_describe_slots(slots, left), *_describe_difference(left, partner.currencies)]
+    causes = list(_describe_slots(slots, left))
+    problems = [*causes, *_describe_difference(left, partner.currencies)]
     if not _listed_since(tx, partner.name, snapshot):
         problems.append(NOT_LISTED)
     if problems:
-        raise NotSettledError.of_date(partner.name, business_date, problems)
+        to_do = None if causes else CLEAR_COMPUTE
+        raise NotSettledError.of_date(partner.name, business_date, problems, to_do=to_do)
     completed = [each.external_id for each in slots if each.state is State.COMPLETED]
     return Settled(business_date, snapshot.id, len(net), len(owed), completed)
 

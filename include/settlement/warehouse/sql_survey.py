@@ -59,7 +59,9 @@ class SqlSurvey:
         values = {**self._in(stretch), "recorded_since": recorded_since or ALL_OF_TIME.start}
         sql = self._statements.over_trades("outside")
         rows: dict[Why, list[Row]] = {}
-        for why, *row in self._session.stream(self._doing("looking for strays"), sql, values):
+        for why, *row in self._session.stream(
+            self._doing("looking for trades of no date"), sql, values
+        ):
             rows.setdefault(Why(cells.text(why, "why")), []).append(tuple(row))
         return {why: _examples(found) for why, found in rows.items()}
 
