@@ -122,7 +122,8 @@ def test_a_request_is_prepared_after_it_and_its_task_fails_at_once(
         raise caught.value
     with day.ledger.transaction() as tx:
         row = tx.execute(select(attempt).where(attempt.c.kind == "submit")).one()
-    assert row.error.startswith("not sent: the certificate of https://127.0.0.1")
+    assert row.never_sent
+    assert row.error.startswith("the certificate of https://127.0.0.1")
     submit_request(desk, name)
     assert day.states() == {name: "completed"}
     assert day.booked() == day.owed()

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, FromClause, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, bindparam, select
 
 from settlement.errors import UntrustedHostError
 from settlement.ledger.database import NOW, Ledger
@@ -25,8 +25,6 @@ from settlement.partner.exchange import (
 )
 from settlement.values import Actor, PartnerName
 
-NOT_SENT = "not sent: "
-"""How the error of an attempt begins of which no byte can have left."""
 KEPT_WHOLE = 1024 * 1024
 KEPT_OF_MORE = 64 * 1024
 """Bytes of an answer that are stored: all, or of a longer one its beginning."""
@@ -39,11 +37,18 @@ _FINISH = (
         status=bindparam("status"),
         answer=bindparam("answer"),
         error=bindparam("error"),
+        never_sent=bindparam("never_sent"),
     )
     .returning(attempt.c.finished_at)
 )
 _NEWEST_ENDED = (
-    select(attempt.c.finished_at, attempt.c.status, attempt.c.error, NOW.label("now"))
+    select(
+        attempt.c.finished_at,
+        attempt.c.status,
+        attempt.c.error,
+        attempt.c.never_sent,
+        NOW.label("now"),
+    )
     .where(attempt.c.partner == bindparam("of_partner"), attempt.c.finished_at.is_not(None))
     .order_by(attempt.c.id.desc())
     .limit(1)
@@ -63,6 +68,7 @@ class Attempt:
     status: int | None
     answer: bytes | None
     error: str | None
+    never_sent: bool
     who: str
     run_id: str | None
     task_id: str | None
@@ -101,13 +107,15 @@ def finish_attempt(
     tx: Connection, attempt_id: int, outcome: Answer | TransportError | UntrustedHostError
 ) -> datetime:
     """Complete the attempt's row with the answer, or with why there is none; the time of that."""
-    values: dict[str, object] = {"attempt_id": attempt_id}
+    values: dict[str, object] = {
+        "attempt_id": attempt_id,
+        "never_sent": isinstance(outcome, UntrustedHostError),
+    }
     if isinstance(outcome, Answer):
         values |= {"status": outcome.status, **_kept(outcome.content)}
-    elif isinstance(outcome, UntrustedHostError):
-        values |= {"status": None, "answer": None, "error": NOT_SENT + outcome.message}
     else:
-        values |= {"status": None, "answer": None, "error": str(outcome)}
+        said = outcome.message if isinstance(outcome, UntrustedHostError) else str(outcome)
+        values |= {"status": None, "answer": None, "error": said}
     finished_at: datetime = tx.execute(_FINISH, values).scalar_one()
     return finished_at
 
@@ -136,8 +144,7 @@ def other_attempt_may_have_left(tx: Connection, attempt_id: int) -> bool:
 def may_have_reached(attempts: FromClause) -> ColumnElement[bool]:
     """Condition: the attempt is to send a body, and nothing proves that no byte has left."""
     columns = attempts.c
-    not_sent = func.coalesce(columns.error, "").startswith(NOT_SENT, autoescape=True)
-    return (columns.kind == ExchangeKind.SUBMIT.value) & ~not_sent
+    return (columns.kind == ExchangeKind.SUBMIT.value) & ~columns.never_sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +188,7 @@ def newest_silence(tx: Connection, partner: PartnerName, within: timedelta) -> S
     """The partner's newest exchange that ended, if it ended without an answer not long ago."""
     named = {"of_partner": partner}
     newest = tx.execute(_NEWEST_ENDED, named).one_or_none()
-    if newest is None or newest.status is not None or newest.error.startswith(NOT_SENT):
+    if newest is None or newest.status is not None or newest.never_sent:
         return None
     if newest.now - newest.finished_at >= within:
         return None

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -99,6 +100,7 @@ event = Table(
     _text("details"),
     _text("previous_hash"),
     _text("hash"),
+    Index("event_of_date", "partner", "business_date", "seq"),
 )
 
 listing = Table(
@@ -302,6 +304,7 @@ attempt = Table(
     Column("status", Integer),
     Column("answer", LargeBinary),
     _text("error", nullable=True),
+    Column("never_sent", Boolean, nullable=False, server_default=false()),
     _text("who"),
     _text("run_id", nullable=True),
     _text("task_id", nullable=True),

@@ -13,7 +13,7 @@ from settlement.config.partner_file import PartnerFile
 from settlement.errors import NotSettledError
 from settlement.errors.base import CLEAR_COMPUTE
 from settlement.ledger.chain import append_event
-from settlement.ledger.dates import load_date
+from settlement.ledger.dates import FrozenDate, load_date
 from settlement.ledger.forgotten_dates import forget_what_was_taken_back
 from settlement.ledger.people.holds import held_connections
 from settlement.ledger.schema import listing
@@ -89,8 +89,55 @@ def prove_settled(
 
     :raises NotSettledError: as `verify_settled` does
     """
-    frozen = load_date(tx, partner.name, business_date)
-    snapshot = newest_snapshot(tx, partner.name, business_date)
+    return proof_of(partner, business_date, _load_facts(tx, partner.name, business_date), since)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The span over which the partner's list of settlements was read."""
+
+    from_: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DateFacts:
+    """What the ledger holds about a date, and about its partner as far as that matters."""
+
+    frozen: FrozenDate | None
+    snapshot: Snapshot | None
+    net: Positions
+    slots: Sequence[Slot]
+    held: frozenset[str]
+    listed: Listed | None
+
+
+def _load_facts(tx: Connection, partner: PartnerName, business_date: date) -> DateFacts:
+    snapshot = newest_snapshot(tx, partner, business_date)
+    return DateFacts(
+        frozen=load_date(tx, partner, business_date),
+        snapshot=snapshot,
+        net=load_positions(tx, snapshot.id) if snapshot else {},
+        slots=load_slots(tx, partner, business_date),
+        held=held_connections(tx, partner),
+        listed=listed_spans(tx, [partner]).get(partner),
+    )
+
+
+def listed_spans(tx: Connection, partners: Sequence[PartnerName]) -> dict[PartnerName, Listed]:
+    """Over what span each partner's list of settlements was read, where it ever was."""
+    rows = tx.execute(select(listing).where(listing.c.partner.in_(partners)))
+    return {row.partner: Listed(row.listed_from, row.listed_until) for row in rows}
+
+
+def proof_of(
+    partner: PartnerFile, business_date: date, facts: DateFacts, since: datetime | None = None
+) -> Settled:
+    """The proof over facts that are read already.
+
+    :raises NotSettledError: as `verify_settled` does
+    """
+    frozen, snapshot = facts.frozen, facts.snapshot
     if frozen is None or snapshot is None:
         raise NotSettledError.of_date(
             partner.name,
@@ -114,29 +161,24 @@ def prove_settled(
             "the newest snapshot is older than this run.",
             to_do="compute_net_positions did not run; clear it with its downstream tasks",
         )
-    net = load_positions(tx, snapshot.id)
-    slots = load_slots(tx, partner.name, business_date)
-    held = held_connections(tx, partner.name)
-    owed = difference(net, slots)
-    left = without_connections(owed, held)
-    causes = list(_describe_slots(slots, left))
+    owed = difference(facts.net, facts.slots)
+    left = without_connections(owed, facts.held)
+    causes = list(_describe_slots(facts.slots, left))
     problems = [*causes, *_describe_difference(left, partner.currencies)]
-    if not _listed_since(tx, partner.name, snapshot):
+    if not _listed_since(facts.listed, snapshot):
         problems.append(NOT_LISTED)
     if problems:
         to_do = None if causes else CLEAR_COMPUTE
         raise NotSettledError.of_date(partner.name, business_date, problems, to_do=to_do)
-    completed = [each.external_id for each in slots if each.state is State.COMPLETED]
-    return Settled(business_date, snapshot.id, len(net), len(owed), completed)
+    completed = [each.external_id for each in facts.slots if each.state is State.COMPLETED]
+    return Settled(business_date, snapshot.id, len(facts.net), len(owed), completed)
 
 
-def _listed_since(tx: Connection, partner: PartnerName, snapshot: Snapshot) -> bool:
+def _listed_since(listed: Listed | None, snapshot: Snapshot) -> bool:
     """Whether the partner's list was read after the trades: a lost ledger knows nothing else."""
-    query = select(listing.c.listed_from, listing.c.listed_until)
-    row = tx.execute(query.where(listing.c.partner == partner)).one_or_none()
-    if row is None:
+    if listed is None:
         return False
-    return bool(row.listed_from <= snapshot.window.start and row.listed_until >= snapshot.taken_at)
+    return listed.from_ <= snapshot.window.start and listed.until >= snapshot.taken_at
 
 
 def _describe_slots(slots: Sequence[Slot], left: Positions) -> Iterator[str]:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 WRITER, READER = "settlement_writer", "settlement_reader"
 VERSION_TABLE = "ledger_version"
 CHANGES: dict[str, str] = {
-    "attempt": "UPDATE (finished_at, status, answer, error)",
+    "attempt": "UPDATE (finished_at, status, answer, error, never_sent)",
     "binding": "DELETE",
     "body": "UPDATE (payload, signature, key_id, request, sent_at)",
     "business_date": "UPDATE (generation)",
