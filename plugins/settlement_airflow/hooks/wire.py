@@ -47,6 +47,8 @@ def send(  # noqa: PLR0913 - the parts of an HTTP request
     with Deadline(deadline_s) as deadline:
         try:
             answer = _answer(target, deadline, method, path, query, content)
+        except requests.ReadTimeout:
+            failure = _too_late(deadline)  # silence: the socket's own clock was a little faster
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             failure = _in_short(error)
             untrusted = "" if deadline.connected else _why_untrusted(error)
@@ -59,7 +61,7 @@ def send(  # noqa: PLR0913 - the parts of an HTTP request
             target.base_url, why=untrusted, trusted=_trusted_by(target), conn_id=target.conn_id
         )
     if deadline.expired:  # even if an answer came: it may be cut short
-        answer, failure = None, f"no complete answer within {deadline.seconds:g} s"
+        answer, failure = None, _too_late(deadline)
     if answer is None:
         log.warning("%s %s: %s after %d ms", method, path, failure, took_ms)
         raise TransportError(f"{method} {path}: {failure}")
@@ -114,12 +116,14 @@ def _content(response: requests.Response) -> bytes:
     return bytes(content)
 
 
+def _too_late(deadline: Deadline) -> str:
+    return f"no complete answer within {deadline.seconds:g} s"
+
+
 def _in_short(error: BaseException) -> str:
     """Why an exchange failed, in words that can hold neither headers nor credentials."""
     if isinstance(error, requests.ConnectTimeout):
         return f"no connection within {CONNECT_TIMEOUT_S:g} s"
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
     for each in _behind(error):
         if isinstance(each, RemoteDisconnected):
             return "the connection was closed without an answer"
