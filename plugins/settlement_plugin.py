@@ -6,13 +6,19 @@ from airflow.plugins_manager import AirflowPlugin
 
 from settlement_airflow.connection_test import TestsWithoutPort
 from settlement_airflow.manual_runs import ManualRuns
+from settlement_airflow.pages.prefix import PREFIX
+from settlement_airflow.pages.views import VIEWS, application
 
 
 class SettlementPlugin(AirflowPlugin):
-    """Shows that the project is installed; helps Airflow's API where it says too little."""
+    """The settlement pages, and help for Airflow's API where it says too little."""
 
     name = "settlement"
     fastapi_root_middlewares = [  # noqa: RUF012 - an instance variable of the base class
         {"name": "Test connection without a port", "middleware": TestsWithoutPort},
         {"name": "Manual runs tell their date, and have their tasks", "middleware": ManualRuns},
     ]
+    fastapi_apps = [  # noqa: RUF012
+        {"name": "settlement pages", "app": application, "url_prefix": PREFIX}
+    ]
+    external_views = VIEWS

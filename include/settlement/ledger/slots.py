@@ -8,7 +8,19 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, Text, any_, bindparam, exists, select
+from sqlalchemy import (
+    Connection,
+    Date,
+    Row,
+    Select,
+    Text,
+    any_,
+    bindparam,
+    exists,
+    func,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from settlement.errors import ConfigurationError
@@ -28,6 +40,18 @@ _BY_DATE = (
         slot.c.partner == bindparam("partner"), slot.c.business_date == bindparam("business_date")
     )
     .order_by(slot.c.n.nulls_last(), slot.c.external_id)
+)
+_BY_DATES = (
+    select(slot)
+    .where(
+        tuple_(slot.c.partner, slot.c.business_date).in_(
+            select(
+                func.unnest(bindparam("partners", type_=ARRAY(Text))),
+                func.unnest(bindparam("business_dates", type_=ARRAY(Date))),
+            )
+        )
+    )
+    .order_by(slot.c.partner, slot.c.business_date, slot.c.n.nulls_last(), slot.c.external_id)
 )
 _LOWER = _BY_DATE.where(
     slot.c.n < bindparam("n"), slot.c.state == any_(bindparam("states", type_=ARRAY(Text)))
@@ -73,6 +97,23 @@ def load_slots(
     """All slots of a date with their bodies, in order; locked to the transaction's end if asked."""
     named = {"partner": partner, "business_date": business_date}
     return _load(tx, _BY_DATE_LOCKED if lock else _BY_DATE, named)
+
+
+def load_slots_of_dates(
+    tx: Connection, keys: Collection[tuple[PartnerName, date]]
+) -> dict[tuple[PartnerName, date], list[Slot]]:
+    """The same for several dates of several partners; nothing for a date without slots."""
+    named = {
+        "partners": [partner for partner, _ in keys],
+        "business_dates": [business_date for _, business_date in keys],
+    }
+    rows = tx.execute(_BY_DATES, named).all()
+    bodies = _load_bodies(tx, [row.external_id for row in rows])
+    found: dict[tuple[PartnerName, date], list[Slot]] = {}
+    for row in rows:
+        slots = found.setdefault((row.partner, row.business_date), [])
+        slots.append(_as_slot(row, bodies.get(row.external_id, [])))
+    return found
 
 
 def load_lower_slots(

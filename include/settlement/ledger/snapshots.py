@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Sequence, Text, any_, bindparam, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Date,
+    Row,
+    Sequence,
+    Text,
+    any_,
+    bindparam,
+    func,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from settlement.ledger.database import NOW
@@ -34,11 +46,27 @@ _NEWEST_OF_ALL = (
     .where(snapshot.c.partner == bindparam("partner"))
     .order_by(snapshot.c.business_date, snapshot.c.generation.desc())
 )
+_NEWEST_OF_DATES = (
+    select(snapshot)
+    .distinct(snapshot.c.partner, snapshot.c.business_date)
+    .where(
+        tuple_(snapshot.c.partner, snapshot.c.business_date).in_(
+            select(
+                func.unnest(bindparam("partners", type_=ARRAY(Text))),
+                func.unnest(bindparam("business_dates", type_=ARRAY(Date))),
+            )
+        )
+    )
+    .order_by(snapshot.c.partner, snapshot.c.business_date, snapshot.c.generation.desc())
+)
 _STORE = snapshot.insert().values(taken_at=NOW).returning(snapshot)
 _POSITIONS = (
     select(net_position.c.connection_id, net_position.c.currency, net_position.c.amount)
     .where(net_position.c.snapshot_id == bindparam("snapshot_id"))
     .order_by(net_position.c.connection_id.collate("C"), net_position.c.currency.collate("C"))
+)
+_POSITIONS_OF_SNAPSHOTS = select(net_position).where(
+    net_position.c.snapshot_id == any_(bindparam("snapshot_ids", type_=ARRAY(BigInteger)))
 )
 _POSITIONS_OF = _POSITIONS.where(
     net_position.c.connection_id == any_(bindparam("connections", type_=ARRAY(Text)))
@@ -81,6 +109,18 @@ def newest_snapshots(tx: Connection, partner: PartnerName) -> dict[date, Snapsho
     return {row.business_date: _as_snapshot(row) for row in rows}
 
 
+def newest_snapshots_of_dates(
+    tx: Connection, keys: Collection[tuple[PartnerName, date]]
+) -> dict[tuple[PartnerName, date], Snapshot]:
+    """The newest complete snapshot of each of these dates that has one."""
+    named = {
+        "partners": [partner for partner, _ in keys],
+        "business_dates": [business_date for _, business_date in keys],
+    }
+    found = map(_as_snapshot, tx.execute(_NEWEST_OF_DATES, named))
+    return {(each.partner, each.business_date): each for each in found}
+
+
 def load_snapshot(tx: Connection, snapshot_id: int) -> Snapshot:
     """The snapshot with this id."""
     return _as_snapshot(tx.execute(select(snapshot).where(snapshot.c.id == snapshot_id)).one())
@@ -97,6 +137,17 @@ def load_positions(tx: Connection, snapshot_id: int) -> dict[PositionKey, int]:
     """Net positions of a snapshot."""
     rows = tx.execute(_POSITIONS, {"snapshot_id": snapshot_id})
     return {PositionKey(connection, currency): amount for connection, currency, amount in rows}
+
+
+def load_positions_of_snapshots(
+    tx: Connection, snapshot_ids: Collection[int]
+) -> dict[int, dict[PositionKey, int]]:
+    """Net positions of several snapshots, by snapshot; none for one without positions."""
+    found: dict[int, dict[PositionKey, int]] = {}
+    rows = tx.execute(_POSITIONS_OF_SNAPSHOTS, {"snapshot_ids": list(snapshot_ids)})
+    for snapshot_id, connection, currency, amount in rows:
+        found.setdefault(snapshot_id, {})[PositionKey(connection, currency)] = amount
+    return found
 
 
 def load_positions_of(

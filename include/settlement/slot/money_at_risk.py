@@ -94,6 +94,22 @@ class MoneyAtRisk:
         return lines if self.amounts else [NOTHING_AT_RISK, *lines]
 
 
+def merged(several: Iterable[Amounts]) -> tuple[Amounts, ...]:
+    """What is not settled for the same reason, over several dates; worst first."""
+    gross: dict[Unsettled, dict[str, int]] = {}
+    moments: dict[Unsettled, list[datetime]] = {}
+    for each in several:
+        of_reason = gross.setdefault(each.why, {})
+        for currency, amount in each.gross.items():
+            of_reason[currency] = of_reason.get(currency, 0) + amount
+        moments.setdefault(each.why, []).extend([each.since] if each.since else [])
+    return tuple(
+        Amounts(why, gross[why], min(moments[why], default=None))
+        for why in Unsettled
+        if why in gross
+    )
+
+
 def by_currency(several: Iterable[MoneyAtRisk]) -> dict[str, dict[Unsettled, int]]:
     """Gross base units per currency and reason, over one date or several; worst first."""
     total: dict[str, dict[Unsettled, int]] = {}

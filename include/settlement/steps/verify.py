@@ -89,7 +89,7 @@ def prove_settled(
 
     :raises NotSettledError: as `verify_settled` does
     """
-    return proof_of(partner, business_date, _load_facts(tx, partner.name, business_date), since)
+    return proof_of(partner, business_date, load_facts(tx, partner.name, business_date), since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,8 @@ class DateFacts:
     listed: Listed | None
 
 
-def _load_facts(tx: Connection, partner: PartnerName, business_date: date) -> DateFacts:
+def load_facts(tx: Connection, partner: PartnerName, business_date: date) -> DateFacts:
+    """The facts of one date, as of this transaction."""
     snapshot = newest_snapshot(tx, partner, business_date)
     return DateFacts(
         frozen=load_date(tx, partner, business_date),

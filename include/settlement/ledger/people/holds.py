@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import ARRAY, Connection, Text, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from settlement.errors import ConfigurationError
@@ -14,11 +15,11 @@ from settlement.ledger.database import NOW, clock
 from settlement.ledger.schema import hold
 from settlement.values import Actor, PartnerName
 
-_HOLDS = (
-    select(hold)
-    .where(hold.c.partner == bindparam("partner"), hold.c.until.is_(None) | (hold.c.until > NOW))
-    .order_by(hold.c.connection_id)
-)
+_IN_FORCE = select(hold).where(hold.c.until.is_(None) | (hold.c.until > NOW))
+_HOLDS = _IN_FORCE.where(hold.c.partner == bindparam("partner")).order_by(hold.c.connection_id)
+_HOLDS_OF_ALL = _IN_FORCE.where(
+    hold.c.partner == any_(bindparam("partners", type_=ARRAY(Text)))
+).order_by(hold.c.partner, hold.c.connection_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,17 @@ def holds_in_force(tx: Connection, partner: PartnerName) -> list[Hold]:
         Hold(row.connection_id, row.partner, row.reason, row.who, row.at, row.until)
         for row in tx.execute(_HOLDS, {"partner": partner})
     ]
+
+
+def holds_of_partners(
+    tx: Connection, partners: Collection[PartnerName]
+) -> dict[PartnerName, list[Hold]]:
+    """The same for several partners; nothing for one without holds."""
+    found: dict[PartnerName, list[Hold]] = {}
+    for row in tx.execute(_HOLDS_OF_ALL, {"partners": list(partners)}):
+        each = Hold(row.connection_id, row.partner, row.reason, row.who, row.at, row.until)
+        found.setdefault(row.partner, []).append(each)
+    return found
 
 
 def held_connections(tx: Connection, partner: PartnerName) -> frozenset[str]:

@@ -7,7 +7,7 @@ what has changed meanwhile. Locks are taken in this order: slots, the chain's he
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -161,9 +161,13 @@ def open_questions(
     tx: Connection, partner: PartnerName, business_date: date | None = None
 ) -> list[Question]:
     """Questions that wait for a person now, oldest first: unanswered, and not out of date."""
-    query = select(question).where(question.c.partner == partner, question.c.choice.is_(None))
-    if business_date is not None:
-        query = query.where(question.c.business_date == business_date)
+    found = open_questions_of(tx, [partner])
+    return [each for each in found if business_date in {None, each.business_date}]
+
+
+def open_questions_of(tx: Connection, partners: Collection[PartnerName]) -> list[Question]:
+    """The same of several partners."""
+    query = select(question).where(question.c.partner.in_(partners), question.c.choice.is_(None))
     rows = tx.execute(query.order_by(question.c.asked_at)).all()
     return [each for each in map(as_question, rows) if still_matters(tx, each)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,6 +31,12 @@ def stop_of(tx: Connection, partner: PartnerName) -> Stop | None:
     """The stop flag, or None if it is down."""
     row = tx.execute(_STOP, {"partner": partner}).one_or_none()
     return Stop(row.reason, row.who, row.at) if row is not None else None
+
+
+def stops_of_partners(tx: Connection, partners: Collection[PartnerName]) -> dict[PartnerName, Stop]:
+    """The stop flags that are up."""
+    rows = tx.execute(select(stop_flag).where(stop_flag.c.partner.in_(partners)))
+    return {row.partner: Stop(row.reason, row.who, row.at) for row in rows}
 
 
 def raise_stop(tx: Connection, partner: PartnerName, reason: str, actor: Actor) -> None:

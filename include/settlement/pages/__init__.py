@@ -1,0 +1,1 @@
+"""What the settlement pages show, as values: read from the ledger alone, nothing is written."""

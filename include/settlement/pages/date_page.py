@@ -1,0 +1,147 @@
+"""One business date: what is owed, booked, in flight and left, its requests, and its story."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, select
+
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile
+from settlement.errors import DateNotDueError
+from settlement.ledger.chain import Event, read_events
+from settlement.ledger.database import clock
+from settlement.ledger.people.holds import Hold, holds_in_force
+from settlement.ledger.people.question import Question
+from settlement.ledger.people.questions import open_questions
+from settlement.ledger.people.stop import Stop, stop_of
+from settlement.ledger.schema import slot as slot_table
+from settlement.ledger.snapshots import Snapshot
+from settlement.pages.date_facts import Facts
+from settlement.pages.settlements import DateRow, row_of
+from settlement.slot.difference import difference
+from settlement.slot.state import OPEN, Slot, State
+from settlement.steps.verify import DateFacts, load_facts
+from settlement.values import PartnerName, Positions
+
+
+@dataclass(frozen=True, slots=True)
+class CurrencyRow:
+    """Gross base units of one currency: what clients receive plus what they give."""
+
+    currency: str
+    net: int
+    booked: int
+    in_flight: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """One request of the date. `since`: first sent, or last changed before that."""
+
+    slot: Slot
+    since: datetime | None
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatePage:
+    """One business date of one partner; `not_due`: why it cannot be run now, if it cannot."""
+
+    partner: PartnerFile
+    row: DateRow
+    at: datetime
+    snapshot: Snapshot | None
+    currencies: tuple[CurrencyRow, ...]
+    requests: tuple[RequestRow, ...]
+    questions: tuple[Question, ...]
+    holds: tuple[Hold, ...]
+    stop: Stop | None
+    events: tuple[Event, ...]
+    not_due: str | None
+
+
+def read_date_page(tx: Connection, partner: PartnerFile, business_date: date) -> DatePage:
+    """What the ledger holds about a date; nothing but its calendar for one that was never run."""
+    name, key = partner.name, (partner.name, business_date)
+    now = clock(tx)
+    facts = load_facts(tx, name, business_date)
+    questions = open_questions(tx, name, business_date)
+    holds, stop = holds_in_force(tx, name), stop_of(tx, name)
+    since = _since(tx, name, business_date)
+    around = Facts(
+        at=now,
+        proofs={},
+        unproved={key: facts},
+        since=since,
+        requests={key: _states(facts)},
+        stops={name: stop} if stop else {},
+        holds={name: holds},
+        questions=questions,
+    )
+    return DatePage(
+        partner=partner,
+        row=row_of(partner, business_date, around),
+        at=now,
+        snapshot=facts.snapshot,
+        currencies=tuple(_currencies(facts)),
+        requests=tuple(
+            RequestRow(
+                each,
+                since.get(each.external_id),
+                len(each.current.positions) if each.current else 0,
+            )
+            for each in facts.slots
+        ),
+        questions=tuple(questions),
+        holds=tuple(holds),
+        stop=stop,
+        events=tuple(read_events(tx, name, business_date=business_date)),
+        not_due=_not_due(partner, business_date, now),
+    )
+
+
+def _since(tx: Connection, partner: PartnerName, business_date: date) -> dict[str, datetime]:
+    query = select(slot_table).where(
+        slot_table.c.partner == partner, slot_table.c.business_date == business_date
+    )
+    return {row.external_id: row.first_sent_at or row.updated_at for row in tx.execute(query)}
+
+
+def _states(facts: DateFacts) -> dict[State, int]:
+    states = [each.state for each in facts.slots]
+    return {state: states.count(state) for state in State if state in states}
+
+
+def _currencies(facts: DateFacts) -> Iterator[CurrencyRow]:
+    booked, in_flight = ([each for each in facts.slots if each.state in states] for states in SPLIT)
+    columns = (
+        _gross(facts.net),
+        _gross(*(each.current.positions for each in booked if each.current)),
+        _gross(*(each.current.positions for each in in_flight if each.current)),
+        _gross(difference(facts.net, facts.slots)),
+    )
+    for currency in sorted(set().union(*columns)):
+        yield CurrencyRow(currency, *(each.get(currency, 0) for each in columns))
+
+
+SPLIT = (frozenset({State.COMPLETED}), OPEN)
+
+
+def _gross(*several: Positions) -> Mapping[str, int]:
+    gross: dict[str, int] = {}
+    for positions in several:
+        for key, amount in positions.items():
+            gross[key.currency] = gross.get(key.currency, 0) + abs(amount)
+    return gross
+
+
+def _not_due(partner: PartnerFile, business_date: date, now: datetime) -> str | None:
+    try:
+        BusinessCalendar(partner).require_due(business_date, now)
+    except DateNotDueError as error:
+        return error.message
+    return None

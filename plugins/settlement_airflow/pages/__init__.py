@@ -1,0 +1,1 @@
+"""The settlement pages: an application of the api-server that only reads."""

@@ -1,0 +1,3 @@
+"""Where the application is mounted, below Airflow's own address."""
+
+PREFIX = "/settlement"

@@ -1,0 +1,153 @@
+"""How values look on a page: amounts, moments, spans of time, states. All text is escaped."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import jinja2
+from airflow.configuration import conf
+from markupsafe import Markup
+
+from settlement.amounts import displayed, to_base_units_text
+from settlement.ledger.chain import Event
+from settlement.ledger.people.question import Question, Subject, may_not_answer
+from settlement.pages.date_page import CurrencyRow
+from settlement.pages.date_state import SIGNS
+from settlement.slot.state import State
+from settlement_airflow.dag_parts import dag_id_of
+from settlement_airflow.operators.asking import DECISION_DAG, run_id_of
+from settlement_airflow.pages.prefix import PREFIX
+
+HERE = Path(__file__).parent
+LONGEST_SHOWN = 20_000
+"""Characters of an answer or a text on a page; the ledger has all of it."""
+LINES_SHOWN = 200
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+TONES = {
+    State.COMPLETED: "good",
+    State.WITHDRAWN: "quiet",
+    State.PREPARED: "busy",
+    State.PENDING: "busy",
+    State.UNKNOWN: "warn",
+    State.FAILED: "warn",
+}
+"""Any other state is bad."""
+
+
+def base_path() -> str:
+    """Path under which Airflow is reached, without a slash at the end; empty at the root."""
+    url = str(conf.get("api", "base_url", fallback=""))
+    return ("/" + url.split("://", 1)[-1].partition("/")[2]).rstrip("/")
+
+
+def path_to(*parts: str) -> str:
+    """Address of a page of ours, as a browser asks for it."""
+    return base_path() + PREFIX + "/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def airflow_path(*parts: str) -> str:
+    """Address of a page of Airflow's UI."""
+    return base_path() + "/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def answer_at(asked: Question) -> str:
+    """Where Airflow asks a question: an approval in the run that waits for it."""
+    if asked.subject is Subject.APPROVAL and asked.run_id:
+        dag_id = dag_id_of(asked.partner)
+        return airflow_path("dags", dag_id, "runs", asked.run_id, "tasks", "await_approval")
+    run_id = run_id_of(asked)
+    return airflow_path("dags", DECISION_DAG, "runs", run_id, "tasks", "ask_a_person")
+
+
+def bar(row: CurrencyRow) -> Markup:
+    """How much of a currency is booked and in flight, of all that is owed or was sent."""
+    whole = max(row.net, row.booked + row.in_flight, 1)
+    booked, flight = (100 * each // whole for each in (row.booked, row.in_flight))
+    return Markup(
+        '<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" role="img" '
+        'aria-label="{booked} % booked, {flight} % in flight">'
+        '<rect class="of" width="100" height="10"/><rect class="booked" width="{booked}" '
+        'height="10"/><rect class="flight" x="{booked}" width="{flight}" height="10"/></svg>'
+    ).format(booked=booked, flight=flight)
+
+
+def said_by(event: Event) -> str:
+    """What an event says beyond its kind: its reason, choice or state."""
+    said = (event.details.get(each) for each in ("choice", "state", "reason"))
+    return "".join(f": {each}" for each in said if each)
+
+
+def moment(at: datetime | None, zone: str = "UTC") -> str:
+    """To the minute, in a time zone."""
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M %Z}" if at else "-"
+
+
+def exact(at: datetime | None) -> str:
+    """To the millisecond, UTC."""
+    return f"{at.astimezone(UTC).isoformat(sep=' ', timespec='milliseconds')[:-6]}Z" if at else "-"
+
+
+def age(since: datetime | None, now: datetime) -> str:
+    """How long ago, in the two largest units."""
+    if since is None:
+        return "-"
+    seconds = int(max(now - since, timedelta()).total_seconds())
+    if seconds < MINUTE:
+        return f"{seconds} s"
+    if seconds < HOUR:
+        return f"{seconds // MINUTE} min"
+    if seconds < DAY:
+        return f"{seconds // HOUR} h {seconds % HOUR // MINUTE} min"
+    return f"{seconds // DAY} d {seconds % DAY // HOUR} h"
+
+
+def pretty(answer: bytes | None) -> str:
+    """An answer for people: JSON indented, anything else as text."""
+    if answer is None:
+        return ""
+    text = answer.decode("utf-8", "replace")
+    with suppress(ValueError):
+        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    return text[:LONGEST_SHOWN]
+
+
+def tone(state: State) -> str:
+    """How a request's state is coloured."""
+    return TONES.get(state, "bad")
+
+
+def templates() -> jinja2.Environment:
+    """The pages' templates: whatever is shown is escaped, and a missing name is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {
+        "age": age,
+        "airflow_path": airflow_path,
+        "answer_at": answer_at,
+        "bar": bar,
+        "barred": may_not_answer,
+        "base_path": base_path,
+        "path_to": path_to,
+        "said_by": said_by,
+        "shown": LINES_SHOWN,
+        "signs": SIGNS,
+        "tone": tone,
+    }
+    environment.filters |= {
+        "base_units": to_base_units_text,
+        "exact": exact,
+        "moment": moment,
+        "pretty": pretty,
+    }
+    environment.filters["amount"] = displayed
+    return environment

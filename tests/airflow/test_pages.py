@@ -1,0 +1,282 @@
+"""The settlement pages through Airflow's own application: what they say, and to whom."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from airflow.api_fastapi.app import create_app, get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+from sqlalchemy.exc import InternalError
+
+from partner_sandbox.demo_world import DEMO_TOKEN, DEMO_XPRV
+from settlement.ledger.people.holds import put_on_hold
+from settlement.slot.state import State
+from settlement_airflow.pages import shown
+from settlement_airflow.pages.app import app
+from settlement_airflow.pages.ledger import read_ledger
+from settlement_airflow.pages.runbooks import runbook_page
+from settlement_airflow.pages.tables import csv_of_settlements
+from settlement_airflow.pages.views import VIEWS
+from support.airflow_day import AirflowDay
+from support.day import ACTOR, ALICE, DAY
+from support.settling import diverge
+
+Get = Callable[..., Any]
+SLOT = f"demo-{DAY}-1"
+DATE = f"partners/demo/dates/{DAY}"
+PAGES = [
+    *("", "settlements.csv", DATE, f"{DATE}.csv", f"requests/{SLOT}", f"requests/{SLOT}.csv"),
+    *("questions", "runbooks/partner_settlement", "static/style.css", "static/script.js"),
+]
+OF_A_PARTNER = [DATE, f"{DATE}.csv", f"requests/{SLOT}", f"requests/{SLOT}.csv", "?partner=demo"]
+HOSTILE = "<script>alert(1)</script>" + "💥" * 2500
+
+
+@pytest.fixture(scope="module")
+def client(airflow_metadata: dict[str, str]) -> TestClient:
+    """Airflow's api-server in this process, plugins and all."""
+    return TestClient(create_app(apps="all"), follow_redirects=False)
+
+
+@pytest.fixture
+def get(client: TestClient) -> Get:
+    """Ask for a page as somebody with a role; None: as nobody."""
+
+    def ask(path: str, role: str | None = "VIEWER") -> Any:
+        headers = {}
+        if role is not None:
+            user = SimpleAuthManagerUser(username="somebody", role=role)
+            headers["Authorization"] = f"Bearer {get_auth_manager().generate_jwt(user)}"
+        return client.get(f"/settlement/{path}", headers=headers)
+
+    return ask
+
+
+# who may see what
+
+
+def test_no_route_changes_anything() -> None:
+    """Whatever is added: a GET, and nothing else."""
+    methods = {method for route in app.routes for method in getattr(route, "methods", {"?"})}
+    assert methods == {"GET"}
+
+
+@pytest.mark.parametrize("role", ["VIEWER", "USER", "OP", "ADMIN"])
+def test_who_may_see_the_dag_may_see_its_pages(day: AirflowDay, get: Get, role: str) -> None:
+    """Reading is for everybody who may read the runs."""
+    day.run()
+    assert {path: get(path, role).status_code for path in PAGES} == dict.fromkeys(PAGES, 200)
+
+
+@pytest.mark.usefixtures("day")
+def test_strangers_see_nothing(get: Get) -> None:
+    """Not even the style sheet."""
+    assert {path: get(path, None).status_code for path in PAGES} == dict.fromkeys(PAGES, 401)
+
+
+@pytest.mark.parametrize("role", ["VIEWER", "ADMIN"])
+def test_a_partner_of_others_is_not_there(
+    day: AirflowDay, get: Get, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its DAG is not theirs to see: no row of it, and its pages do not exist."""
+    day.run()
+
+    def denied(*, details: DagDetails, **_: object) -> bool:
+        return details.id != "settle_demo"
+
+    monkeypatch.setattr(get_auth_manager(), "is_authorized_dag", denied)
+    assert {get(path, role).status_code for path in OF_A_PARTNER} == {404}
+    for path in ("", "settlements.csv", "questions"):
+        assert "demo" not in get(path, role).text
+
+
+# what they say
+
+
+def test_a_settled_day(day: AirflowDay, get: Get) -> None:
+    """The date is settled, its request completed, and its run is one click away."""
+    day.run()
+    assert "every position is settled" in get(DATE).text
+    assert f"/settlement/requests/{SLOT}" in get(DATE).text
+    request = get(f"requests/{SLOT}").text
+    assert "completed" in request
+    assert "1 (current)" in request
+    assert "/dags/settle_demo/runs/" in get(DATE).text
+
+
+def test_what_is_at_risk_is_said_first(day: AirflowDay, get: Get) -> None:
+    """The amounts and what happens next stand above everything else."""
+    day.fault("bad_request", route="submit", times=None)
+    day.run()
+    for path in ("", DATE):
+        said = get(path).text
+        assert said.index("Money at risk") < said.index("<table>")
+        assert "refused" in said
+    assert get(DATE).text.count("Run this date") == 1
+    assert "HTTP 400" in get(f"requests/{SLOT}").text
+
+
+def test_a_question_leads_to_where_it_is_answered(day: AirflowDay, get: Get) -> None:
+    """From the date, from its request and from the list of questions."""
+    diverge(day)
+    asked = re.compile(r'href="(/dags/settlement_decision/runs/[^"]+/tasks/ask_a_person)"')
+    addresses = [asked.search(get(path).text) for path in (DATE, f"requests/{SLOT}", "questions")]
+    assert len({found[1] for found in addresses if found}) == 1
+    assert all(addresses)
+    assert "Both sides" in get(f"requests/{SLOT}").text
+
+
+def test_a_run_and_a_task_find_their_own_page(day: AirflowDay, get: Get) -> None:
+    """The tabs that Airflow shows with them; a task that sends one request leads to it."""
+    day.run()
+    with read_ledger("settlement_ledger") as tx:
+        run_id = tx.execute(text("SELECT max(run_id) FROM attempt")).scalar_one()
+    of_run = get(f"runs/settle_demo?run_id={run_id.replace('+', '%2B')}")
+    assert of_run.headers["location"] == f"/settlement/{DATE}"
+    task = f"tasks/settle_demo?run_id={run_id.replace('+', '%2B')}&task_id="
+    assert get(f"{task}submit_requests&map_index=0").headers["location"].endswith(f"/{SLOT}")
+    assert get(f"{task}verify_settled&map_index=-1").headers["location"] == f"/settlement/{DATE}"
+    assert get("runs/settle_demo?run_id=nope").status_code == 404
+    assert get("runs/settlement_watch?run_id=nope").status_code == 404
+
+
+def test_no_ledger_is_said_as_a_page(
+    day: AirflowDay, get: Get, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what that means for the money, and where to read on."""
+    assert day
+    nobody = '{"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "schema": "x"}'
+    monkeypatch.setenv("AIRFLOW_CONN_SETTLEMENT_LEDGER", nobody)
+    answer = get("")
+    assert answer.status_code == 503
+    assert "no money has moved by this" in answer.text
+    assert "#ledger-unavailable" in answer.text
+
+
+def test_a_request_that_does_not_exist(day: AirflowDay, get: Get) -> None:
+    """Of ours and of nobody's."""
+    assert day
+    assert get(f"requests/demo-{DAY}-9").status_code == 404
+    assert get("requests/<script>").status_code == 404
+
+
+# safety
+
+
+def test_the_database_itself_refuses_a_change(day: AirflowDay) -> None:
+    """Whatever a page were to do, with whatever login."""
+    assert day
+    with pytest.raises(InternalError, match="read-only"), read_ledger("settlement_ledger") as tx:
+        tx.execute(text("DELETE FROM hold"))
+
+
+def test_a_login_that_only_reads_is_taken_where_there_is_one(
+    day: AirflowDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The api-server then needs no login that may write."""
+    assert day
+    nobody = '{"conn_type": "sqlite"}'
+    monkeypatch.setenv("AIRFLOW_CONN_SETTLEMENT_LEDGER_READER", nobody)
+    with (
+        pytest.raises(Exception, match="settlement_ledger_reader"),
+        read_ledger("settlement_ledger"),
+    ):
+        pass
+
+
+def test_what_others_wrote_is_text_and_nothing_else(day: AirflowDay, get: Get) -> None:
+    """A reason of a person, and whatever the partner answers."""
+    day.run()
+    with day.ledger.transaction() as tx:
+        put_on_hold(tx, "demo", ALICE, HOSTILE, None, ACTOR)
+        tx.execute(text("UPDATE slot SET reason = :said, settlement_id = :said"), {"said": HOSTILE})
+        tx.execute(
+            text("UPDATE attempt SET answer = :said, error = :text"),
+            {"said": HOSTILE.encode(), "text": HOSTILE},
+        )
+    for path in ("", DATE, f"requests/{SLOT}"):
+        assert "<script>alert" not in get(path).text
+    assert "&lt;script&gt;alert" in get(DATE).text
+    assert "&lt;script&gt;alert" in get(f"requests/{SLOT}").text
+
+
+def test_nothing_from_elsewhere_is_loaded_or_run(day: AirflowDay, get: Get) -> None:
+    """Not by a page, and not by what a text may have smuggled in."""
+    day.run()
+    for path in PAGES:
+        policy = get(path).headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert get(path).headers["X-Content-Type-Options"] == "nosniff"
+    for path in ("", DATE, f"requests/{SLOT}", "questions"):
+        assert not re.search(r"(src|href)=\"(https?:)?//|style=|\son[a-z]+=", get(path).text)
+
+
+def test_no_secret_is_on_any_page(day: AirflowDay, get: Get) -> None:
+    """Neither the access token nor the signing key."""
+    day.run()
+    for path in PAGES:
+        said = get(path).text
+        assert DEMO_TOKEN not in said
+        assert DEMO_XPRV not in said
+
+
+# tables and runbooks
+
+
+def test_tables_are_for_spreadsheets(day: AirflowDay, get: Get) -> None:
+    """Base units of every line; their sum is zero in each currency."""
+    day.run()
+    rows = list(csv.DictReader(io.StringIO(get(f"requests/{SLOT}.csv").text)))
+    assert len(rows) == 8
+    for currency in ("BTC", "USD"):
+        assert sum(int(each["base_units"]) for each in rows if each["currency"] == currency) == 0
+
+
+def test_a_cell_is_never_a_formula(day: AirflowDay, get: Get) -> None:
+    """Text that a spreadsheet would work out stays text."""
+    day.run()
+    with day.ledger.transaction() as tx:
+        tx.execute(text("UPDATE slot SET state = 'refused', reason = '=HYPERLINK(1)'"))
+    assert ",=" not in get("settlements.csv").text
+    assert csv_of_settlements([]).startswith("partner,")
+
+
+@pytest.mark.parametrize("state", sorted(State))
+def test_a_state_leads_to_its_section(state: State) -> None:
+    """The anchor that a request's page points to is there."""
+    page = runbook_page("partner_settlement")
+    assert page is not None
+    assert f'id="{state.value}"' in page.html
+
+
+def test_runbooks_are_ours_only(get: Get) -> None:
+    """No other file can be asked for."""
+    for name in ("nope", "..%2Fpyproject", "%2E%2E"):
+        assert get(f"runbooks/{name}").status_code == 404
+    assert get("static/nope.css").status_code == 404
+
+
+# addresses
+
+
+def test_pages_live_below_airflows_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a proxy with a path, too."""
+    assert shown.path_to("requests", "a b") == "/settlement/requests/a%20b"
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example/team/a/")
+    assert shown.path_to("questions") == "/team/a/settlement/questions"
+    assert shown.airflow_path("dags", "x") == "/team/a/dags/x"
+
+
+def test_each_view_has_its_own_route() -> None:
+    """Airflow drops a second one with a mere warning."""
+    routes = [each["url_route"] for each in VIEWS]
+    assert len(set(routes)) == len(routes)
