@@ -6,8 +6,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 from settlement_airflow.connection_test import TestsWithoutPort
 from settlement_airflow.manual_runs import ManualRuns
-from settlement_airflow.pages.prefix import PREFIX
-from settlement_airflow.pages.views import VIEWS, application
+from settlement_airflow.pages.views import PREFIX, VIEWS, application
 
 
 class SettlementPlugin(AirflowPlugin):

@@ -34,9 +34,13 @@ SLOT = f"demo-{DAY}-1"
 DATE = f"partners/demo/dates/{DAY}"
 PAGES = [
     *("", "settlements.csv", DATE, f"{DATE}.csv", f"requests/{SLOT}", f"requests/{SLOT}.csv"),
-    *("questions", "runbooks/partner_settlement", "static/style.css", "static/script.js"),
+    *("partners/demo/actions", "questions", "findings", "runbooks/partner_settlement"),
+    *("static/style.css", "static/script.js"),
 ]
-OF_A_PARTNER = [DATE, f"{DATE}.csv", f"requests/{SLOT}", f"requests/{SLOT}.csv", "?partner=demo"]
+OF_A_PARTNER = [
+    *(DATE, f"{DATE}.csv", f"requests/{SLOT}", f"requests/{SLOT}.csv", "?partner=demo"),
+    "partners/demo/actions",
+]
 HOSTILE = "<script>alert(1)</script>" + "💥" * 2500
 
 
@@ -94,7 +98,7 @@ def test_a_partner_of_others_is_not_there(
 
     monkeypatch.setattr(get_auth_manager(), "is_authorized_dag", denied)
     assert {get(path, role).status_code for path in OF_A_PARTNER} == {404}
-    for path in ("", "settlements.csv", "questions"):
+    for path in ("", "settlements.csv", "questions", "findings"):
         assert "demo" not in get(path, role).text
 
 

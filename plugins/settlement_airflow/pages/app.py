@@ -6,7 +6,7 @@ What changes something goes to Airflow's own REST API, from the person's browser
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
@@ -31,6 +31,7 @@ from settlement_airflow.pages.ledger import read_ledger
 from settlement_airflow.pages.runbooks import runbook_page
 from settlement_airflow.pages.shown import HERE, path_to, templates
 from settlement_airflow.pages.tables import csv_of_date, csv_of_request, csv_of_settlements
+from settlement_airflow.pages.watch_findings import findings_of
 
 STATIC = {"style.css": "text/css", "script.js": "text/javascript"}
 GUARDS = {
@@ -75,7 +76,8 @@ def settlements(
 ) -> HTMLResponse:
     """Partners and their dates."""
     summaries = _summaries(user, partner, before)
-    return _page("settlements.html", {"summaries": summaries, "only": partner, "before": before})
+    checks = findings_of([each.partner.name for each in summaries])
+    return _page("settlements.html", {"summaries": summaries, "checks": checks, "before": before})
 
 
 @app.get("/settlements.csv")
@@ -102,9 +104,16 @@ def business_date(user: GetUserDep, partner: str, business_date: date) -> HTMLRe
     with read_ledger(file.ledger_conn_id) as tx:
         page = read_date_page(tx, file, business_date)
     titles = {each.digest: title_of(each, file.currencies) for each in page.questions}
-    return _page(
-        "date.html", {"page": page, "titles": titles, "dag_id": dag_id_of(partner), "file": file}
-    )
+    texts = {each.digest: body_of(each, file.currencies) for each in page.questions}
+    values = {"page": page, "titles": titles, "texts": texts, "dag_id": dag_id_of(partner)}
+    return _page("date.html", values)
+
+
+@app.get("/partners/{partner}/actions")
+def actions(user: GetUserDep, partner: str, connection_id: str = "") -> HTMLResponse:
+    """What a person does by hand; each form starts a run of settlement_action."""
+    (summary,) = _summaries(user, partner, None)
+    return _page("actions.html", {"summary": summary, "connection_id": connection_id})
 
 
 @app.get("/requests/{external_id}.csv")
@@ -132,11 +141,26 @@ def request(user: GetUserDep, external_id: str) -> HTMLResponse:
 def questions(user: GetUserDep) -> HTMLResponse:
     """Open questions of all partners, oldest first."""
     asked = [
-        (each, summary.partner, title_of(each, summary.partner.currencies), summary.at)
+        (
+            each,
+            summary.partner,
+            title_of(each, summary.partner.currencies),
+            body_of(each, summary.partner.currencies),
+            summary.at,
+        )
         for summary in _summaries(user, None, None)
         for each in summary.questions
     ]
     return _page("questions.html", {"asked": sorted(asked, key=lambda row: row[0].asked_at)})
+
+
+@app.get("/findings")
+def findings(user: GetUserDep) -> HTMLResponse:
+    """What the watch has found at each partner, and since when."""
+    partners = partners_of(user)
+    checks = findings_of([each.name for each in partners])
+    now = datetime.now(UTC)
+    return _page("findings.html", {"partners": partners, "checks": checks, "now": now})
 
 
 @app.get("/runs/{dag_id}")

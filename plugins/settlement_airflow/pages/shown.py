@@ -15,18 +15,18 @@ from markupsafe import Markup
 
 from settlement.amounts import displayed, to_base_units_text
 from settlement.ledger.chain import Event
-from settlement.ledger.people.question import Question, Subject, may_not_answer
+from settlement.ledger.people.question import CHOICES, Question, may_not_answer
 from settlement.pages.date_page import CurrencyRow
 from settlement.pages.date_state import SIGNS
 from settlement.slot.state import State
-from settlement_airflow.dag_parts import dag_id_of
-from settlement_airflow.operators.asking import DECISION_DAG, run_id_of
-from settlement_airflow.pages.prefix import PREFIX
+from settlement_airflow.operators.asking import DECISION_DAG, conf_of, run_id_of
+from settlement_airflow.pages.views import PREFIX
 
 HERE = Path(__file__).parent
 LONGEST_SHOWN = 20_000
 """Characters of an answer or a text on a page; the ledger has all of it."""
 LINES_SHOWN = 200
+ASKING = "ask_a_person"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 TONES = {
     State.COMPLETED: "good",
@@ -56,12 +56,24 @@ def airflow_path(*parts: str) -> str:
 
 
 def answer_at(asked: Question) -> str:
-    """Where Airflow asks a question: an approval in the run that waits for it."""
-    if asked.subject is Subject.APPROVAL and asked.run_id:
-        dag_id = dag_id_of(asked.partner)
-        return airflow_path("dags", dag_id, "runs", asked.run_id, "tasks", "await_approval")
-    run_id = run_id_of(asked)
-    return airflow_path("dags", DECISION_DAG, "runs", run_id, "tasks", "ask_a_person")
+    """Where Airflow asks a question."""
+    return airflow_path("dags", DECISION_DAG, "runs", run_id_of(asked), "tasks", ASKING)
+
+
+def answer_form(asked: Question) -> dict[str, str]:
+    """Where the page's own form sends an answer, and the run that it starts if nobody asks yet."""
+    run = "/".join(quote(each, safe="") for each in ("dags", DECISION_DAG, "dagRuns"))
+    instance = f"{quote(run_id_of(asked), safe='')}/taskInstances/{ASKING}/-1/hitlDetails"
+    return {
+        "answer": f"{run}/{instance}",
+        "run": run_id_of(asked),
+        "conf": json.dumps(conf_of(asked)),
+    }
+
+
+def choices_of(asked: Question) -> list[str]:
+    """What may be answered."""
+    return [each.value for each in CHOICES[asked.subject]]
 
 
 def bar(row: CurrencyRow) -> Markup:
@@ -134,6 +146,8 @@ def templates() -> jinja2.Environment:
         "age": age,
         "airflow_path": airflow_path,
         "answer_at": answer_at,
+        "answer_form": answer_form,
+        "choices_of": choices_of,
         "bar": bar,
         "barred": may_not_answer,
         "base_path": base_path,

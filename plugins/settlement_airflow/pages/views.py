@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from settlement_airflow.pages.prefix import PREFIX
-
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
+
+PREFIX = "/settlement"
+"""Where the application is mounted, below Airflow's own address."""
 
 VIEWS: list[dict[str, Any]] = [
     {

@@ -6,35 +6,136 @@ if (chosen === "dark" || chosen === "light") {
   document.documentElement.dataset.theme = chosen;
 }
 
-// A button starts a run through Airflow's own API, as whoever is logged in.
-async function start(button) {
-  const output = button.closest(".actions").querySelector("output");
-  const base = document.body.dataset.base;
-  const dag = button.dataset.dag;
-  button.disabled = true;
-  output.textContent = "Starting…";
-  try {
-    const answer = await fetch(`${base}/api/v2/dags/${encodeURIComponent(dag)}/dagRuns`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ logical_date: null, conf: JSON.parse(button.dataset.conf) }),
-    });
-    const said = await answer.json();
-    if (!answer.ok) {
-      throw new Error(typeof said.detail === "string" ? said.detail : `HTTP ${answer.status}`);
+const base = document.body.dataset.base;
+const SECOND = 1000;
+const LONGEST_WAIT = 60;
+
+// Everything that changes something goes to Airflow's own API, as whoever is logged in.
+async function api(method, path, content) {
+  const answer = await fetch(`${base}/api/v2/${path}`, {
+    method,
+    headers: { "Content-Type": "application/json" },
+    body: content === undefined ? undefined : JSON.stringify(content),
+  });
+  const said = await answer.json().catch(() => ({}));
+  if (!answer.ok) {
+    const detail = typeof said.detail === "string" ? said.detail : `HTTP ${answer.status}`;
+    throw Object.assign(new Error(detail), { status: answer.status });
+  }
+  return said;
+}
+
+function runsOf(dag) {
+  return `dags/${encodeURIComponent(dag)}/dagRuns`;
+}
+
+function start(dag, conf) {
+  return api("POST", runsOf(dag), { logical_date: null, conf });
+}
+
+function linkToRun(dag, runId, text) {
+  const link = document.createElement("a");
+  link.href = `${base}/dags/${encodeURIComponent(dag)}/runs/${encodeURIComponent(runId)}`;
+  link.target = "_top";
+  link.textContent = text;
+  return link;
+}
+
+function pause() {
+  return new Promise((done) => setTimeout(done, SECOND));
+}
+
+// Until the run has ended; null if it takes longer than anybody wants to look at.
+async function ended(dag, runId) {
+  for (let second = 0; second < LONGEST_WAIT; second += 1) {
+    const run = await api("GET", `${runsOf(dag)}/${encodeURIComponent(runId)}`);
+    if (run.state === "success" || run.state === "failed") {
+      return run.state;
     }
-    const link = document.createElement("a");
-    link.href = `${base}/dags/${encodeURIComponent(dag)}/runs/${encodeURIComponent(said.dag_run_id)}`;
-    link.target = "_top";
-    link.textContent = "Started: open its run";
-    output.replaceChildren(link);
+    await pause();
+  }
+  return null;
+}
+
+// One button at a time says what it does, and then what came of it.
+async function doing(output, buttons, work) {
+  for (const each of buttons) each.disabled = true;
+  output.textContent = "One moment…";
+  try {
+    output.replaceChildren(...(await work()));
   } catch (error) {
-    output.textContent = `Nothing was started: ${error.message}`;
+    output.textContent = `Nothing was done: ${error.message}`;
   } finally {
-    button.disabled = false;
+    for (const each of buttons) each.disabled = false;
   }
 }
 
 for (const button of document.querySelectorAll("button[data-dag]")) {
-  button.addEventListener("click", () => start(button));
+  const output = button.closest(".actions").querySelector("output");
+  button.addEventListener("click", () =>
+    doing(output, [button], async () => {
+      const run = await start(button.dataset.dag, JSON.parse(button.dataset.conf));
+      return [linkToRun(button.dataset.dag, run.dag_run_id, "Started: open its run")];
+    }),
+  );
+}
+
+async function act(form) {
+  const { dag } = form.dataset;
+  const fields = [...new FormData(form)].filter(([, value]) => value !== "");
+  const run = await start(dag, { ...JSON.parse(form.dataset.conf), ...Object.fromEntries(fields) });
+  const state = await ended(dag, run.dag_run_id);
+  const path = `${runsOf(dag)}/${encodeURIComponent(run.dag_run_id)}/taskInstances/act`;
+  if (state === "success") {
+    const done = await api("GET", `${path}/xcomEntries/return_value`);
+    return [`Done: ${done.value} `, linkToRun(dag, run.dag_run_id, "its run")];
+  }
+  const text = state === "failed" ? "It was refused: open its log" : "It is still at work: open it";
+  return [linkToRun(dag, run.dag_run_id, text)];
+}
+
+for (const form of document.querySelectorAll("form[data-dag]")) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    doing(form.querySelector("output"), form.querySelectorAll("button"), () => act(form));
+  });
+}
+
+async function ask(form) {
+  const { run, conf } = form.dataset;
+  const content = { logical_date: null, dag_run_id: run, conf: JSON.parse(conf) };
+  try {
+    await api("POST", runsOf("settlement_decision"), content);
+  } catch (error) {
+    if (error.status !== 409) throw error; // it is on its way already
+  }
+}
+
+async function decide(form, choice) {
+  const answer = {
+    chosen_options: [choice],
+    params_input: { reason: new FormData(form).get("reason") },
+  };
+  for (let second = 0; second < LONGEST_WAIT; second += 1) {
+    try {
+      await api("PATCH", form.dataset.answer, answer);
+      return [`Answered: ${choice}. A worker carries it out now; reload this page in a moment.`];
+    } catch (error) {
+      // Not asked yet: its run is started once, and the answer is given when it waits.
+      if (error.status !== 404) throw error;
+      if (second === 0) await ask(form);
+      await pause();
+    }
+  }
+  return ["It could not be asked within a minute: open settlement_decision."];
+}
+
+for (const form of document.querySelectorAll("form[data-answer]")) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const choice = event.submitter.value;
+    doing(form.querySelector("output"), form.querySelectorAll("button"), () =>
+      decide(form, choice),
+    );
+  });
 }

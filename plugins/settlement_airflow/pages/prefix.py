@@ -1,3 +1,0 @@
-"""Where the application is mounted, below Airflow's own address."""
-
-PREFIX = "/settlement"
