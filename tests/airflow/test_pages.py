@@ -22,7 +22,7 @@ from settlement.slot.state import State
 from settlement_airflow.pages import shown
 from settlement_airflow.pages.app import app
 from settlement_airflow.pages.ledger import read_ledger
-from settlement_airflow.pages.runbooks import runbook_page
+from settlement_airflow.pages.markdown import question_html, runbook_page
 from settlement_airflow.pages.tables import csv_of_settlements
 from settlement_airflow.pages.views import VIEWS
 from support.airflow_day import AirflowDay
@@ -210,6 +210,13 @@ def test_what_others_wrote_is_text_and_nothing_else(day: AirflowDay, get: Get) -
         assert "<script>alert" not in get(path).text
     assert "&lt;script&gt;alert" in get(DATE).text
     assert "&lt;script&gt;alert" in get(f"requests/{SLOT}").text
+
+
+def test_a_question_holds_no_link_of_others() -> None:
+    """Its text is Markdown, with names of trades and settlements in it."""
+    shown_as = question_html("| a |\n|---|\n| <b> [x](https://evil.example) ![y](//z) |")
+    assert "<table>" in shown_as
+    assert not re.search(r"<b>|<a |<img", shown_as)
 
 
 def test_nothing_from_elsewhere_is_loaded_or_run(day: AirflowDay, get: Get) -> None:

@@ -16,9 +16,11 @@ from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_view
 from fastapi import Depends, FastAPI, HTTPException, Request, Response, status
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from markupsafe import Markup
 
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import ConfigurationError, SettlementError
+from settlement.ledger.people.question import Question
 from settlement.pages.date_page import read_date_page
 from settlement.pages.request_page import read_request_page
 from settlement.pages.settlements import PartnerSummary, summarize
@@ -28,7 +30,7 @@ from settlement_airflow.dag_parts import dag_id_of
 from settlement_airflow.pages.access import partner_of, partners_of
 from settlement_airflow.pages.airflow_run import date_of_run, request_of_task
 from settlement_airflow.pages.ledger import read_ledger
-from settlement_airflow.pages.runbooks import runbook_page
+from settlement_airflow.pages.markdown import question_html, runbook_page
 from settlement_airflow.pages.shown import HERE, path_to, templates
 from settlement_airflow.pages.tables import csv_of_date, csv_of_request, csv_of_settlements
 from settlement_airflow.pages.watch_findings import findings_of
@@ -104,7 +106,7 @@ def business_date(user: GetUserDep, partner: str, business_date: date) -> HTMLRe
     with read_ledger(file.ledger_conn_id) as tx:
         page = read_date_page(tx, file, business_date)
     titles = {each.digest: title_of(each, file.currencies) for each in page.questions}
-    texts = {each.digest: body_of(each, file.currencies) for each in page.questions}
+    texts = {each.digest: _text_of(each, file) for each in page.questions}
     values = {"page": page, "titles": titles, "texts": texts, "dag_id": dag_id_of(partner)}
     return _page("date.html", values)
 
@@ -131,7 +133,7 @@ def request(user: GetUserDep, external_id: str) -> HTMLResponse:
     file = _partner_of_request(user, external_id)
     with read_ledger(file.ledger_conn_id) as tx:
         page = read_request_page(tx, external_id)
-    asked = body_of(page.question, file.currencies) if page.question else None
+    asked = _text_of(page.question, file) if page.question else None
     identity = parse_external_id(external_id)
     day = str(identity.business_date) if identity else ""
     return _page("request.html", {"page": page, "file": file, "asked": asked, "day": day})
@@ -145,7 +147,7 @@ def questions(user: GetUserDep) -> HTMLResponse:
             each,
             summary.partner,
             title_of(each, summary.partner.currencies),
-            body_of(each, summary.partner.currencies),
+            _text_of(each, summary.partner),
             summary.at,
         )
         for summary in _summaries(user, None, None)
@@ -218,6 +220,10 @@ def _partner_of_request(user: GetUserDep, external_id: str) -> PartnerFile:
     if identity is None:
         raise HTTPException(status.HTTP_404_NOT_FOUND, "That is no externalId of ours")
     return partner_of(user, identity.partner)
+
+
+def _text_of(asked: Question, partner: PartnerFile) -> Markup:
+    return question_html(body_of(asked, partner.currencies))
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""Runbooks as pages of their own: Airflow's window folds contents, anchors and code blocks."""
+"""Markdown on the pages: runbooks with contents and anchors, questions with their tables."""
 
 from __future__ import annotations
 
@@ -28,11 +28,21 @@ def runbook_page(name: str) -> Runbook | None:
     path = RUNBOOKS / f"{name}.md"
     if not NAME.fullmatch(name) or not path.is_file():
         return None
-    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    markdown = _markdown()
     tokens = markdown.parse(path.read_text(encoding="utf-8"))
     sections = tuple(_sections(tokens))
     html = markdown.renderer.render(tokens, markdown.options, {})
     return Runbook(Markup(html), sections)  # noqa: S704 - of our own file, and without raw HTML
+
+
+def question_html(text: str) -> Markup:
+    """The text of a question; what others wrote in it can be neither HTML nor a link."""
+    markdown = _markdown().disable(["link", "image", "autolink"])
+    return Markup(markdown.render(text))  # noqa: S704 - every other character is escaped
+
+
+def _markdown() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def _sections(tokens: list[Token]) -> list[tuple[int, str, str]]:
