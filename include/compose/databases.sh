@@ -7,6 +7,7 @@ psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres <<'SQL'
 \getenv airflow AIRFLOW_DB_PASSWORD
 \getenv ledger_owner LEDGER_OWNER_PASSWORD
 \getenv ledger_writer LEDGER_WRITER_PASSWORD
+\getenv ledger_reader LEDGER_READER_PASSWORD
 \getenv warehouse_owner WAREHOUSE_OWNER_PASSWORD
 \getenv warehouse_reader WAREHOUSE_READER_PASSWORD
 CREATE ROLE airflow LOGIN PASSWORD :'airflow';
@@ -14,6 +15,7 @@ CREATE ROLE settlement_owner LOGIN PASSWORD :'ledger_owner';
 CREATE ROLE settlement_writer NOLOGIN;
 CREATE ROLE settlement_reader NOLOGIN;
 CREATE ROLE settlement_worker LOGIN PASSWORD :'ledger_writer' IN ROLE settlement_writer;
+CREATE ROLE settlement_pages LOGIN PASSWORD :'ledger_reader' IN ROLE settlement_reader;
 CREATE ROLE warehouse_owner LOGIN PASSWORD :'warehouse_owner';
 CREATE ROLE warehouse_reader LOGIN PASSWORD :'warehouse_reader';
 

@@ -154,6 +154,7 @@ def test_only_the_signer_has_the_key_and_only_the_worker_the_token() -> None:
     assert having["PARTNER_API_TOKEN"] == {"worker"}
     assert having["WAREHOUSE_READER_PASSWORD"] == {"postgres", "worker"}
     assert having["LEDGER_WRITER_PASSWORD"] == {"postgres", "worker", "signer"}
+    assert having["LEDGER_READER_PASSWORD"] == {"postgres", "api-server"}
     assert having["LEDGER_OWNER_PASSWORD"] == {"postgres", "init"}
     assert having["POSTGRES_PASSWORD"] == {"postgres"}
     assert not having["AIRFLOW_DB_PASSWORD"] & {"worker", "signer", "sandbox", "seed"}

@@ -159,6 +159,7 @@ def test_no_process_holds_a_secret_of_another_service(deployment: Deployment) ->
     assert holding["PARTNER_API_TOKEN"] == {"worker"}
     assert holding["WAREHOUSE_READER_PASSWORD"] == {"worker"}
     assert holding["LEDGER_WRITER_PASSWORD"] == {"worker", "signer"}
+    assert holding["LEDGER_READER_PASSWORD"] == {"api-server"}
     assert holding["AIRFLOW_DB_PASSWORD"] == set(AIRFLOW) - {"worker", "signer"}
 
 
