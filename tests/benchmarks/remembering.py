@@ -29,9 +29,10 @@ from settlement.ledger.install.upgrade import upgrade_ledger
 from settlement.ledger.trade_memory import lock_trades, remember
 from settlement.steps import compute
 from settlement.steps.desk import Desk
+from settlement.steps.fresh_reading import FreshReading
 from settlement.values import Actor
 from settlement.warehouse.hashed_ids import NONE, ReadIds
-from settlement.warehouse.reader import TradeIds, WarehouseSnapshot
+from settlement.warehouse.reader import TradeIds
 from settlement.warehouse.sql import SqlWarehouse
 from support.in_process import SandboxApi
 
@@ -188,8 +189,8 @@ def _without_memory() -> None:
         return ReadIds([])
 
     def all_own(*given: Any) -> compute.OwnTrades:
-        reading: WarehouseSnapshot = given[2]
-        return NothingRemembered(reading, given[3], NONE, NONE, None, 0)
+        fresh: FreshReading = given[3]
+        return NothingRemembered(fresh.trades, fresh.ids, NONE, NONE, None, 0)
 
     compute.read_trade_ids = repeated
     compute.own_trades = all_own
