@@ -196,7 +196,7 @@ def newest_silence(tx: Connection, partner: PartnerName, within: timedelta) -> S
 
 
 def statuses_of(tx: Connection, external_id: str, body: int) -> list[int]:
-    """HTTP status of each answer to a request with a body, newest first."""
+    """HTTP status of each answer about a body, to its payload's request too, newest first."""
     query = select(attempt.c.status).where(
         attempt.c.external_id == external_id,
         attempt.c.body == body,
