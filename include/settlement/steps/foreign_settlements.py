@@ -26,7 +26,7 @@ def record_settlement(desk: Desk, external_id: str, business_date: date, reason:
     The next difference of that date counts it. Also ends a diverged slot, and answers the question
     about it: theirs is taken.
 
-    :raises ConfigurationError: if the partner shows nothing, or several, under the id
+    :raises ConfigurationError: as `shown_now` does, or if the slot belongs to another date
     """
     shown = shown_now(desk.reader, external_id)
     with desk.ledger.transaction() as tx:
