@@ -1,6 +1,6 @@
 """Attempts: one row per HTTP exchange of a run, written before the socket is opened.
 
-What a person has a run do by hand is recorded too. The watch and the doctor only look: they may not
+An exchange for what a person does by hand has one too. The watch and the doctor only look: they may not
 write to the ledger, nothing in it follows from what they read, and their exchanges have no row.
 """
 

@@ -143,7 +143,7 @@ def _fill(
 def _withdraw(
     tx: Connection, held: Slot, partner: PartnerName, business_date: date, actor: Actor
 ) -> None:
-    """Empty a free slot that has nothing to carry any more; a refused one counts for nothing."""
+    """Empty a free slot that has nothing to carry any more; a refused one stays as it is."""
     if held.state not in {State.PREPARED, State.UNKNOWN}:
         return
     tx.execute(

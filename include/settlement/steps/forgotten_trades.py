@@ -63,7 +63,8 @@ def trades_of_forgotten_dates(
 ) -> OthersTrades:
     """Which trades of a reading belong to a date that is forgotten, or may be what went from it.
 
-    Only dates within `look_back` are asked for: what is farther away the watch finds afterwards.
+    Only dates within `look_back` are asked for. What is farther away the watch finds afterwards,
+    where the ledger still has a snapshot of that date.
 
     :param actor: who remembers; None remembers nothing, for a preview
     """
