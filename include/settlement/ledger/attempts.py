@@ -1,7 +1,7 @@
 """Attempts: one row per HTTP exchange of a run, written before the socket is opened.
 
-An exchange for what a person does by hand has one too. The watch and the doctor only look: they may not
-write to the ledger, nothing in it follows from what they read, and their exchanges have no row.
+An exchange for what a person does by hand has one too. The watch and the doctor only look: they may
+not write to the ledger, nothing in it follows from what they read, and their exchanges have none.
 """
 
 from __future__ import annotations
