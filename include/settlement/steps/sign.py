@@ -26,7 +26,7 @@ def sign_requests(desk: Desk, signer: Signer, business_date: date) -> list[str]:
 
     :raises ApprovalMissingError: if a person must approve one first and has not; nothing is signed
     :raises PayloadMismatchError: if a stored payload is not what its body asks for
-    :raises SigningKeyError, SignerUnavailableError: as the signer does
+    :raises SigningKeyError, SignerUnavailableError, UntrustedHostError: as the signer does
     """
     with desk.ledger.transaction() as tx:
         slots = load_slots(tx, desk.partner.name, business_date)

@@ -101,6 +101,7 @@ def opened(connect: Connect, dialect: Dialect, placeholder: Placeholder) -> Iter
     """Open a session, begun as `begin_snapshot` does; the connection is closed at the end.
 
     :raises WarehouseBusyError: if the warehouse is locked or cannot be reached
+    :raises WarehouseError: if it cannot be opened, such as a file that does not exist
     """
     with our_errors("opening the warehouse"):
         connection = connect()
