@@ -69,7 +69,7 @@ class Window:
         return f"[{self.start.isoformat()}, {self.end.isoformat()})"
 
 
-# years of four digits: not every driver writes the zeros before others
+# Years of four digits: not every driver pads a shorter one with zeros.
 ALL_OF_TIME = Window(datetime(1000, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 
 

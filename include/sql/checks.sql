@@ -1,5 +1,6 @@
--- Everything that makes a trade unfit to be settled: name of the check, number of trades found,
--- and up to five of their ids (one a row). No row: all is well.
+-- What makes a trade unfit to be settled: name of the check, number of trades found, and up to five
+-- of their ids (one a row). No row: nothing was found here. Names that the partner file does not have
+-- (names.sql), ids that repeat, and recordings of the future are looked for outside of this query.
 SELECT
     check_name,
     found,
@@ -89,7 +90,7 @@ FROM (
            OR buyer_fee <> FLOOR(buyer_fee)
            OR seller_fee <> FLOOR(seller_fee)
         UNION ALL
-        -- nothing else times zero is not zero; DuckDB, whose amounts are finite, leaves this out
+        -- only these times zero are not zero; DuckDB, whose amounts are finite, leaves this out
         SELECT 'an amount is NaN or infinite', trade_id
         FROM trades
         WHERE base_quantity * 0 <> 0

@@ -1,6 +1,7 @@
--- The trades as every other query reads them, under the name trades: ids and names are text,
--- compared byte for byte, whatever type and collation their columns have (CHAR(5), citext, NOCASE).
--- A fee currency that is null is the quote currency. Columns that trades.sql leaves out are null.
+-- The trades as the other queries read them, but for columns.sql, first_trade.sql and
+-- loaded_until.sql, which read what trades.sql returns. Ids and names are text, compared byte for
+-- byte, whatever type and collation their columns have (CHAR(5), citext, NOCASE). A fee currency that
+-- is null means the quote currency. Columns that trades.sql leaves out are null.
 SELECT
     CAST(trade_id AS VARCHAR) COLLATE "C" AS trade_id,
     executed_at,

@@ -1,4 +1,4 @@
--- The trades recorded after a watermark: what an earlier snapshot has not read.
+-- The trades recorded after a watermark: what an earlier snapshot cannot have read.
 SELECT
     trade_id,
     executed_at,

@@ -1,4 +1,4 @@
--- Trades of a stretch of time that no business date covers, and those that have no time at all:
+-- Trades of a stretch of time that no business date covers, and those whose time is null or infinite:
 -- why, how many, and up to five of them (one a row). The time leaves as text: not every driver can
 -- read what is infinite.
 SELECT

@@ -1,5 +1,5 @@
--- The trades that were already there at an earlier snapshot's watermark. The other queries read
--- this instead of all trades when history is compared.
+-- The trades recorded up to an earlier snapshot's watermark. summary.sql and net_positions.sql read
+-- these instead of all trades when history is compared.
 SELECT *
 FROM window_trades
 WHERE recorded_at <= :recorded_until

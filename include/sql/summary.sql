@@ -1,4 +1,4 @@
--- Number of trades, the load's watermark and the newest trade.
+-- Number of trades, their watermark (the newest recording) and the newest execution.
 SELECT
     COUNT(*) AS trade_count,
     MAX(recorded_at) AS watermark,

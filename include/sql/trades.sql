@@ -1,4 +1,4 @@
--- The trades of one partner in one window: the only query that you adapt to your warehouse.
+-- The trades of one partner in one window: the one query that you have to adapt to your warehouse.
 --
 -- Return exactly these columns, under these names:
 --

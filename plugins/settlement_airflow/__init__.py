@@ -1,1 +1,1 @@
-"""Everything of this project that knows Airflow."""
+"""What of this project knows Airflow, but for the DAG files and the plugin's entry."""

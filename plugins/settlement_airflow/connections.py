@@ -1,6 +1,7 @@
 """From Airflow connections to what the domain works with: ledger, warehouse and partner API.
 
-Only keys that are named here are read from an Airflow connection's extra; nothing is spread.
+For the ledger only keys that are named here are read from an Airflow connection's extra; nothing
+is spread. The hook of a warehouse reads what it knows.
 """
 
 from __future__ import annotations

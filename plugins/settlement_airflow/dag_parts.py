@@ -45,7 +45,7 @@ RETRYING: dict[str, Any] = {
     "max_retry_delay": LONGEST_DELAY,
     "retry_policy": PartnerRetryPolicy(),
 }
-"""Default arguments of every task: only the scheduler retries."""
+"""Default arguments of tasks that are tried again: only the scheduler retries."""
 SETTLING: dict[str, Any] = {**RETRYING, "execution_timeout": timedelta(hours=2)}
 """Of the tasks that settle: none goes on for ever."""
 SENDING: dict[str, Any] = {

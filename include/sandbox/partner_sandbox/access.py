@@ -15,8 +15,8 @@ def admit(
     """Return the partner and the token that a request acts with.
 
     Raises:
-        Refusal: 401 for an unknown token or another's enterprise, 403 for a missing scope, no
-            licence or an inactive partner.
+        Refusal: 401 for an unknown token or another's enterprise, 403 for no licence or an inactive
+            partner, what the settings say for a missing scope.
 
     """
     header = request.header("authorization") or ""

@@ -1,4 +1,4 @@
-"""The sandbox: a pure function from request to answer over a store."""
+"""The sandbox: from request to answer, over a store."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _HANDLERS: dict[Route, Callable[[Exchange, Request], Response]] = {
 
 
 class Sandbox(Operations):
-    """A stand-in for the partner API: no sockets, no clock of its own, nothing random.
+    """A stand-in for the partner API: no sockets, no clock of its own, no chance but a seeded one.
 
     `clock` returns aware datetimes. `settings`, `world` and `faults` may be changed between
     requests. Safe to call from several threads; requests are worked on one at a time.

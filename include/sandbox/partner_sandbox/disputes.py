@@ -22,8 +22,8 @@ from partner_sandbox.world import Partner
 class Disputes:
     """The disputes of one partner's clients, at one instant.
 
-    Every method raises `ValueError` for what the state of the settlement or dispute does not
-    allow, and for an amount of zero; `LookupError` for an unknown currency.
+    Raised are `ValueError` for what the state of the settlement or dispute does not allow, and for
+    an amount of zero, and `LookupError` for an unknown currency.
     """
 
     def __init__(self, store: Store, settings: Settings, partner: Partner, now: datetime) -> None:

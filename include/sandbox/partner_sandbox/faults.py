@@ -52,11 +52,11 @@ class FaultKind(StrEnum):
     REJECTED = "rejected"
     """The settlement is rejected for good."""
     CONFLICT = "conflict"
-    """409 though nothing is stored under the externalId."""
+    """409, whatever is stored under the externalId; nothing was processed."""
     FOREIGN = "foreign"
     """Somebody else books a different settlement under the externalId first."""
     RATE_LIMITED = "rate_limited"
-    """429 with Retry-After: `seconds`."""
+    """429 with Retry-After: `seconds`; nothing was processed."""
     BAD_GATEWAY = "bad_gateway"
     """502 with a page of HTML; nothing was processed."""
     UNAVAILABLE = "unavailable"
@@ -187,7 +187,7 @@ class FaultPlan:
             self._rules.extend((rule, 0) for rule in rules)
 
     def randomize(self, chance: RandomFaults) -> None:
-        """Replace the random mode; its story depends on nothing but the seed and the requests."""
+        """Replace the random mode; its story depends on nothing but its values and the requests."""
         with self._lock:
             self._chance = chance
             self._random.seed(chance.seed)

@@ -35,7 +35,7 @@ class Settlement:
     updated_at: str
     finalized_at: str | None
     look_ups_until_complete: int | None
-    """A pending settlement completes by itself after so many look-ups."""
+    """A pending settlement goes on by itself after so many look-ups."""
     look_ups_until_shown: int
     """Look-ups that do not show the settlement yet."""
     shown_from: str

@@ -117,7 +117,7 @@ class SettlementRows(Database):
         return [_settlement(row) for row in rows]
 
     def count_look_up(self, partner_id: str) -> list[Settlement]:
-        """Count a look-up; returns the pending settlements that it makes complete."""
+        """Count a look-up; returns the pending settlements that go on after it."""
         self._run(
             "UPDATE settlement SET look_ups_until_shown = look_ups_until_shown - 1 "
             "WHERE partner_id = ? AND look_ups_until_shown > 0",

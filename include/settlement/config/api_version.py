@@ -31,7 +31,7 @@ _ALL = (
 )
 VERSIONS: Mapping[str, ApiVersion] = {each.text: each for each in _ALL}
 FIRST = _ALL[0]
-"""All but settlements has this version alone; and a partner file that names none means it."""
+"""Only settlements are posted to later ones too. A partner file that names none means this one."""
 
 
 def version_named(text: object) -> ApiVersion:

@@ -22,7 +22,7 @@ HARMLESS = {What.NEW_FIELD}
 
 
 def check_contract(api: PartnerApi, partner: PartnerFile) -> Iterator[Diagnosis]:
-    """One page of every route that is read, the newest settlement too, compared field by field.
+    """One page of every route that is read, and one settlement of those, compared field by field.
 
     Nothing is sent but reads. What cannot be asked, such as one settlement of none, is left out.
     """

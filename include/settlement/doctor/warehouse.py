@@ -1,4 +1,4 @@
-"""Checks of the warehouse: the newest due date as a run would read it, and uncovered trades."""
+"""Checks of the warehouse: the newest due date read as by a run, and uncovered trades."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Traded:
 def check_warehouse(
     warehouse: Warehouse, partner: PartnerFile, now: datetime, traded: Traded
 ) -> Iterator[Diagnosis]:
-    """The newest due window: columns, types, checks, balance; as a run would read it.
+    """The newest due window by the partner file's calendar: columns, types, checks, balance.
 
     :param traded: is told which connections have a net position
     """
@@ -79,7 +79,7 @@ def check_uncovered(
 
 
 def newest_due_date(partner: PartnerFile, now: datetime) -> date:
-    """The newest business date that may be settled now."""
+    """The newest business date that is due, even one before `first_business_date`."""
     calendar = BusinessCalendar(partner)
     business_date = calendar.following(now.astimezone(UTC).date())
     while calendar.due_at(business_date) > now:

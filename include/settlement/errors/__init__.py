@@ -1,24 +1,24 @@
-"""Every error that a person on call can meet.
+"""The errors of this project that a person on call can meet.
 
     SettlementError
     ├── ConfigurationError            the partner file, an argument or a connection is wrong
     │   ├── BindingConflictError      the account, or decimals of a currency, are bound otherwise
     │   ├── LedgerVersionError        the ledger's schema is older or newer than this code
     │   ├── UntrustedHostError        the certificate of a host is not trusted, or of another host
-    │   └── SigningKeyError           the signing key is missing, malformed or of another network
+    │   └── SigningKeyError           the signing key is malformed or another one, or signs nothing
     ├── SignerUnavailableError        the remote signer does not answer (retryable)
     ├── DateNotDueError               the business date cannot be settled now
     ├── WindowConflictError           a window contradicts what is frozen or booked
     ├── WarehouseError                the warehouse cannot be trusted for this date
     │   ├── WarehouseDataError        trades fail a check
-    │   ├── WarehouseTypeError        a driver returned a float or a naive timestamp
+    │   ├── WarehouseTypeError        a driver returned a float, a naive timestamp, or the like
     │   ├── WarehouseUnbalancedError  clients plus house is not zero
-    │   ├── WarehouseBusyError        locked by its loader (retryable)
+    │   ├── WarehouseBusyError        locked or unreachable for the moment (retryable)
     │   ├── WarehouseNotLoadedError   the load's watermark has not reached the cut-off
     │   ├── EmptyDayError             no trades at all, and the partner file does not allow that
     │   ├── HistoryChangedError       trades that were already read have changed or gone
     │   └── TradeOfAnotherDateError   trades of the date belong to another date already
-    ├── LedgerUnavailableError        no connection to the ledger (retryable)
+    ├── LedgerUnavailableError        the ledger does not answer or is locked (retryable)
     ├── ChainBrokenError              the event chain, or an invariant of the ledger, does not hold
     ├── StoppedError                  the partner's stop flag is up
     ├── HeldConnectionError           a request contains a connection that is on hold
@@ -31,8 +31,8 @@
     ├── ForeignSettlementError        the partner shows a settlement that is not ours
     ├── DivergedSlotError             the partner shows something that is none of our bodies
     ├── PayloadMismatchError          the signing payload is not what was asked for
-    ├── PartnerAnswerError            an answer of the partner API that needs more than a next step
-    │   ├── CredentialsError          the access token is refused
+    ├── PartnerAnswerError            base of the errors for the partner's answers
+    │   ├── CredentialsError          the access token is refused, or a request by a 401
     │   ├── RefusedError              the partner said no and holds nothing
     │   ├── RejectedError             the partner shows the settlement rejected
     │   ├── SettlementFailedError     shown failed, usually for lack of funds (retryable)

@@ -50,7 +50,7 @@ class UntrustedHostError(ConfigurationError):
 
 
 class SigningKeyError(ConfigurationError):
-    """The signing key is missing, malformed or of another network."""
+    """The signing key is malformed, of another network, not the expected one, or signs nothing."""
 
     runbook = "signing-key"
     next_step = "correct the Airflow connection of the key, then clear this task"

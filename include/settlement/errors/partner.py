@@ -44,7 +44,7 @@ class PartnerAnswerError(SettlementError):
 
 
 class CredentialsError(PartnerAnswerError):
-    """The access token is refused, for look-ups too."""
+    """The partner refuses the token: for a read, or by a 401 to a request that is still open."""
 
     runbook = "credentials"
     next_step = "check token, scopes and address range, then clear this task"
@@ -97,7 +97,7 @@ class SettlementFailedError(PartnerAnswerError):
 
 
 class OutcomeUnknownError(PartnerAnswerError):
-    """Nothing is proved yet; the same bytes are sent again. `retry_after` is in seconds."""
+    """Nothing is proved yet; the same is asked or sent again. `retry_after` is in seconds."""
 
     runbook = "unknown"
     next_step = "clear this task with its downstream tasks: the same bytes are sent, never others"

@@ -11,7 +11,7 @@ from settlement.errors.base import CLEAR_COMPUTE, SettlementError
 
 
 class LedgerUnavailableError(SettlementError):
-    """No connection to the ledger's database."""
+    """The ledger's database cannot be reached, drops the connection or keeps a lock too long."""
 
     runbook = "ledger-unavailable"
     next_step = "bring the ledger's database back, then clear this task"
@@ -117,7 +117,7 @@ class SupersededError(SettlementError):
 
 
 class NotSettledError(SettlementError):
-    """A difference or an open slot is left for the business date; `left` says what."""
+    """Nothing proves that the business date is settled; `left` says what is left, or is missing."""
 
     runbook = "not-settled"
     next_step = "do what the sections say, then clear the red tasks with their downstream tasks"

@@ -22,7 +22,7 @@ class WarehouseDataError(WarehouseError):
 
 
 class WarehouseTypeError(WarehouseError):
-    """A driver returned a float, a naive timestamp or a non-integer amount."""
+    """A driver returned what is not exact: a float, a naive timestamp, an amount with decimals."""
 
     runbook = "warehouse-type"
 

@@ -1,7 +1,7 @@
 """Attempts: one row per HTTP exchange of a run, written before the socket is opened.
 
-What a person has a run do by hand is recorded too. The watch and the doctor only look: they may not
-write to the ledger, nothing in it follows from what they read, and their exchanges have no row.
+An exchange for what a person does by hand has one too. The watch and the doctor only look: they may
+not write to the ledger, nothing in it follows from what they read, and their exchanges have none.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ def newest_silence(tx: Connection, partner: PartnerName, within: timedelta) -> S
 
 
 def statuses_of(tx: Connection, external_id: str, body: int) -> list[int]:
-    """HTTP status of each answer to a request with a body, newest first."""
+    """HTTP status of each answer about a body, to its payload's request too, newest first."""
     query = select(attempt.c.status).where(
         attempt.c.external_id == external_id,
         attempt.c.body == body,

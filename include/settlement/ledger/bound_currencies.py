@@ -58,9 +58,9 @@ def decimals_conflict(partner: PartnerFile, bound: Mapping[str, int]) -> str | N
 
 
 def bind_decimals(tx: Connection, partner: PartnerFile, used: Iterable[str], actor: Actor) -> None:
-    """Bind the currencies that a snapshot uses for the first time, as the partner file has them.
+    """Bind the currencies that a snapshot is the first to use, as the partner file has them.
 
-    In the transaction that freezes the snapshot.
+    Done in the transaction that freezes the snapshot.
 
     :raises BindingConflictError: if one is bound to other decimals meanwhile
     """

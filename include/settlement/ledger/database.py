@@ -20,7 +20,8 @@ INSUFFICIENT_PRIVILEGE = "42501"
 class Ledger:
     """The ledger's database. All reads and writes go through `transaction`.
 
-    The clock of the ledger is the database's: `now` is the only time that decides anything.
+    Its clock is the database's: by `now` dates are due, late or old. By the clocks of workers
+    tasks only pause, and look again.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -53,7 +54,8 @@ class Ledger:
     def transaction(self) -> Iterator[Connection]:
         """One transaction: committed as a whole, or nothing of it.
 
-        :raises LedgerUnavailableError: if the database cannot be reached or drops the connection
+        :raises LedgerUnavailableError: if the database cannot be reached, drops the connection or
+            keeps a lock for too long
         :raises ConfigurationError: if the login may not do what was asked of it
         """
         try:

@@ -143,7 +143,7 @@ def _fill(
 def _withdraw(
     tx: Connection, held: Slot, partner: PartnerName, business_date: date, actor: Actor
 ) -> None:
-    """Empty a free slot that has nothing to carry any more; a refused one counts for nothing."""
+    """Empty a free slot that has nothing to carry any more; a refused one stays as it is."""
     if held.state not in {State.PREPARED, State.UNKNOWN}:
         return
     tx.execute(
@@ -184,7 +184,7 @@ class Signature:
 
 
 def store_signature(tx: Connection, of: StoredBody, signature: Signature, actor: Actor) -> None:
-    """Keep signature, key id and the exact request bytes of a body that was never sent."""
+    """Keep signature, key id and exact request bytes of a body; bytes that were sent stay."""
     named = {"of_slot": of.external_id, "of_number": of.number}
     values = {"signature": signature.text, "key_id": signature.key_id, "request": signature.request}
     if tx.execute(_STORE_SIGNATURE, named | values).one_or_none() is None:

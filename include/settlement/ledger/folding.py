@@ -58,7 +58,7 @@ def apply_evidence(
 
     A slot that becomes diverged is asked about at once: a person decides what is booked.
 
-    :param answer_digest: sha256 of the answer's bytes, where there is one
+    :param answer_digest: sha256 of an answer's bytes; for a look-up, over what it showed
     """
     before = require_slot(tx, external_id, lock=True)
     return apply_to(tx, before, evidence, actor, answer_digest=answer_digest)
@@ -110,9 +110,9 @@ def apply_to(
 
 
 def _transfers_digest(tx: Connection, after: Slot, shown: Shown) -> dict[str, str]:
-    """Keep the transfers that came with a look-up, and what the event then says of them.
+    """Keep the transfers that the partner shows, and return what the event then says of them.
 
-    A look-up that was overtaken by the settlement's end says nothing new.
+    Once the settlement's end is known, a look-up from before it says nothing new.
     """
     overtaken = after.state is State.COMPLETED and shown.status != State.COMPLETED
     if not shown.transfers or overtaken:
@@ -180,7 +180,10 @@ def take_as_booked(  # noqa: PLR0913, PLR0917 - what, for which date, why and by
     reason: str,
     actor: Actor,
 ) -> Slot:
-    """A person's decision: what the partner shows under the slot is what is booked there."""
+    """A person's decision: what the partner shows under the slot is what is booked there.
+
+    :raises ConfigurationError: if the slot belongs to another date
+    """
     before = require_slot(tx, external_id, lock=True)
     row = tx.execute(select(slot).where(slot.c.external_id == external_id)).one()
     if row.business_date != business_date:

@@ -102,7 +102,7 @@ def is_forgotten(tx: Connection, partner: PartnerName, business_date: date) -> b
 def found_since(
     tx: Connection, partner: PartnerName, business_date: date, look_back: timedelta, since: datetime
 ) -> bool:
-    """Whether a settlement of a date around this one was found at the partner since then."""
+    """Whether a settlement of another date around this one was found or recorded since then."""
     named = _around(partner, business_date, look_back) | {"since": since}
     return tx.execute(_FOUND_SINCE, named).first() is not None
 

@@ -1,4 +1,4 @@
-"""Everything that the ledger holds about a business date or a request, for people to read."""
+"""What the ledger holds about a business date or a request, for people to read."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class SlotView:
 
 @dataclass(frozen=True, slots=True)
 class DateView:
-    """One business date. `window` and `snapshot` are None until the date is computed.
+    """One business date. `window` is None until it is frozen, `snapshot` until one is taken.
 
     `difference` still counts connections on hold; `holds` says which they are. `questions` are
     those that wait for a person.
@@ -71,7 +71,7 @@ class DateView:
 
 
 def view_date(tx: Connection, partner: PartnerName, business_date: date) -> DateView:
-    """What is known of a date; empty if it was never computed."""
+    """What is known of a date, computed or not."""
     frozen = load_date(tx, partner, business_date)
     snapshot = newest_snapshot(tx, partner, business_date)
     net = load_positions(tx, snapshot.id) if snapshot else {}

@@ -19,7 +19,7 @@ from settlement.values import Actor, PartnerName
 
 PARTNER_CHANGED = "partner changed"
 MOST_RECORDED = 200
-"""Kinds that are recorded of a partner: were ids the names of fields, there would be no end."""
+"""Kinds that are recorded of a partner at most: if ids were names of fields, it would never end."""
 _ANSWER_OF = {
     ExchangeKind.PAYLOAD: "payload_answer",
     ExchangeKind.SUBMIT: "submit_answer",
@@ -50,7 +50,8 @@ def record_partner_changes(
 ) -> None:
     """Record what is new in an answer of the partner to an attempt of that kind.
 
-    In a transaction of its own, after the answer has been evidence: it can hold nothing up.
+    In a transaction of its own, once the answer is in the attempt's row: whatever becomes of this,
+    that stays.
     """
     changes = changes_of(kind, outcome) if isinstance(outcome, Answer) else []
     told = _told.setdefault((str(ledger.engine.url), partner), set())

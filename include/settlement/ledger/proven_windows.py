@@ -70,7 +70,7 @@ _IN_THE_WAY = select(business_date.c.business_date).where(
 
 
 def found_without_transfers(tx: Connection, partner: PartnerName) -> list[str]:
-    """Requests of forgotten dates of which the partner has shown no amounts yet.
+    """Requests of dates without a window, of which the partner has shown no amounts yet.
 
     Nothing was ever built for such a date, so a slot of it that holds nothing was found there.
     """

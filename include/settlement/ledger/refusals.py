@@ -34,8 +34,8 @@ _Body = tuple[str, int]
 def load_refusals(tx: Connection, partner: PartnerName, business_date: date) -> list[Refusal]:
     """The refusals of a date that may be about a client, in order.
 
-    Recent are those since the newest reading of the date's trades that was not taken to narrow a
-    refusal down, but for the schedule, or for a person, who may have had something corrected.
+    Recent are those since the newest reading of the date's trades that was taken for anything else
+    than to narrow a refusal down: before it, somebody may have had something corrected.
     """
     events = list(read_events(tx, partner, business_date=business_date))
     refused = [each for each in events if _is_refusal(each)]

@@ -230,7 +230,8 @@ def open_slot(
 class NewBody:
     """A body beside its lines.
 
-    `window`: of the trades that it settles; None for one that somebody else has made.
+    `window`: of the trades that it settles; None where no notes of ours tell it, or a person has
+    taken the body as booked.
     `cutoff_at`: of the newest trade that it settles, where version 2 of the API asks for it.
     """
 

@@ -77,7 +77,7 @@ _POSITIONS_OF = _POSITIONS.where(
 class Snapshot:
     """What was read of a date's trades, without its positions.
 
-    `decision`: the question about changed history whose answer it follows, if any.
+    `decision`: digest of the question about changed history whose answer it follows, if any.
     """
 
     id: int

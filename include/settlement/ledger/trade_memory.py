@@ -185,7 +185,7 @@ def remember(  # noqa: PLR0913 - what of a reading is not as usual, each apart
 
     What it has read before and does not read now stays its own: settled once is settled.
 
-    :param ids: of the reading that is frozen
+    :param ids: of the reading that is frozen, or of the window as it is now
     :param left_out: those of them that a person has left out of the date
     :param take_back: a person has decided that the money of what went goes back
     :param complete: whether these are all the trades that the date has settled so far
@@ -222,7 +222,7 @@ def _packed(hashes: Hashes) -> bytes:
 def _gone(
     tx: Connection, partner: PartnerName, business_date: date, ids: ReadIds, *, take_back: bool
 ) -> Iterator[tuple[str, Group]]:
-    """What belonged to the date before, and what its window does not hold any more."""
+    """What belonged to the date before, and is in its window no more."""
     before = remembered(tx, partner, business_date)
     if before is None:
         return

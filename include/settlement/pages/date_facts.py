@@ -1,4 +1,4 @@
-"""Facts of many business dates of several partners, each kind read by one query for all of them."""
+"""Facts of many business dates of several partners, read by kinds for all of them at once."""
 
 from __future__ import annotations
 

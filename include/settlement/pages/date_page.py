@@ -65,7 +65,7 @@ class DatePage:
 
 
 def read_date_page(tx: Connection, partner: PartnerFile, business_date: date) -> DatePage:
-    """What the ledger holds about a date; nothing but its calendar for one that was never run."""
+    """What the ledger holds about a date, and about its partner, whether it was ever run or not."""
     name, key = partner.name, (partner.name, business_date)
     now = clock(tx)
     facts = load_facts(tx, name, business_date)

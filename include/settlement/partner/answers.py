@@ -1,7 +1,7 @@
 """The partner's objects, read strictly where we use them and leniently everywhere else.
 
-Partner API, sections 8 and 9. Every function takes the content of an answer and raises
-`UnreadableAnswer` unless all that is needed is there: an answer that cannot be read proves nothing.
+Partner API, sections 8 and 9. Whatever parses the content of an answer raises `UnreadableAnswer`
+unless all that is needed is there: an answer that cannot be read proves nothing.
 """
 
 from __future__ import annotations

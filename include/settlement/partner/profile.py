@@ -87,6 +87,7 @@ def dispute_windows_of(exchange: Exchange, partner: PartnerFile) -> DisputeWindo
 
     :raises OutcomeUnknownError: if the partner does not say, or gives no answer
     :raises CredentialsError: if it refuses to show anything
+    :raises UntrustedHostError: as the exchange does
     """
     if not partner.api_version.staged_by_dispute_window:
         return DisputeWindows()
@@ -120,7 +121,7 @@ def dispute_windows_of(exchange: Exchange, partner: PartnerFile) -> DisputeWindo
 def supported_currencies(api: PartnerApi, partner: PartnerFile, partner_id: str) -> set[str]:
     """Names by which the partner calls the currencies that it can settle.
 
-    :raises TransportError: without an answer
+    :raises TransportError, UntrustedHostError: as `PartnerApi.exchange` does
     :raises OutcomeUnknownError: if the answer cannot be read
     """
     path = f"{enterprise_path(partner)}/supportedCurrencies"

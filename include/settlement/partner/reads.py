@@ -37,19 +37,19 @@ from settlement.partner.words import one_line, refuses_to_show, retry_after_s, w
 PAGE_SIZE = 100
 MOST_PAGES = 1000
 LONGEST_READING_S = 900
-"""Bounds of one reading. Pages of 100 have room for 100,000 entries; the pace of requests lets a
-thousand pages take six minutes."""
+"""Bounds of one reading. Pages of 100 have room for 100,000 entries; at the pace of a task with one
+slot of the pool a thousand pages take six minutes."""
 Item = TypeVar("Item", Settlement, Transfer, Connection, Dispute, AccountBalance)
 
 
 class PartnerReader:
     """Look-ups for one partner. A look-up that fails raises and changes nothing.
 
-    All methods raise OutcomeUnknownError where a later try may succeed and CredentialsError where
-    the partner refuses to show anything.
+    All that ask raise OutcomeUnknownError where a later try may succeed, CredentialsError where the
+    partner refuses to show anything, and UntrustedHostError as the exchange does.
 
     :param decimals: of each currency, where amounts come in full units; None where in base units.
-        Asked before each page of amounts; what is read with wrong ones may be stored
+        Asked anew for each page of amounts: what is read with wrong ones may be stored
     :param now: to turn an HTTP date in Retry-After into seconds
     """
 

@@ -1,1 +1,1 @@
-"""What a settlement request says: its identity, lines, notes and digest; how a broker's nets."""
+"""What a request says, how a broker's nets, and how a refused one is narrowed down."""

@@ -43,7 +43,7 @@ class SettlementInstruction(BaseModel):
 
     `settlement_amounts` is connection to currency to amount (form 1: positive, the client
     receives) or source connection to destination connection to currency to amount (form 2).
-    `cutoff_at` is the time of the newest trade settled, needed by version 2 of the API.
+    `cutoff_at` is the time of the newest trade that is settled; version 2 of the API needs it.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", validate_by_name=True)
@@ -73,8 +73,8 @@ class SettlementInstruction(BaseModel):
         :param decimals: of each currency, for a partner configured for full units; without it
             amounts are written in base units
         :param between_clients: every amount is from one client to another (form 2)
-        :raises ValueError: if there are no lines, an amount is zero, or two lines have the same
-            connection and currency
+        :raises ValueError: if there are no lines, two have the same connection and currency, an
+            amount is zero, or, between clients, a currency does not net to zero
         :raises ConfigurationError: if the decimals of a currency are needed and not known
         """
         lines = sorted(lines)

@@ -23,8 +23,8 @@ MOST_REFUSALS = 24
 class Refusal:
     """A request that the partner refused: its clients, and those of them that the answer names.
 
-    `recent`: since a person, or the schedule, last had the date settled; what was refused before
-    that may have been corrected.
+    `recent`: since a run that was not started to narrow last read the date's trades; what was
+    refused before that may have been corrected.
     """
 
     clients: Clients

@@ -1,8 +1,8 @@
 """Opening an extended private key that BitGo's tools have encrypted with a passphrase.
 
 Partner API, section 12.3: an envelope is a JSON text. Version 1 is SJCL's (PBKDF2 and
-AES-CCM), version 2 has Argon2id and AES-GCM. No message holds any part of key, passphrase or
-envelope.
+AES-CCM), version 2 has Argon2id and AES-GCM. No message holds any part of key or passphrase, nor
+more of an envelope than names of its fields.
 """
 
 from __future__ import annotations

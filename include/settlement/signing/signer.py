@@ -47,6 +47,7 @@ class Signer(Protocol):
 
         :raises SigningKeyError: if no such signature can be had; nothing is signed then
         :raises SignerUnavailableError: if a remote signer does not answer
+        :raises UntrustedHostError: if a remote signer's certificate is not trusted
         """
         ...
 

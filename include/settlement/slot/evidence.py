@@ -62,7 +62,7 @@ class Sent:
 class ShownTransfer:
     """One movement as the partner shows it, in signed base units; positive: the client receives.
 
-    `source_connection_id`: the client on the other side, for a broker; else the partner itself.
+    `source_connection_id`: the client on the other side, for a broker; None: the partner itself.
     `dispute_closure_id`: it adjusts an earlier settlement, after a dispute was closed.
     """
 
@@ -79,9 +79,10 @@ class ShownTransfer:
 class Answered:
     """An answer, or its absence, to the submit of a body, or to the request for its payload.
 
-    `status` is that of HTTP, None without an answer; `retry_after` is in seconds; `detail` is the
-    partner's own words, shortened. `to_payload`: it answers the mere request for a signing payload,
-    so nothing of the body was sent.
+    `status` is that of HTTP, None without an answer; `retry_after` is in seconds; `detail` says in
+    short what was answered, in the partner's words where it has any, or why nothing was.
+    `to_payload`: it answers the mere request for a signing payload, so nothing of the body was
+    sent.
     """
 
     body_number: int
@@ -95,7 +96,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A look-up found a settlement under our externalId.
+    """A look-up, or a listing, found a settlement under our externalId.
 
     `positions` sum its own transfers: those as instructed, disputed ones too.
     `transfers_completed`: each of them has run, or is disputed. `transfers` are all that the

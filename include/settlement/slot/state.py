@@ -1,7 +1,8 @@
 """What evidence does to the state of a slot: a fold, in one pure function.
 
-Evidence of completion wins from any state and a no never overrides it. Late answers are evidence
-like any other. Only a look-up that works and finds nothing can turn a no into `refused`.
+Evidence of completion wins from any state but `diverged`, which only a person ends, and a no never
+overrides it. Late answers are evidence like any other. Only look-ups that work and find nothing can
+turn a no into `refused`.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class Body:
     `sent`: an attempt row was written for it, and nothing proved that no byte left.
 
     `cutoff_at` is a property of the settlement where the partner's clients may dispute. `window` is
-    that of the trades that it settles; None for one that was adopted without notes of ours.
+    that of the trades that it settles; None where no notes of ours tell it, or a person has taken
+    the body as booked.
     """
 
     number: int
@@ -212,7 +214,7 @@ def _rejected(slot: Slot, evidence: Answered) -> Slot:
 
 
 def _proves_nothing(slot: Slot, evidence: Answered) -> Slot:
-    """A 409, a no or a fault: kept as the slot's last answer, for the look-up that follows."""
+    """A 409, a no, a fault, or a completion outside a 200: kept, for the look-up that follows."""
     if slot.state is State.PREPARED and evidence.verdict is Verdict.CONFLICT:
         slot = replace(slot, state=State.UNKNOWN)
     if slot.state is not State.UNKNOWN or evidence.body_number != slot.current_body:
@@ -241,7 +243,10 @@ def _shown(slot: Slot, evidence: Shown) -> Slot:
 
 
 def _lags_behind(slot: Slot, evidence: Shown) -> bool:
-    """Whether nothing follows: no transfers yet, or read before the rejection that we know of."""
+    """Whether nothing follows: no transfers yet, or it contradicts an end that was proved since.
+
+    That is a rejection of what is completed, or what was read before a rejection.
+    """
     unfinished = evidence.status in {"pending", "failed"}
     if evidence.status != "completed" and not unfinished:
         return True
@@ -280,7 +285,7 @@ def is_ours(slot: Slot, evidence: Shown) -> bool:
     """Whether a settlement that equals none of our bodies is one that the ledger has forgotten.
 
     Notes of ours prove for which amounts they were written. Without notes (the partner may leave
-    them out) only a slot that the ledger does not know at all is taken for a forgotten one.
+    them out) only a slot of which the ledger has no body is taken for a forgotten one.
     """
     proof = proof_in_notes(evidence.notes)
     if proof is not None:

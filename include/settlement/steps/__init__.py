@@ -1,1 +1,1 @@
-"""The steps of a run, one function each; a task of the DAG is a thin wrapper around one."""
+"""The steps of a run, one function each, and what people do; tasks and commands wrap these."""

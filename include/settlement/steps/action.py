@@ -100,7 +100,8 @@ def carry_out(desk: Desk, action: Action) -> str:
     A task that is tried again, or cleared by hand weeks later, must not do again what somebody has
     changed since.
 
-    :raises ConfigurationError: if there is nothing to do, or not so
+    :raises ConfigurationError: if there is nothing to do, or it cannot be done like that
+    :raises OutcomeUnknownError, CredentialsError: if the partner does not show what is named
     """
     with desk.ledger.transaction() as tx:
         if _done_by(tx, desk.partner.name, desk.actor):
@@ -141,7 +142,7 @@ def end_of_hold(partner: PartnerFile, until: str | None, now: datetime) -> datet
 
 
 def _in_the_ledger(desk: Desk, action: Action) -> str:
-    """The actions of which nobody else is asked."""
+    """The actions for which the partner is not asked."""
     name, reason, client = desk.partner.name, action.reason, action.connection_id
     end = end_of_hold(desk.partner, action.until, desk.ledger.now())
     with desk.ledger.transaction() as tx:

@@ -1,6 +1,7 @@
 """One attempt to send: the checks before it, its row, and taking it back if no byte has left.
 
-All checks are made right before the send, in the transaction that writes the row.
+They are made right before the send, in the transaction that writes the row. What else must hold
+(the binding, the lower slots) `steps.submit` has looked at before.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ def begin_attempt(
 
     :raises StoppedError: if the stop flag is up
     :raises HeldConnectionError: if a connection of the body is on hold
-    :raises SupersededError: if the body is not signed, or the plan it was built for no longer holds
+    :raises SupersededError: if the slot is not to be sent any more, its body is not signed, or the
+        plan that it was built for no longer holds
+    :raises ConfigurationError: if the slot has no body any more
     :raises DivergedSlotError: before a first send, if another slot of the date is diverged
     :raises ApprovalMissingError: before a first send, if a person must approve it and has not
     """

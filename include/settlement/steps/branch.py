@@ -1,6 +1,6 @@
 """Step 5: which way the run goes on, and whether another run is to narrow a refusal down.
 
-Read from the ledger alone.
+Both follow from the ledger alone.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class NextStep(StrEnum):
 def next_steps(
     ledger: Ledger, partner: PartnerFile, business_date: date, submitted: set[str]
 ) -> set[NextStep]:
-    """What the slots of the date call for; nothing is called settled that the gate would not.
+    """What the slots of the date call for. Settled is only what the gate's proof calls so.
 
     :param submitted: externalIds that this run handed to submit; empty means nothing to settle
     """

@@ -64,14 +64,18 @@ class Built:
 def build_requests(desk: Desk, business_date: date, generation: int) -> Built:
     """Adopt what the ledger does not know, fill all slots in one transaction, fetch payloads.
 
-    :raises BindingConflictError: if another account is bound to the partner's name
+    :raises BindingConflictError: if the partner's name is bound to something else
     :raises StoppedError: if the partner's stop flag is up
     :raises ForeignSettlementError: if the partner shows what nobody has placed
+    :raises WindowConflictError: if what it shows contradicts the windows of this ledger
     :raises DivergedSlotError: if a slot of the date waits for a person's decision
+    :raises NotNettingError: for a broker whose amounts cannot be one request
+    :raises WarehouseDataError: if trades name connections that the partner cannot settle
     :raises LimitExceededError: if more would move than the partner file allows
     :raises ShortOfFundsError: if an account cannot give that much, and the partner file refuses it
     :raises PayloadMismatchError: if a signing payload is not what was asked for
-    :raises PartnerAnswerError: for any other answer that is not the payload
+    :raises PartnerAnswerError: for any other answer that is not what was asked for
+    :raises UntrustedHostError: if the partner's certificate is not trusted
     """
     with desk.ledger.transaction() as tx:
         require_binding(tx, desk.partner, desk.api.base_url, desk.actor)
@@ -146,7 +150,11 @@ def plan_for(
     slots: Sequence[Slot],
     holds: Sequence[Hold],
 ) -> tuple[Plan, Snapshot]:
-    """The plan for the newest snapshot of a date, and that snapshot."""
+    """The plan for the newest snapshot of a date, and that snapshot.
+
+    :raises SupersededError: if the ledger holds no snapshot any more
+    :raises NotNettingError: as `plan_of` does
+    """
     snapshot = newest_snapshot(tx, partner.name, business_date)
     if snapshot is None:
         raise SupersededError(
@@ -168,7 +176,7 @@ def refusals_to_narrow(
 
 
 def cutoff_of(partner: PartnerFile, window: Window, newest: datetime | None) -> datetime | None:
-    """`cutoffAt` of a request: the newest trade that it settles (partner API, section 7).
+    """`cutoffAt` of a request: when its date's newest trade was executed (partner API, section 7).
 
     Where no trade is left and what was settled is taken back, the end of the window. In whole
     milliseconds, as it is sent. Version 1 has no such field.

@@ -71,10 +71,12 @@ def compute_net_positions(desk: Desk, warehouse: Warehouse, business_date: date)
     The partner is asked the first time that this ledger sees the date: if an earlier ledger has
     settled it, or its neighbours, their windows bind this one.
 
-    :raises BindingConflictError, StoppedError, ForeignSettlementError, WindowConflictError: then,
-        as before any build
-    :raises DateNotDueError: before the first business date, or before cut-off + settle_after
-    :raises WarehouseError: if the warehouse cannot be trusted; nothing is stored then
+    :raises DateNotDueError: if it is no business date, before the first one, or not due yet
+    :raises BindingConflictError: if the partner's name is bound to something else
+    :raises StoppedError, ForeignSettlementError, PartnerAnswerError: if the partner is asked, as
+        before any build
+    :raises WindowConflictError: if what is booked, or an edited calendar, contradicts the windows
+    :raises WarehouseError: if the warehouse cannot be trusted; no snapshot is stored then
     :raises SupersededError: if a newer run took the date meanwhile, or one of another date has
         read some of its trades
     """
@@ -116,14 +118,17 @@ def require_trustworthy(
     fresh: FreshReading,
     actor: Actor | None,
 ) -> Trusted:
-    """Every check that the warehouse must pass before a reading is used.
+    """The checks that the warehouse must pass before a reading is used.
 
-    :param actor: who asks a person if history has changed; None asks nothing, for a preview
+    One more, that clients plus house is zero, is made while its lines are read.
+
+    :param actor: who asks a person where one must decide; None asks nothing, for a preview
     :return: the date's own trades, and a person's answer that they are used with
-    :raises WarehouseDataError: if trades fail a check
+    :raises WarehouseDataError: if trades fail a check, or are recorded in the future
     :raises TradeOfAnotherDateError: if trades are another date's, and nobody has decided
-    :raises EmptyDayError: if there are none at all, and no person has settled that they went;
-        trades that a person has left out are there: the load has run
+    :raises EmptyDayError: if there are none at all, the partner file does not allow that, and no
+        person has answered that they went. Trades that a person has left out are there: the load
+        has run
     :raises HistoryChangedError: if trades that were read before have changed or gone, and nobody
         has decided what that moves
     """

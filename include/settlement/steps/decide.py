@@ -50,6 +50,7 @@ def decide(desk: Desk, digest: str, choice: Choice, reason: str) -> Decided:
         says no reason, or if this person may not answer
     :raises ConfigurationError: if there is no such question
     :raises BindingConflictError: if the partner file shows amounts with other decimals than bound
+    :raises OutcomeUnknownError, CredentialsError: to adopt, if the partner does not show it
     """
     reason = one_line(reason)
     if not reason:

@@ -26,7 +26,8 @@ def record_settlement(desk: Desk, external_id: str, business_date: date, reason:
     The next difference of that date counts it. Also ends a diverged slot, and answers the question
     about it: theirs is taken.
 
-    :raises ConfigurationError: if the partner shows nothing, or several, under the id
+    :raises ConfigurationError: as `shown_now` does, or if the slot belongs to another date
+    :raises OutcomeUnknownError, CredentialsError: as `shown_now` does
     """
     shown = shown_now(desk.reader, external_id)
     with desk.ledger.transaction() as tx:
@@ -47,6 +48,7 @@ def shown_now(reader: PartnerReader, external_id: str) -> Shown:
     """What the partner shows under an externalId, to be taken as booked.
 
     :raises ConfigurationError: if it shows nothing, several settlements, or one without transfers
+    :raises OutcomeUnknownError, CredentialsError: if it does not answer, or refuses to show
     """
     settlement = _the_one_named(reader, external_id)
     shown = shown_by(reader, settlement, connections_by_account(reader.connections()))
@@ -62,7 +64,8 @@ def shown_now(reader: PartnerReader, external_id: str) -> Shown:
 def ignore_named(desk: Desk, external_id: str, reason: str) -> Settlement:
     """Put a foreign settlement aside: builds go on as if it did not exist.
 
-    :raises ConfigurationError: if it is not foreign, or the partner shows no such settlement
+    :raises ConfigurationError: if it is not foreign, or the partner shows not just one such
+    :raises OutcomeUnknownError, CredentialsError: as `shown_now` does
     """
     with desk.ledger.transaction() as tx:
         if load_slot(tx, external_id) is not None:

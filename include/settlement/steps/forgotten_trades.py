@@ -1,7 +1,9 @@
 """Trades of settled dates that the ledger does not remember: the warehouse is asked for them.
 
-After a lost ledger, and where `trade_memory` was shortened. A date that still comes to what was
-settled is remembered again. From one that does not, trades went: a *hole*.
+That is so after a lost ledger, where `trade_memory` was shortened, and where a settlement was found
+at the partner, or recorded, later than the date was read. A date that still comes to what was
+settled is remembered again, if `trade_memory` reaches so far. From one that does not, trades went:
+a *hole*.
 """
 
 from __future__ import annotations
@@ -61,7 +63,8 @@ def trades_of_forgotten_dates(
 ) -> OthersTrades:
     """Which trades of a reading belong to a date that is forgotten, or may be what went from it.
 
-    Only dates within `look_back` are asked for: what is farther away the watch finds afterwards.
+    Only dates within `look_back` are asked for. What is farther away the watch finds afterwards,
+    where the ledger still has a snapshot of that date.
 
     :param actor: who remembers; None remembers nothing, for a preview
     """
@@ -101,7 +104,7 @@ def _forgotten(
 
 
 def _settled(tx: Connection, partner: PartnerFile, business_date: date) -> _Settled | None:
-    """None for a date that the calendar does not know and that never had a window."""
+    """None for a date that never had a window, and for which its neighbours leave none."""
     try:
         window = window_for(tx, partner, business_date)
     except WindowConflictError:

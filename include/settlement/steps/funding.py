@@ -72,7 +72,7 @@ def _of_own_account(most: Mapping[str, int], balances: Balances) -> Iterator[Sho
 def look_before_signing(
     reader: PartnerReader, partner: PartnerFile, requests: Iterable[Sequence[Line]]
 ) -> list[Shortfall] | None:
-    """Shortfalls of what was just built; None if the policy is to warn and nobody can tell.
+    """Shortfalls of what was never sent; None if the policy is to warn and nobody can tell.
 
     :raises ShortOfFundsError: if there are any and the partner file says `funding = "refuse"`
     :raises PartnerAnswerError: with `refuse`, if the balances cannot be read

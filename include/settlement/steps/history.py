@@ -116,7 +116,8 @@ def ruling_on_history(
 ) -> Ruling | None:
     """How a person has answered the change of what was read before; None if nothing changed.
 
-    Trades that were merely added are no change, whenever they were recorded.
+    Trades that were merely added are no change, whenever they were recorded, where the ledger
+    remembers which ones were read.
 
     :param own: the date's own trades, as they are now
     :param actor: who asks, where nobody has answered; None asks nothing and only refuses

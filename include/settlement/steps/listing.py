@@ -42,7 +42,9 @@ def adopt_unknown_settlements(desk: Desk, business_date: date) -> list[str]:
 
     :raises ForeignSettlementError: if a settlement can be placed nowhere and must not be ignored
     :raises WindowConflictError: if a settlement and the windows of this ledger contradict
-    :raises OutcomeUnknownError: if the partner does not show yet what such a settlement moves
+    :raises OutcomeUnknownError: if a look-up fails, or the partner does not show yet what such a
+        settlement moves
+    :raises CredentialsError: if the partner refuses to show anything
     """
     with desk.ledger.transaction() as tx:
         concerning = _may_concern(tx, desk.partner, business_date)

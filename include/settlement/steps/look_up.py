@@ -35,6 +35,7 @@ def look_up(desk: Desk, external_id: str) -> Slot:
 
     :raises OutcomeUnknownError: if the look-up fails: nothing changes
     :raises CredentialsError: if the partner refuses to show anything: nothing changes
+    :raises UntrustedHostError: if its certificate is not trusted: nothing changes
     """
     found = desk.reader.settlements_named(external_id)
     if not found:

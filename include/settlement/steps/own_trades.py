@@ -79,7 +79,9 @@ class OwnTrades:
     def remember(
         self, tx: Connection, partner: PartnerFile, business_date: date, *, take_back: bool
     ) -> str:
-        """Store the ids with the snapshot, under `lock_trades`; the digest over them.
+        """Store the ids with the snapshot, under `lock_trades`; the digest over what was read.
+
+        It is empty for a date that is too old to be remembered.
 
         :param take_back: a person has decided that what went from the date goes back
         """

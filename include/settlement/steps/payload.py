@@ -48,6 +48,7 @@ def fetch_payload(desk: Desk, external_id: str) -> None:
     Any other answer is evidence like the answer to a submit, and looked up where that would be: a
     409 goes to reconciliation, a no frees the slot once nothing is found under it.
 
+    :raises StoppedError: if the stop flag is up
     :raises PayloadMismatchError: if the payload is not exactly what was asked for
     :raises PartnerAnswerError, DivergedSlotError: for any other answer, by the slot's state then
     :raises UntrustedHostError: if the partner's certificate is not trusted; nothing was asked

@@ -56,12 +56,13 @@ class Preview:
 def preview_requests(
     ledger: Ledger, warehouse: Warehouse, partner: PartnerFile, business_date: date
 ) -> Preview:
-    """The same checks, plan and bodies as the real run, from a snapshot that is not kept.
+    """The same checks of the trades, plan and bodies as the real run, from a reading not kept.
 
-    What the partner shows and the ledger does not know is not looked up here.
+    The partner is not asked: not for settlements that the ledger does not know, nor for its
+    connections and balances.
 
-    :raises SettlementError: as the real run would, up to the build; limits refuse in the answer,
-        beside the amounts that somebody has to look at
+    :raises SettlementError: as the reading and the plan of the real run would; limits refuse in the
+        answer, beside the amounts that somebody has to look at
     """
     BusinessCalendar(partner).require_due(business_date, ledger.now())
     with ledger.transaction() as tx:

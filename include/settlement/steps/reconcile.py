@@ -28,6 +28,7 @@ def reconcile_conflicts(desk: Desk, business_date: date) -> list[Slot]:
 
     :raises DivergedSlotError: if the partner holds something that is none of them
     :raises OutcomeUnknownError: if the partner shows nothing, or a look-up fails
+    :raises CredentialsError: if the partner refuses to show anything
     :raises RejectedError, SettlementFailedError: if that is what the partner shows
     """
     slots = _look_up_all(desk, business_date, lambda slot: slot.in_conflict)
@@ -42,6 +43,7 @@ def look_up_pending(desk: Desk, business_date: date) -> list[str]:
     """Look up every pending slot; the externalIds of those that still are.
 
     :raises DivergedSlotError, RejectedError, SettlementFailedError: if that is how one ended
+    :raises OutcomeUnknownError, CredentialsError: as `look_up` does
     """
     slots = _look_up_all(desk, business_date, lambda slot: slot.state is State.PENDING)
     for slot in slots:

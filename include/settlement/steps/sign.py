@@ -1,4 +1,4 @@
-"""Step 3: sign the payloads that the ledger holds as prepared, and nothing else."""
+"""Step 3: sign the checked payloads of the date's requests that are not concluded, nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from settlement.steps.payload import instruction_of
 
 
 def sign_requests(desk: Desk, signer: Signer, business_date: date) -> list[str]:
-    """Sign every current body that has a payload and no signature of this key, unless it was sent.
+    """Sign every current body that has a payload and no signature of a good key.
+
+    Bytes that were sent stay as they are; a body that was adopted has none, and gets some.
 
     Never talks to the partner: it needs the ledger, and the remote signer where that holds the
     key. The exact request bytes are stored with the signature: what is sent later is what is
@@ -24,6 +26,7 @@ def sign_requests(desk: Desk, signer: Signer, business_date: date) -> list[str]:
 
     :raises ApprovalMissingError: if a person must approve one first and has not; nothing is signed
     :raises PayloadMismatchError: if a stored payload is not what its body asks for
+    :raises SigningKeyError, SignerUnavailableError, UntrustedHostError: as the signer does
     """
     with desk.ledger.transaction() as tx:
         slots = load_slots(tx, desk.partner.name, business_date)

@@ -65,7 +65,8 @@ def submit_request(desk: Desk, external_id: str) -> Submitted:
     lower slot of its date. So whatever may still arrive late, also from before a loss of the
     ledger, was sent under one externalId, and the next request meets it there.
 
-    :raises StoppedError, HeldConnectionError, SupersededError: before anything is sent
+    :raises BindingConflictError, StoppedError, HeldConnectionError, ApprovalMissingError,
+        SupersededError, UntrustedHostError: before anything of it is sent
     :raises OutcomeUnknownError, SettlementFailedError: to be retried with the same bytes
     :raises CredentialsError, RefusedError, RejectedError, DivergedSlotError: to be seen by a person
     """
@@ -113,8 +114,8 @@ def _missing(desk: Desk, slot: Slot) -> str:
 def _require_slots_before(desk: Desk, external_id: str) -> None:
     """See that the partner shows something under every lower slot of the date.
 
-    What is open is looked up and what was never sent is sent, so this holds in whatever order tasks
-    are started. A no is not enough, even if look-ups find nothing: see `submit_request`.
+    What is unknown is looked up and what was never sent is sent, so this holds in whatever order
+    tasks are started. A no is not enough, even if look-ups find nothing: see `submit_request`.
 
     :raises SettlementError: the outcome of the first slot under which nothing is shown
     """

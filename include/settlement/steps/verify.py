@@ -60,8 +60,8 @@ def verify_settled(
 ) -> Settled:
     """Prove from the ledger that nothing is left to settle for the date.
 
-    :param since: the newest snapshot must be at least this new (the run's start): an older one
-        would not have seen the trades that this run was started for
+    :param since: the newest snapshot must be at least this new (when the run last froze a reading,
+        or now): an older one would not have seen the trades that this run was started for
     :raises NotSettledError: naming the slots that are open, refused or rejected, in the partner's
         words and with one runbook section for each state, then what is left
     """

@@ -66,9 +66,9 @@ def limit_memory(connection: Any, dialect: Dialect, folder: str) -> None:
 
 
 def begin_snapshot(connection: Any, dialect: Dialect) -> None:
-    """Start the session in UTC, and the read-only transaction in which all reads see the same rows.
+    """Start the session in UTC; but on Snowflake, in a read-only transaction that sees one state.
 
-    Where it does not make them (`one_state`), the trades are copied instead.
+    Where nothing promises that state (`one_state`), the trades are copied.
     """
     if dialect == "duckdb":
         # a cursor of DuckDB is a connection of its own, outside of this transaction

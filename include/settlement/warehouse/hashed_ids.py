@@ -1,4 +1,4 @@
-"""The ids of a reading's trades: each as a hash in memory, the ids themselves beside it on disk.
+"""The ids of a reading's trades: hashes in memory, the ids themselves on disk if they are many.
 
 Ids come in groups that begin alike. Ids that ascend share their beginning with their neighbours
 only, so a date's ids are compared with a few groups of other dates, however many dates there are.
@@ -85,7 +85,9 @@ class _Group:
 
 
 class ReadIds:
-    """The ids of one reading. Takes 8 bytes of memory a trade; to be closed after use.
+    """The ids of one reading: 8 bytes of memory a trade; the ids on disk once they pass 16 MiB.
+
+    To be closed after use.
 
     :param groups: as the warehouse gives them
     """

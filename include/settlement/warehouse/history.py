@@ -92,7 +92,7 @@ def returning(change: Change, late_trades: Iterable[TradeRow]) -> Returning:
     """The late trades that could undo a change: to be settled by themselves only if they do not.
 
     That is a trade whose every effect is on a changed position, one at least against the change.
-    What was read before is not kept trade by trade, so a person has to tell by the ids.
+    What each trade moved that was read before is not kept, so a person has to tell by the ids.
     """
     ids = hashlib.sha256()
     examples: list[str] = []

@@ -1,4 +1,4 @@
-"""One connection inside its snapshot transaction: rows come as a stream, a part at a time."""
+"""One connection, in its snapshot transaction where it has one: rows are streamed in parts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Row = tuple[object, ...]
 
 
 class Session:
-    """Runs statements with named parameters in one snapshot transaction."""
+    """Runs statements with named parameters over one connection."""
 
     def __init__(
         self, connection: DbApiConnection, dialect: Dialect, placeholder: Placeholder
@@ -98,9 +98,10 @@ class Session:
 
 @contextmanager
 def opened(connect: Connect, dialect: Dialect, placeholder: Placeholder) -> Iterator[Session]:
-    """Open a session in its snapshot transaction; the connection is closed at the end.
+    """Open a session, begun as `begin_snapshot` does; the connection is closed at the end.
 
     :raises WarehouseBusyError: if the warehouse is locked or cannot be reached
+    :raises WarehouseError: if it cannot be opened, such as a file that does not exist
     """
     with our_errors("opening the warehouse"):
         connection = connect()

@@ -32,7 +32,7 @@ class _Summary(NamedTuple):
 
 
 class SqlSnapshot:
-    """One partner's trades of one window, inside one snapshot transaction."""
+    """One partner's trades of one window, in one state: of the transaction, or of the copy."""
 
     def __init__(
         self, session: Session, statements: Statements, partner: PartnerFile, window: Window

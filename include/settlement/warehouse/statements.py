@@ -1,8 +1,9 @@
-"""The SQL files, put together: every query reads from `trades`.
+"""The SQL files, put together: the queries read from `trades`.
 
-That is trades.sql with its names made comparable byte for byte (exact_trades.sql). The queries are
-written once, as DuckDB takes them; what PostgreSQL and Snowflake say otherwise is put in here, word
-by word. trades.sql is the user's, in the dialect of the warehouse.
+That is trades.sql with its names made comparable byte for byte (exact_trades.sql), or, for three
+queries (`over_raw_trades`), as it is. The queries are written once, as DuckDB takes them; what
+PostgreSQL and Snowflake say otherwise is put in here, word by word. trades.sql is the user's, in
+the dialect of the warehouse.
 """
 
 from __future__ import annotations

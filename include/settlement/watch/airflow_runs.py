@@ -20,7 +20,7 @@ MOST_RUNS = 200
 
 @dataclass(frozen=True, slots=True)
 class RunTrace:
-    """What a run left in the ledger for a date: is its last event the proof that all is settled."""
+    """A run that left events of a date; `proved`: the last of them is the gate's proof."""
 
     business_date: date
     run_id: str

@@ -1,4 +1,4 @@
-"""Dates that differ from their snapshots: every frozen date is compared with the warehouse."""
+"""Dates that differ from their snapshots: these are compared with the warehouse."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class ChangedDate:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Dates that differ, newest first, and where trades that went or came are now.
+    """Dates that differ, newest first, and where their trades are that went or are another date's.
 
     `places`: dates in whose windows an id lies; None for a window that no date has. `future`:
     trades that claim to have been recorded later than now. While the partner is `stopped`, no run
@@ -80,7 +80,10 @@ class Changes:
 
 
 def read_changes(context: WatchContext) -> Changes:
-    """Compare every date that has a snapshot with the warehouse, settled already or not."""
+    """Compare dates that have a snapshot with the warehouse, settled already or not.
+
+    Those of the last weeks; a thorough check compares all.
+    """
     settled = {each.business_date for each in context.date_statuses if each.left is None}
     since = (
         datetime.min.replace(tzinfo=context.now.tzinfo)

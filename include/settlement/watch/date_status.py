@@ -22,7 +22,7 @@ LOOK_BACK = 30
 
 @dataclass(frozen=True, slots=True)
 class DateStatus:
-    """A business date that is due. `left` says what keeps it from being settled; None: nothing.
+    """A date that is due or known. `left` says what keeps it from being settled; None: nothing.
 
     `touched`: by a run.
     """

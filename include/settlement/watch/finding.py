@@ -1,4 +1,4 @@
-"""What the watch says: one finding a sentence, each kind with its section of the runbook."""
+"""What the watch says: findings, each kind with its section of the runbook."""
 
 from __future__ import annotations
 
@@ -92,12 +92,12 @@ class SettleAgain:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it should be; `text` is one sentence with the next step.
+    """One thing that is not as it should be; `text` says what, with the next step.
 
-    `start` is what the DAG starts by itself because of it: a run for late trades, or the run that
-    puts a question before a person. A finding that needs no person is said, but turns nothing red.
-    One that `may_pass` is worth another check in a minute. One about several dates in a row names
-    the first as `business_date`, and all of them as `span`.
+    `start` is what the DAG starts by itself because of it: a run for trades that came late, or the
+    run that puts a question before a person. A finding that needs no person is said, but turns
+    nothing red. One that `may_pass` is worth another check soon. One about several dates in a row
+    names the first as `business_date`, and all of them as `span`.
     """
 
     kind: Kind

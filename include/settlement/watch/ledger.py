@@ -82,7 +82,7 @@ def stopped(context: WatchContext, stop: Stop | None) -> Iterator[Finding]:
 
 
 def read_binding_conflict(context: WatchContext) -> str | None:
-    """What the partner file says otherwise than was bound at first use."""
+    """What decimals the partner file says otherwise than are bound."""
     with context.ledger.transaction() as tx:
         return decimals_conflict(context.partner, bound_decimals(tx, context.partner.name))
 

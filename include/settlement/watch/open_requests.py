@@ -27,7 +27,7 @@ SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class OpenSlot:
-    """A request whose end nothing proves yet; `since` is when it was first sent."""
+    """A request whose end nothing proves yet; `since`: first sent, or else last changed."""
 
     external_id: str
     business_date: date
@@ -48,9 +48,9 @@ class PendingRequest:
 
 @dataclass(frozen=True, slots=True)
 class PendingRequests:
-    """Requests that have not moved yet, in the order in which they were built.
+    """Requests that have not moved yet, in the order of dates and numbers.
 
-    `balances` is None if nobody may see them.
+    `balances` is None if they could not be read.
     """
 
     requests: Sequence[PendingRequest] = ()

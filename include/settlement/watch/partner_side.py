@@ -46,7 +46,7 @@ class KnownSlot:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Both sides: settlements created since `since`, and the slots that they could be."""
+    """Settlements created since `since`; the slots that they are, and those first sent since."""
 
     since: datetime
     started: datetime
@@ -94,7 +94,7 @@ def shown_otherwise(context: WatchContext, compared: Comparison) -> Sequence[Fin
 
 
 def _changed_at_partner(context: WatchContext, compared: Comparison) -> Iterator[Finding]:
-    """Slots that are concluded in the ledger and are not what the partner shows any more.
+    """Slots that are concluded or free in the ledger, and not what the partner shows now.
 
     An open slot is the business of its run, a diverged one that of a question.
     """
@@ -167,7 +167,7 @@ def _unknown_at_partner(context: WatchContext, compared: Comparison) -> Iterator
 
 
 def read_partner_changes(context: WatchContext) -> Sequence[RecordedChange]:
-    """All that runs have recorded of what the partner sends otherwise than it is published."""
+    """All that is recorded of what the partner sends otherwise than it is published."""
     with context.ledger.transaction() as tx:
         return recorded_changes(tx, context.partner.name)
 

@@ -22,8 +22,8 @@ from settlement.watch.finding import Finding, Kind
 AHEAD = timedelta(minutes=5)
 """How far a trade may be executed ahead of the ledger's clock."""
 RECORDED_WITHIN = timedelta(days=35)
-"""Before the first window lies all that was traded before this project came, and is nobody's
-business; what was recorded since, and so lately, is."""
+"""How lately a trade of before the first window must be recorded to be found. What was recorded
+before this project came was settled by others."""
 _CORRECT = "No date settles them: correct executed_at in the warehouse"
 _CORRECT_OR_EARLIER = (
     f"{_CORRECT}; if they are right, have trades.sql put them into a date that is still to come, "
@@ -67,7 +67,7 @@ def uncovered_trades(context: WatchContext, found: Sequence[Uncovered]) -> Itera
 def find_uncovered(
     ledger: Ledger, warehouse: Warehouse, partner: PartnerFile, now: datetime
 ) -> list[Uncovered]:
-    """Ask the warehouse for what lies before, between and after the windows, and for no time."""
+    """Ask the warehouse for what lies before, between and after the windows, or at no time."""
     with ledger.transaction() as tx:
         frozen = frozen_dates(tx, partner.name)
         first_event = _first_event_at(tx, partner.name)

@@ -1,4 +1,4 @@
-"""Checks of the Airflow that this machine is configured for: the pool, the DAG, its schedule."""
+"""Checks of the Airflow that this machine is configured for: its pool, and the DAG's being on."""
 
 from __future__ import annotations
 

@@ -67,7 +67,8 @@ def person() -> Actor:
 def partner_named_or_only(name: str | None) -> PartnerFile:
     """The partner with this name; without one, the only partner there is.
 
-    :raises ConfigurationError: if there are several to choose from
+    :raises ConfigurationError: if there is none of that name, or not exactly one without a name,
+        or its file is wrong
     """
     if name is not None:
         return load_partner(name)

@@ -66,7 +66,10 @@ class Trace:
     left_out: frozenset[str] = frozenset()
 
     def was_read(self, trade: TradeRow) -> bool:
-        """Whether the snapshot holds the trade, rather than one recorded later or left out."""
+        """Whether the trade counts as read: recorded by the watermark, and not left out.
+
+        One that was committed late counts too.
+        """
         watermark = self.snapshot.watermark
         read = watermark is not None and trade.recorded_at <= watermark
         return read and trade.trade_id not in self.left_out
@@ -76,7 +79,7 @@ class Trace:
         return trade.effect_on(*self.key)
 
     def sum_now(self) -> int:
-        """What the trades that the snapshot saw add up to now."""
+        """What the trades that count as read add up to now."""
         return sum(self.effect(each) for each in self.trades if self.was_read(each))
 
     def as_json(self) -> dict[str, Any]:

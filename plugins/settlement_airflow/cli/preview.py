@@ -25,10 +25,11 @@ def add_to(app: typer.Typer, panel: str) -> None:
 def preview(partner: Partner, day: Day, *, as_json: AsJson = False) -> None:
     """Show the requests that a run would send now, and send nothing.
 
-    The same checks and the same plan as a real run, over a fresh reading of the warehouse, and
-    nothing is kept. Before a first run, before a backfill, after late trades. What the partner
-    shows and the ledger does not know is not looked up here. Where the partner's limits would
-    refuse the requests, they are shown all the same, and the command ends as the run would.
+    The same checks of the trades and the same plan as a real run, over a fresh reading of the
+    warehouse, and nothing is kept. Before a first run, before a backfill, after late trades. The
+    partner is not asked: what it shows and the ledger does not know is not looked up here. Where
+    limits of the partner file would refuse the requests, they are shown all the same, and the
+    command ends as the run would.
 
     **Example**
 

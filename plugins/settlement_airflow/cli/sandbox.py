@@ -54,7 +54,7 @@ def sandbox(
     """Start the stand-in for the partner API and serve until Ctrl-C.
 
     For trying everything out without an account: it checks signatures and amounts, books, answers
-    409 and every other way the real one does, and remembers what it booked. Nothing real moves.
+    as the real one is known to (409 too), and remembers what it booked. Nothing real moves.
 
     **Example**
 

@@ -57,6 +57,7 @@ class OneExchangeHook(HttpHook):
         :raises AirflowException: if the status is not a 2xx
         :raises TransportError: if no complete answer arrived before the deadline
         :raises ConfigurationError: for what an exchange cannot do, named; nothing is sent then
+        :raises UntrustedHostError: as the exchange does
         """
         options = dict(extra_options or {})
         checked = options.pop("check_response", True)

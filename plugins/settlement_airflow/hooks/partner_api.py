@@ -1,10 +1,10 @@
 """The partner API over HTTP: one authenticated exchange at a time.
 
 It is an HttpHook, and whatever it inherits that sends goes through that exchange or is refused.
-What differs, and why: only https (except loopback), so that no token travels in
-clear; one deadline over the whole exchange; no redirects; no error for a status, since the domain
-looks at the content first; extra keys of the Airflow connection never become headers. Nothing is
-retried here: that is the scheduler's.
+What differs, and why: only https (except loopback), so that no token travels in clear; one deadline
+over the whole exchange; no redirects; no error of `exchange` for a status, since the domain looks
+at the content first; extra keys of the Airflow connection never become headers. Nothing is retried
+here: that is the scheduler's.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ class PartnerApiHook(OneExchangeHook):
 
         :raises TransportError: if no complete answer arrived before the deadline
         :raises ConfigurationError: if the Airflow connection is missing or wrong
+        :raises UntrustedHostError: if the partner's certificate is not trusted; nothing was sent
         """
         target = self._target
         if not target.loopback:

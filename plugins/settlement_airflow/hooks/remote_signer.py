@@ -54,6 +54,7 @@ class RemoteSigner:
 
         :raises SigningKeyError: if Express refuses, or another key has signed
         :raises SignerUnavailableError: if it does not answer, or not with a signature
+        :raises UntrustedHostError: if its certificate is not trusted; nothing was sent
         """
         asked = json.dumps({"walletId": self._wallet_id, "payload": payload}).encode()
         try:

@@ -1,1 +1,1 @@
-"""Operators: one a step of a run, each a thin wrapper around a function of the domain."""
+"""Operators: of the steps of a run, the watch, questions and forms; thin around the domain."""

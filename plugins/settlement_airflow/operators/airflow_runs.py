@@ -81,7 +81,7 @@ class RunsOfPartner:
         )
 
     def _starving(self) -> int:
-        """Tasks of the partner that are due and wait, if no task of anybody has a slot."""
+        """Tasks of the partner that are due and wait, if no run of any partner has a slot."""
         waiting = self._tasks(self._dag_id, ("scheduled",))
         everybody = {self._dag_id, *map(dag_id_of, load_partners())}
         occupied = any(self._tasks(dag_id, UNFINISHED) for dag_id in everybody)

@@ -46,6 +46,8 @@ def airflow_errors(
 ) -> Iterator[None]:
     """Terminal errors of the domain fail the task at once; retryable ones pass to the scheduler.
 
+    A run without a business date is skipped.
+
     With `money` the text says what is at risk too, and what happens next. Nothing is chained to it
     and its traceback begins here: the UI would show the text twice, or scroll it out of sight, and
     a cause could show more than its text.
@@ -147,7 +149,7 @@ def in_this_process(context: Context) -> bool:
 def task_states(context: Context) -> dict[str, str]:
     """Airflow's states of this run's tasks; a mapped one is `<task id>_<map index>`.
 
-    They prove nothing about money: they are only ever used to do less, or to stay red.
+    They prove nothing about money: they are only ever used to do less, to wait, or to stay red.
     """
     task_instance = context["ti"]
     run_id = task_instance.run_id

@@ -122,7 +122,7 @@ def _first_to_last(external_ids: Sequence[str]) -> str:
 
 
 class SignRequestsOperator(GatedOperator):
-    """Signs the payloads that the ledger holds as prepared. Never talks to the partner.
+    """Signs the payloads that the ledger holds for the date. Never talks to the partner.
 
     Runs on the queue `signer`, so that only workers of that queue need the signing key.
     """

@@ -118,7 +118,7 @@ class RunsToStartOperator(BaseOperator):
 
 
 class SettleLateTradesOperator(TriggerDagRunOperator):
-    """Starts a run of a date for trades that came late, once for each newest trade.
+    """Starts a run of a date for trades that came late, once for the same trades.
 
     If that run ends red, no other one is started: it is red by itself, and the watch is too.
     """

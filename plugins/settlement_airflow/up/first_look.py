@@ -1,4 +1,4 @@
-"""What a newcomer sees first is green: nothing is shown before the dates are settled."""
+"""What a newcomer sees first is green: nothing is shown before all is settled, or time is up."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from settlement.values import PartnerName
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """Whose tables are checked; `decimals`: those of currencies that the ledger never bound."""
+    """Whose tables are checked; `decimals`: for the currencies that the ledger never bound."""
 
     partner: PartnerName
     decimals: Mapping[str, int]

@@ -75,7 +75,7 @@ def _digest_of_positions(tx: Connection, snapshot_id: int) -> tuple[int, str]:
 
 
 def check_trades(tx: Connection, audited: Audited) -> int:
-    """Of each remembered date the trades are the ones that its newest event names."""
+    """The trades that each remembered date has read are the ones that its newest event names."""
     named = {
         event.business_date: event.details["trades_digest"]
         for event in read_events(tx, audited.partner)

@@ -38,8 +38,8 @@ def verify_ledger(
 ) -> dict[str, int]:
     """Check every invariant of one partner; how many things of each kind were looked at.
 
-    :param decimals: of each currency in the partner file; only those count that the ledger has not
-        bound, as ledgers from before did not
+    :param decimals: of each currency in the partner file. They count only for currencies that the
+        ledger never bound: older ledgers hold requests from before there were bindings
     :param on_checked: called after each kind, with its name and count
     :raises ChainBrokenError: naming the first thing that does not hold
     """

@@ -1,6 +1,6 @@
 """Invariants of slots, bodies and transfers: they say what their events say.
 
-Bodies say one thing only; transfers are the ones that the newest look-up showed.
+Bodies say one thing only; transfers are the ones that the newest event about them names.
 """
 
 from __future__ import annotations

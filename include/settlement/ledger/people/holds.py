@@ -42,7 +42,7 @@ def put_on_hold(  # noqa: PLR0913, PLR0917 - who, why, until when and by whom
     until: datetime | None,
     actor: Actor,
 ) -> None:
-    """Hold a connection: its amounts are left out of every build until then."""
+    """Hold a connection: its amounts are left out of every build until then, or until lifted."""
     values = {
         "partner": partner,
         "connection_id": connection_id,

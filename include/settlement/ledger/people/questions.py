@@ -1,4 +1,4 @@
-"""Questions that only a person can answer: asked once for given facts, answered once.
+"""Questions that only a person can answer: one for given facts, answered once.
 
 A question is its facts: other facts make another digest, and another question. So nobody answers
 what has changed meanwhile. Locks are taken in this order: slots, the chain's head, the question.
@@ -59,7 +59,7 @@ class NewQuestion:
 
 
 def ask(tx: Connection, new: NewQuestion, actor: Actor) -> Question:
-    """Ask, unless that has an answer already; asked again, it is the newest of its kind again."""
+    """Ask, unless that has its answer. A question asked again is the newest of its kind again."""
     partner, digest, subject = new.partner, new.digest, new.subject
     business_date, external_id = new.business_date, new.external_id
     lock_chain(tx, partner)

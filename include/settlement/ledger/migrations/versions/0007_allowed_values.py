@@ -1,4 +1,4 @@
-"""Columns with few values say so: what no code writes, no hand can either."""
+"""Nine columns take known values only, three amounts whole numbers: from a hand as from code."""
 
 from __future__ import annotations
 
