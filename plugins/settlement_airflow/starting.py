@@ -13,16 +13,10 @@ from airflow.sdk.execution_time.comms import ErrorResponse, TriggerDagRun
 
 
 def start_run(
-    dag_id: str,
-    run_id: str,
-    conf: Mapping[str, object],
-    *,
-    note: str | None = None,
-    start_over: bool = False,
+    dag_id: str, run_id: str, conf: Mapping[str, object], *, note: str | None = None
 ) -> bool:
     """Start a run of that id; whether it is new.
 
-    :param start_over: a run of that id that has ended is started again
     :raises AirflowException: if Airflow does not start it
     """
     answer = task_runner.SUPERVISOR_COMMS.send(
@@ -31,7 +25,6 @@ def start_run(
             run_id=run_id,
             logical_date=None,
             conf=dict(conf),
-            reset_dag_run=start_over,
             note=note,
         )
     )

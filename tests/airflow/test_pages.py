@@ -138,6 +138,19 @@ def test_a_question_leads_to_where_it_is_answered(day: AirflowDay, get: Get) -> 
     assert "Both sides" in get(f"requests/{SLOT}").text
 
 
+def test_what_the_watch_found(day: AirflowDay, get: Get) -> None:
+    """Each finding leads to its date and to its section; before the first check that is said."""
+    day.write_partner(name="newcomer")
+    assert "has not checked it" in get("findings").text
+    assert "never checked" in get("?partner=newcomer").text
+    day.dag("settlement_watch").test()
+    said = get("findings").text
+    assert "has not checked it" not in said
+    assert "/settlement/partners/newcomer/dates/2026-" in said
+    assert "/settlement/runbooks/settlement_watch#never-touched" in said
+    assert "never checked" not in get("?partner=newcomer").text
+
+
 def test_a_run_and_a_task_find_their_own_page(day: AirflowDay, get: Get) -> None:
     """The tabs that Airflow shows with them; a task that sends one request leads to it."""
     day.run()

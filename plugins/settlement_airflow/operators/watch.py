@@ -154,9 +154,13 @@ def as_table(partner: str, findings: Sequence[Finding]) -> str:
 
 
 def as_xcom(findings: Sequence[Finding]) -> dict[str, list[Any]]:
-    """Findings as texts, and the arguments of the tasks that start what follows from them."""
+    """Findings, and the arguments of the tasks that start what follows from them.
+
+    `findings` are texts, for notifiers; `shown` is the same for the settlement pages.
+    """
     return {
         "findings": [str(each) for each in findings],
+        "shown": [_shown(each) for each in findings],
         "late_trades": [
             _late_run(each.partner, each.start)
             for each in findings
@@ -167,6 +171,17 @@ def as_xcom(findings: Sequence[Finding]) -> dict[str, list[Any]]:
             for each in findings
             if isinstance(each.start, Question)
         ],
+    }
+
+
+def _shown(finding: Finding) -> dict[str, Any]:
+    return {
+        "kind": finding.kind.value,
+        "about": finding.about,
+        "business_date": finding.business_date.isoformat() if finding.business_date else None,
+        "external_id": finding.external_id,
+        "text": finding.text,
+        "needs_a_person": finding.needs_a_person,
     }
 
 
