@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from airflow.sdk import BaseHook
@@ -10,6 +11,12 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.execution_time import supervisor
 
 from settlement.errors import ConfigurationError
+
+_SOURCES = {
+    "EnvironmentVariablesBackend": "the environment, so the UI does not list it",
+    "ExecutionAPISecretsBackend": "Airflow, as the UI lists it",
+    "MetastoreBackend": "Airflow, as the UI lists it",
+}
 
 
 def connection_named(conn_id: str) -> Any:
@@ -45,6 +52,18 @@ def connection_if_given(conn_id: str) -> Any | None:
     if not isinstance(extra, dict):  # Airflow would go on without all that it says
         raise wrong_connection(conn_id, "extra cannot be read: write it as a JSON object")
     return connection
+
+
+def source_of(conn_id: str) -> str | None:
+    """Which of the sources that Airflow asks has the connection; None if none has, or can be read.
+
+    The environment comes first, and the UI does not list what is there.
+    """
+    for source in supervisor.ensure_secrets_backend_loaded():
+        with suppress(Exception):  # each has its own, and what cannot be read is told elsewhere
+            if source.get_connection(conn_id=conn_id) is not None:
+                return _SOURCES.get(type(source).__name__, type(source).__name__)
+    return None
 
 
 def _require_absent(conn_id: str) -> None:

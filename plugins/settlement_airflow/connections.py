@@ -49,6 +49,19 @@ def opened_ledger(conn_id: str) -> Iterator[Ledger]:
 
 
 @contextmanager
+def unchecked_ledger(conn_id: str) -> Iterator[Ledger]:
+    """The same, for whoever asks whether it answers, and of which version it is.
+
+    :raises ConfigurationError: if the Airflow connection is missing or of another type
+    """
+    ledger = Ledger.connect(postgres_url(conn_id))
+    try:
+        yield ledger
+    finally:
+        ledger.engine.dispose()
+
+
+@contextmanager
 def opened_desk(partner: PartnerFile, actor: Actor, *, pool_slots: int = 1) -> Iterator[Desk]:
     """A partner's desk with its ledger open; the step that needs the API opens it.
 

@@ -110,6 +110,11 @@ def date_form() -> dict[str, Param]:
     }
 
 
+def partner_form(partner_names: list[str]) -> dict[str, Param]:
+    """Form of what needs a partner and nothing else."""
+    return {"partner": _one_of(partner_names)}
+
+
 def preview_form(partner_names: list[str]) -> dict[str, Param]:
     """Form of the preview."""
     return {

@@ -25,7 +25,7 @@ from settlement_airflow.pages.ledger import read_ledger
 from settlement_airflow.pages.markdown import question_html, runbook_page
 from settlement_airflow.pages.tables import csv_of_settlements
 from settlement_airflow.pages.views import VIEWS
-from support.airflow_day import AirflowDay
+from support.airflow_day import AirflowDay, ended
 from support.day import ACTOR, ALICE, DAY
 from support.settling import diverge
 
@@ -34,12 +34,13 @@ SLOT = f"demo-{DAY}-1"
 DATE = f"partners/demo/dates/{DAY}"
 PAGES = [
     *("", "settlements.csv", DATE, f"{DATE}.csv", f"requests/{SLOT}", f"requests/{SLOT}.csv"),
-    *("partners/demo/actions", "questions", "findings", "runbooks/partner_settlement"),
+    *("partners/demo/actions", "partners/demo/setup", "questions", "findings"),
+    "runbooks/partner_settlement",
     *("static/style.css", "static/script.js"),
 ]
 OF_A_PARTNER = [
     *(DATE, f"{DATE}.csv", f"requests/{SLOT}", f"requests/{SLOT}.csv", "?partner=demo"),
-    "partners/demo/actions",
+    *("partners/demo/actions", "partners/demo/setup"),
 ]
 HOSTILE = "<script>alert(1)</script>" + "💥" * 2500
 
@@ -149,6 +150,19 @@ def test_what_the_watch_found(day: AirflowDay, get: Get) -> None:
     assert "/settlement/partners/newcomer/dates/2026-" in said
     assert "/settlement/runbooks/settlement_watch#never-touched" in said
     assert "never checked" not in get("?partner=newcomer").text
+
+
+def test_the_doctor_asks_the_workers(day: AirflowDay, get: Get) -> None:
+    """Its lines are on the partner's page: where connections come from, key, pool, warehouse."""
+    day.write_partner(name="newcomer", more="")
+    assert "were not asked yet" in get("partners/newcomer/setup").text
+    run = ended(day.dag("settlement_doctor").test(run_conf={"partner": "newcomer"}))
+    assert set(run.tasks) == {"check_set_up", "check_signing_key"}
+    said = get("partners/newcomer/setup").text
+    assert "the environment, so the UI does not list it" in said
+    assert "as expected" in said or "signs" in said
+    assert "A worker of the queue signer" in said
+    assert "partner_api is missing" in said  # this Airflow's own pool
 
 
 def test_a_run_and_a_task_find_their_own_page(day: AirflowDay, get: Get) -> None:

@@ -32,6 +32,7 @@ from .conftest import Command
 Health = dict[str, tuple[str, str]]
 Doctor = Callable[[], Health]
 SOUND = {
+    "Airflow connections",
     "ledger",
     "access token",
     "published API",

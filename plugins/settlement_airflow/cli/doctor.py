@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 
 import typer
 from rich.table import Table
@@ -11,9 +10,7 @@ from rich.text import Text
 
 from settlement.config.partner_file import PartnerFile, load_partner
 from settlement.doctor.diagnosis import Diagnosis, Health, diagnoses_of
-from settlement.errors import LedgerUnavailableError
 from settlement.ledger.database import Ledger
-from settlement.partner.reads import PartnerReader
 from settlement_airflow.cli.arguments import AsJson, Partner
 from settlement_airflow.cli.configured_airflow import configured_airflow
 from settlement_airflow.cli.console import print_json, progress, results
@@ -64,55 +61,16 @@ def doctor(partner: Partner, *, as_json: AsJson = False) -> None:
 
 def _checks(file: PartnerFile, ledger: Ledger, metadata_url: str | None) -> Iterator[Check]:
     """All checks, in the order in which things have to be put right."""
-    from settlement.doctor import (  # noqa: PLC0415 - not for --help
-        contract,
-        own_setup,
-        partner,
-        warehouse,
-    )
-    from settlement.ledger.partner_reader import unrecorded_reader  # noqa: PLC0415
-    from settlement_airflow.cli.airflow_checks import check_airflow  # noqa: PLC0415
-    from settlement_airflow.dag_parts import dag_id_of  # noqa: PLC0415
-    from settlement_airflow.signers import expects_a_key, open_signer  # noqa: PLC0415
-
-    traded = warehouse.Traded()
-
-    def reader() -> PartnerReader:
-        return unrecorded_reader(ledger, api_of(file), file)
-
-    yield "ledger", lambda: own_setup.check_ledger(ledger, file, api_of(file).base_url)
-    yield "decimals", lambda: own_setup.check_decimals(file)
-    yield "access token", lambda: partner.check_partner(api_of(file), file, _now(ledger))
-    yield contract.SUBJECT, lambda: contract.check_contract(api_of(file), file)
-    yield partner.ASKING, lambda: partner.check_write_scope(api_of(file), file)
-    yield (
-        "warehouse",
-        lambda: warehouse.check_warehouse(warehouse_of(file), file, _now(ledger), traded),
-    )
-    yield (
-        warehouse.UNCOVERED,
-        lambda: warehouse.check_uncovered(ledger, warehouse_of(file), file, _now(ledger)),
-    )
-    yield "connections", lambda: partner.check_connections(reader(), traded.connections)
-    yield (
-        "signing key",
-        lambda: own_setup.check_signer(
-            open_signer(file.signing_conn_id),
-            key_is_expected=expects_a_key(file.signing_conn_id),
-        ),
-    )
-    yield (
-        "Airflow",
-        lambda: check_airflow(metadata_url, dag_id_of(file.name)),
+    from settlement_airflow.cli.airflow_checks import check_airflow  # noqa: PLC0415 - not for
+    from settlement_airflow.dag_parts import dag_id_of  # noqa: PLC0415 - --help
+    from settlement_airflow.set_up_checks import (  # noqa: PLC0415
+        checks_of_a_signer,
+        checks_of_a_worker,
     )
 
-
-def _now(ledger: Ledger) -> datetime:
-    """By the ledger's clock; a ledger that does not answer must not hide what else is wrong."""
-    try:
-        return ledger.now()
-    except LedgerUnavailableError:
-        return datetime.now(UTC)
+    yield from checks_of_a_worker(file, ledger, lambda: api_of(file), lambda: warehouse_of(file))
+    yield from checks_of_a_signer(file)
+    yield "Airflow", lambda: check_airflow(metadata_url, dag_id_of(file.name))
 
 
 def _print(found: list[Diagnosis]) -> None:

@@ -54,13 +54,10 @@ def unchecked_work_for(partner: PartnerFile) -> Iterator[Ledger]:
     with redirect_stdout(sys.stderr):
         find_connections()
         with embedded_ledger(partner.ledger_conn_id), demo_connections(partner):
-            from settlement_airflow.connections import postgres_url  # noqa: PLC0415
+            from settlement_airflow.connections import unchecked_ledger  # noqa: PLC0415
 
-            ledger = Ledger.connect(postgres_url(partner.ledger_conn_id))
-            try:
+            with unchecked_ledger(partner.ledger_conn_id) as ledger:
                 yield ledger
-            finally:
-                ledger.engine.dispose()
 
 
 @contextmanager

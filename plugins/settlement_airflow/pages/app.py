@@ -31,6 +31,7 @@ from settlement_airflow.pages.access import partner_of, partners_of
 from settlement_airflow.pages.airflow_run import date_of_run, request_of_task
 from settlement_airflow.pages.ledger import read_ledger
 from settlement_airflow.pages.markdown import question_html, runbook_page
+from settlement_airflow.pages.set_up import set_up_of
 from settlement_airflow.pages.shown import HERE, path_to, templates
 from settlement_airflow.pages.tables import csv_of_date, csv_of_request, csv_of_settlements
 from settlement_airflow.pages.watch_findings import findings_of
@@ -109,6 +110,14 @@ def business_date(user: GetUserDep, partner: str, business_date: date) -> HTMLRe
     texts = {each.digest: _text_of(each, file) for each in page.questions}
     values = {"page": page, "titles": titles, "texts": texts, "dag_id": dag_id_of(partner)}
     return _page("date.html", values)
+
+
+@app.get("/partners/{partner}/setup")
+def set_up(user: GetUserDep, partner: str) -> HTMLResponse:
+    """What the doctor says."""
+    file = partner_of(user, partner)
+    values = {"partner": file, "set_up": set_up_of(file.name), "now": datetime.now(UTC)}
+    return _page("set_up.html", values)
 
 
 @app.get("/partners/{partner}/actions")
