@@ -29,6 +29,7 @@ from support.left_behind import files_of, rows_of, secrets
 from support.patience import once, until
 from support.rest import DAG
 from support.tasks_at_work import SOON_S, tasks_at_work
+from support.visitor import Visitor
 
 ACTIONS, WATCH = "settlement_action", "settlement_watch"
 HOLDING = {"held", "released"}
@@ -67,6 +68,7 @@ WHERE trade_id LIKE 'refused-%' AND client <> 'house'
 """
 SILENCE_S = 65
 """A little longer than a worker waits for an answer."""
+MOST_CLICKS = 4
 ONE_CLIENT = "max_connections_per_request = 1"
 NAMES_OF_TRIES = """
 SELECT rendered_map_index FROM task_instance_history
@@ -371,8 +373,11 @@ def a_request_for_each_position(airflow) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("a_request_for_each_position")
-def test_a_question_is_asked_within_a_minute_of_the_answer(airflow) -> None:
-    """What waits for the diverged request fails with it, once; none of it is tried again."""
+def test_a_question_is_asked_within_a_minute_of_the_answer(airflow, browser) -> None:
+    """What waits for the diverged request fails with it, once; none of it is tried again.
+
+    From Airflow's Home, a person reads what is at risk and answers, with four clicks.
+    """
     airflow.sandbox.faults.script(
         FaultRule.model_validate({"fault": FaultKind.FOREIGN, "route": Route.SUBMIT})
     )
@@ -389,7 +394,12 @@ def test_a_question_is_asked_within_a_minute_of_the_answer(airflow) -> None:
     first, *waiting = sorted(instances, key=lambda each: int(each["map_index"]))
     assert first["state"] == "success"  # a conflict, left to the reconciliation
     assert {(each["state"], each["try_number"]) for each in waiting} == {("failed", 1)}
-    airflow.rest.another(APPROVER).answer(action, "adopt", "BitGo has explained it")
+    visitor = Visitor(browser)
+    visitor.sees_settlements()
+    visitor.reads("nobody knows what is booked: a person compares both sides and decides")
+    visitor.opens_date(airflow.completed)
+    visitor.answers("adopt", "BitGo has explained it")
+    assert visitor.clicks <= MOST_CLICKS
     assert airflow.rest.run_ended(decision, "settlement_decision")["state"] == "success"
     again = airflow.rest.start_run(airflow.completed)
     assert airflow.rest.run_ended(again)["state"] == "success"
@@ -447,14 +457,17 @@ def test_a_refusal_is_narrowed_down_by_runs_that_start_by_themselves(
     assert owed() == set()
 
 
-def test_a_client_is_held_and_released_with_a_form(airflow) -> None:
-    """Nobody needs a shell or a login to the ledger; it is recorded with the user's name."""
+def test_a_client_is_held_and_released_with_a_form(airflow, browser) -> None:
+    """Nobody needs a shell or a login to the ledger; it is recorded with the user's name.
+
+    The forms are those of the settlement pages; each says what holds then.
+    """
     client = min(key.connection_id for key in airflow.owed(airflow.completed))
     airflow.rest.unpause(ACTIONS)
-    for action, held in (("hold", {client}), ("release", set())):
-        form = {"partner": "demo", "action": action, "connection_id": client, "reason": "a court"}
-        run_id = airflow.rest.trigger(ACTIONS, form)
-        assert airflow.rest.run_ended(run_id, ACTIONS)["state"] == "success"
+    visitor = Visitor(browser)
+    for button, held in (("Hold", {client}), ("Release", set())):
+        fields = {"connection_id": client, "reason": "a court"}
+        assert client in visitor.does_by_hand("demo", button, **fields)
         with airflow.ledger.transaction() as tx:
             assert held_connections(tx, "demo") == held
             events = [each for each in read_events(tx, "demo") if each.kind in HOLDING]
