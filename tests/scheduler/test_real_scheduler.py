@@ -10,6 +10,7 @@ from functools import partial
 
 import duckdb
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from sqlalchemy import create_engine, text
 
 from partner_sandbox.faults import FaultKind, FaultRule, Route
@@ -69,6 +70,7 @@ WHERE trade_id LIKE 'refused-%' AND client <> 'house'
 SILENCE_S = 65
 """A little longer than a worker waits for an answer."""
 MOST_CLICKS = 4
+TELEPHONE = {"width": 390, "height": 800}
 ONE_CLIENT = "max_connections_per_request = 1"
 NAMES_OF_TRIES = """
 SELECT rendered_map_index FROM task_instance_history
@@ -472,6 +474,42 @@ def test_a_client_is_held_and_released_with_a_form(airflow, browser) -> None:
             assert held_connections(tx, "demo") == held
             events = [each for each in read_events(tx, "demo") if each.kind in HOLDING]
         assert events[-1].details["who"] == LOGIN[0]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_can_be_read_by_everybody(airflow, browser, scheme) -> None:
+    """Nothing serious by axe-core, and no page of a telephone's width is scrolled sideways."""
+    airflow.all_days_ended()
+    page = browser.page
+    page.set_viewport_size(TELEPHONE)
+    page.emulate_media(color_scheme=scheme)
+    day = airflow.completed
+    try:
+        for path in (
+            *("", "questions", "findings", "partners/demo/actions", "partners/demo/setup"),
+            *(f"partners/demo/dates/{day}", f"requests/demo-{day}-1"),
+            "runbooks/partner_settlement",
+        ):
+            page.goto(f"{airflow.url}/settlement/{path}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= TELEPHONE["width"], path
+            found = Axe().run(page).response["violations"]
+            serious = [each for each in found if each["impact"] in {"serious", "critical"}]
+            assert not serious, (path, [(each["id"], each["nodes"]) for each in serious])
+    finally:
+        page.set_viewport_size(WINDOW)
+
+
+def test_the_keyboard_is_enough(airflow, browser) -> None:
+    """From the first page to a date and to one of its requests."""
+    airflow.all_days_ended()
+    page = browser.page
+    page.goto(f"{airflow.url}/settlement/")
+    for name in (str(airflow.completed), f"demo-{airflow.completed}-1"):
+        page.keyboard.press("Tab")
+        while page.evaluate("document.activeElement.textContent") != name:
+            page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name=name).wait_for()
 
 
 def test_a_pool_that_is_gone_is_a_finding_of_the_watch(airflow) -> None:
