@@ -13,6 +13,7 @@ from pathlib import Path
 from commanding import commanding
 from compute import compute_and_freeze
 from page import write_page
+from paging import paging
 from parsing import parsing
 from remembering import remembering
 from rich.console import Console
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[Path], list[dict[str, str]]]] = {
     "compute": compute_and_freeze,
     "remembering": remembering,
     "watching": watching,
+    "paging": paging,
     "scheduling": scheduling,
     "submitting": submitting,
 }

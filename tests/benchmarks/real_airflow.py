@@ -84,9 +84,11 @@ def real_airflow(
     trades: int,
     clients: int = 100,
     max_connections: int = 40,
+    **settings: str,
 ) -> Iterator[RealAirflow]:
     """Start it on the settlement DAG, `dag_files` and nothing else; leave nothing behind.
 
+    `settings` are variables of the environment that differ from the usual ones.
     The schedule settles the newest of the seeded dates only: see `let_settle_from`.
     """
     dags = folder / "dags"
@@ -106,14 +108,15 @@ def real_airflow(
         allow_many_requests(place)
         _write_first_date(place, place.days[-1])
         sandbox_url = f"http://127.0.0.1:{sandbox_port}"
-        settings = {
+        environment = {
             **place.environment,
             **airflow_settings(folder / "airflow", place.metadata, port),
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             "AIRFLOW_CONN_SANDBOX": json.dumps({"conn_type": "http", "host": sandbox_url}),
+            **settings,
         }
-        stack = LocalStack(folder, settings, port)
+        stack = LocalStack(folder, environment, port)
         try:
             stack.spawn("sandbox", command(sandbox_port, clients))
             stack.wait_for(f"{sandbox_url}/_control/health", "sandbox")

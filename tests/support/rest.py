@@ -21,7 +21,7 @@ class AirflowRest:
     """One logged-in user."""
 
     def __init__(self, url: str, login: tuple[str, str] = LOGIN) -> None:
-        self._url = url
+        self.url = url
         who = {"username": login[0], "password": login[1]}
         answer = requests.post(f"{url}/auth/token", json=who, timeout=10)
         answer.raise_for_status()
@@ -30,7 +30,7 @@ class AirflowRest:
     def send(self, method: str, path: str, content: object = None) -> requests.Response:
         """One call of version 2 of the API, whatever it answers."""
         return requests.request(
-            method, f"{self._url}/api/v2/{path}", json=content, headers=self._headers, timeout=60
+            method, f"{self.url}/api/v2/{path}", json=content, headers=self._headers, timeout=60
         )
 
     def call(self, method: str, path: str, content: object = None) -> Any:
@@ -41,7 +41,7 @@ class AirflowRest:
 
     def another(self, login: tuple[str, str]) -> AirflowRest:
         """Somebody else at the same Airflow."""
-        return AirflowRest(self._url, login)
+        return AirflowRest(self.url, login)
 
     def known(self, dag_id: str) -> None:
         """Wait until the dag-processor has read a DAG."""
