@@ -32,7 +32,7 @@ def paging(folder: Path) -> list[dict[str, str]]:
     with real_airflow(folder, [], days=1, trades=1000, **PAUSED) as airflow:
         _fill(airflow.place, first, last)
         airflow.rest.unpause(SETTLE)
-        airflow.settle(airflow.place.days[-1])
+        airflow.scheduled(airflow.place.days[-1])
         took = _loaded(airflow, last)
     grid = took.pop("grid")
     return [
