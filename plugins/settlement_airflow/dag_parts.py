@@ -123,6 +123,18 @@ def preview_form(partner_names: list[str]) -> dict[str, Param]:
     }
 
 
+def explain_form(partner_names: list[str]) -> dict[str, Param]:
+    """Form of an explanation: one amount of a request, and which page of its trades."""
+    optional = ["null", "string"]
+    return {
+        "partner": _one_of(partner_names),
+        "external_id": Param(None, type=optional, title="externalId"),
+        "connection_id": Param(None, type=optional, title="Connection"),
+        "currency": Param(None, type=optional, title="Currency"),
+        "page": Param(0, type="integer", minimum=0, title="Page of its trades"),
+    }
+
+
 def question_form(partner_names: list[str]) -> dict[str, Param]:
     """Which question a run of settlement_decision asks; never amounts."""
     return {

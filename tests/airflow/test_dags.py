@@ -164,6 +164,7 @@ def test_a_broken_partner_file_breaks_nobody_else(day: AirflowDay) -> None:
         "settlement_decision",
         "settlement_action",
         "settlement_doctor",
+        "settlement_explain",
     }
     assert [task.task_id for task in found["settle_broken"].tasks] == ["partner_file_is_wrong"]
     run = ended(day.dag("settle_broken").test(logical_date=None))

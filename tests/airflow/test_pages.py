@@ -26,7 +26,7 @@ from settlement_airflow.pages.markdown import question_html, runbook_page
 from settlement_airflow.pages.tables import csv_of_settlements
 from settlement_airflow.pages.views import VIEWS
 from support.airflow_day import AirflowDay, ended
-from support.day import ACTOR, ALICE, DAY
+from support.day import ACTOR, ALICE, BOB, DAY
 from support.settling import diverge
 
 Get = Callable[..., Any]
@@ -36,11 +36,11 @@ PAGES = [
     *("", "settlements.csv", DATE, f"{DATE}.csv", f"requests/{SLOT}", f"requests/{SLOT}.csv"),
     *("partners/demo/actions", "partners/demo/setup", "questions", "findings"),
     "runbooks/partner_settlement",
-    *("static/style.css", "static/script.js"),
+    *("static/style.css", "static/script.js", f"requests/{SLOT}/lines/{ALICE}/BTC"),
 ]
 OF_A_PARTNER = [
     *(DATE, f"{DATE}.csv", f"requests/{SLOT}", f"requests/{SLOT}.csv", "?partner=demo"),
-    *("partners/demo/actions", "partners/demo/setup"),
+    *("partners/demo/actions", "partners/demo/setup", f"requests/{SLOT}/lines/{ALICE}/BTC"),
 ]
 HOSTILE = "<script>alert(1)</script>" + "💥" * 2500
 
@@ -163,6 +163,26 @@ def test_the_doctor_asks_the_workers(day: AirflowDay, get: Get) -> None:
     assert "as expected" in said or "signs" in said
     assert "A worker of the queue signer" in said
     assert "partner_api is missing" in said  # this Airflow's own pool
+
+
+def test_an_amount_is_explained_down_to_its_trades(day: AirflowDay, get: Get) -> None:
+    """A worker reads them: one counts, one was recorded later; the sum is what was sent."""
+    day.run()
+    path = f"requests/{SLOT}/lines/{ALICE}/BTC"
+    assert f'href="/settlement/{path}"' in get(f"requests/{SLOT}").text
+    assert "Read its trades" in get(path).text
+    assert "<table>" not in get(path).text
+    day.trade(ALICE, BOB, 7)
+    conf = {"partner": "demo", "external_id": SLOT, "connection_id": ALICE, "currency": "BTC"}
+    assert ended(day.dag("settlement_explain").test(run_conf=conf)).state == "success"
+    said = get(path).text
+    assert (said.count("<td>yes</td>"), said.count("<td>no: recorded later</td>")) == (1, 1)
+    assert "t000001" in said
+    assert "do not add up" not in said
+    assert "SELECT" in said
+    day.forget_trade("t000001")
+    assert ended(day.dag("settlement_explain").test(run_conf=conf)).state == "success"
+    assert "do not add up" in get(path).text
 
 
 def test_a_run_and_a_task_find_their_own_page(day: AirflowDay, get: Get) -> None:

@@ -19,8 +19,9 @@ from settlement_airflow.cli.amounts_shown import at
 from settlement_airflow.cli.arguments import AsJson, Partner, parse_day
 from settlement_airflow.cli.console import print_json, results
 from settlement_airflow.cli.explain import trades_table
-from settlement_airflow.cli.explanation import Trace, explanation_of, trace
+from settlement_airflow.cli.explanation import explanation_of
 from settlement_airflow.cli.workplace import desk_for, warehouse_of
+from settlement_airflow.trace import Trace, trace
 
 
 def add_to(app: typer.Typer, panel: str) -> None:
@@ -79,7 +80,7 @@ def traces_behind(ledger: Ledger, file: PartnerFile, disputed: DisputedRequest) 
         net = load_positions_of(tx, explanation.snapshot.id, [client])
     snapshot, warehouse = explanation.snapshot, warehouse_of(file)
     return [
-        trace(warehouse, file, snapshot, key, amount)
+        trace(ledger, warehouse, file, snapshot, key, amount)
         for key, amount in sorted(net.items())
         if key.currency in disputed.ours
     ]

@@ -61,7 +61,7 @@ def doctor(partner: Partner, *, as_json: AsJson = False) -> None:
 
 def _checks(file: PartnerFile, ledger: Ledger, metadata_url: str | None) -> Iterator[Check]:
     """All checks, in the order in which things have to be put right."""
-    from settlement_airflow.cli.airflow_checks import check_airflow  # noqa: PLC0415 - not for
+    from settlement_airflow.airflow_checks import check_airflow  # noqa: PLC0415 - not for
     from settlement_airflow.dag_parts import dag_id_of  # noqa: PLC0415 - --help
     from settlement_airflow.set_up_checks import (  # noqa: PLC0415
         checks_of_a_signer,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -13,8 +12,6 @@ from rich.text import Text
 from settlement.amounts import displayed
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import ConfigurationError
-from settlement.ledger.database import Ledger
-from settlement.ledger.snapshots import Snapshot
 from settlement.ledger.transfers import kind_of
 from settlement.request.external_id import parse_external_id
 from settlement.slot.evidence import ShownTransfer
@@ -28,15 +25,9 @@ from settlement_airflow.cli.arguments import (
     partner_named_or_only,
 )
 from settlement_airflow.cli.console import print_json, results
-from settlement_airflow.cli.explanation import (
-    Explanation,
-    Trace,
-    as_text,
-    explanation_of,
-    position_in,
-    trace,
-)
+from settlement_airflow.cli.explanation import Explanation, as_text, explanation_of
 from settlement_airflow.cli.workplace import warehouse_of, work_for
+from settlement_airflow.trace import Trace, position_in, trace
 
 SHOWN_ANSWER = 240
 
@@ -83,27 +74,14 @@ def explain(
             explanation = explanation_of(tx, external_id)
             if connection is not None and currency is not None:
                 key = PositionKey(connection, currency)
-                amount = position_in(tx, explanation, key)
+                amount = position_in(tx, external_id, explanation.snapshot, key)
         if connection is not None and explanation.snapshot is not None:
-            traced = _traced(ledger, file, explanation.snapshot, key, amount)
+            traced = trace(ledger, warehouse_of(file), file, explanation.snapshot, key, amount)
     if as_json:
         content = explanation.as_json()
         print_json({**content, "position": traced.as_json()} if traced else content)
     else:
         _print(file, explanation, traced)
-
-
-def _traced(
-    ledger: Ledger, file: PartnerFile, snapshot: Snapshot, key: PositionKey, amount: int
-) -> Trace:
-    """The trades behind an amount, and which of them a person has left to another date."""
-    from settlement.ledger.trade_memory import left_out_among  # noqa: PLC0415 - numpy, only here
-
-    traced = trace(warehouse_of(file), file, snapshot, key, amount)
-    ids = [each.trade_id for each in traced.trades]
-    with ledger.transaction() as tx:
-        left_out = left_out_among(tx, file.name, snapshot.business_date, ids)
-    return replace(traced, left_out=left_out)
 
 
 def _why_not(traced: Trace, trade: TradeRow) -> str:

@@ -20,15 +20,19 @@ from markupsafe import Markup
 
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import ConfigurationError, SettlementError
+from settlement.ledger.overview import view_slot
 from settlement.ledger.people.question import Question
+from settlement.ledger.transfers import load_transfers
 from settlement.pages.date_page import read_date_page
 from settlement.pages.request_page import read_request_page
 from settlement.pages.settlements import PartnerSummary, summarize
 from settlement.request.external_id import parse_external_id
 from settlement.steps.question_text import body_of, title_of
+from settlement.values import PositionKey
 from settlement_airflow.dag_parts import dag_id_of
 from settlement_airflow.pages.access import partner_of, partners_of
 from settlement_airflow.pages.airflow_run import date_of_run, request_of_task
+from settlement_airflow.pages.explained import explained
 from settlement_airflow.pages.ledger import read_ledger
 from settlement_airflow.pages.markdown import question_html, runbook_page
 from settlement_airflow.pages.set_up import set_up_of
@@ -146,6 +150,37 @@ def request(user: GetUserDep, external_id: str) -> HTMLResponse:
     identity = parse_external_id(external_id)
     day = str(identity.business_date) if identity else ""
     return _page("request.html", {"page": page, "file": file, "asked": asked, "day": day})
+
+
+@app.get("/requests/{external_id}/lines/{connection_id}/{currency}")
+def explain(
+    user: GetUserDep, external_id: str, connection_id: str, currency: str, page: int = 0
+) -> HTMLResponse:
+    """One amount of a request, down to its trades."""
+    file = _partner_of_request(user, external_id)
+    key = PositionKey(connection_id, currency)
+    with read_ledger(file.ledger_conn_id) as tx:
+        view = view_slot(tx, external_id)
+        transfers = load_transfers(tx, external_id)
+    values = {
+        "file": file,
+        "external_id": external_id,
+        "connection_id": connection_id,
+        "currency": currency,
+        "number_of_page": page,
+        "current": view.slot.current_body,
+        "lines": [
+            (body.number, line.amount)
+            for body in view.bodies
+            for line in body.lines
+            if line.key == key
+        ],
+        "transfers": [
+            each for each in transfers if (each.connection_id, each.currency) == tuple(key)
+        ],
+        "found": explained(external_id, key, page),
+    }
+    return _page("explain.html", values)
 
 
 @app.get("/questions")

@@ -14,7 +14,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from settlement.doctor.diagnosis import Diagnosis, Health
-from settlement_airflow.cli.airflow_checks import check_airflow
+from settlement_airflow.airflow_checks import check_airflow
 from settlement_airflow.dag_parts import dag_id_of
 from settlement_airflow.operators.check import DIAGNOSES
 

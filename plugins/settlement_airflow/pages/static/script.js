@@ -75,7 +75,9 @@ for (const button of document.querySelectorAll("button[data-dag]")) {
   button.addEventListener("click", () =>
     doing(output, [button], async () => {
       const run = await start(button.dataset.dag, JSON.parse(button.dataset.conf));
-      return [linkToRun(button.dataset.dag, run.dag_run_id, "Started: open its run")];
+      const state = button.dataset.reload ? await ended(button.dataset.dag, run.dag_run_id) : null;
+      if (state === "success") window.location.reload();
+      return [linkToRun(button.dataset.dag, run.dag_run_id, `${state ?? "Started"}: open its run`)];
     }),
   );
 }
