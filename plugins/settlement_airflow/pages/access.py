@@ -9,6 +9,7 @@ from airflow.models.dag import DagModel
 from fastapi import HTTPException, status
 
 from settlement.config.partner_file import PartnerFile, load_partners
+from settlement.request.external_id import parse_external_id
 from settlement_airflow.dag_parts import dag_id_of
 
 
@@ -27,6 +28,17 @@ def partner_of(user: GetUserDep, name: str) -> PartnerFile:
         if each.name == name:
             return each
     raise HTTPException(status.HTTP_404_NOT_FOUND, f"There is no partner {name} that you may see")
+
+
+def partner_of_request(user: GetUserDep, external_id: str) -> PartnerFile:
+    """The partner of one of our requests.
+
+    :raises HTTPException: 404 if the id is none of ours, or this person may not see the partner
+    """
+    identity = parse_external_id(external_id)
+    if identity is None:
+        raise HTTPException(status.HTTP_404_NOT_FOUND, "That is no externalId of ours")
+    return partner_of(user, identity.partner)
 
 
 def _may_see(user: GetUserDep, partner_name: str) -> bool:

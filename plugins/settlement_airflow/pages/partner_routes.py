@@ -1,0 +1,114 @@
+"""Pages of partners: all of them, one of their dates, their questions, findings and set-up."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from itertools import groupby
+
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, Response
+from fastapi.responses import HTMLResponse
+
+from settlement.pages.date_page import read_date_page
+from settlement.pages.settlements import PartnerSummary, summarize
+from settlement.steps.question_text import title_of
+from settlement_airflow.dag_parts import dag_id_of
+from settlement_airflow.pages.access import partner_of, partners_of
+from settlement_airflow.pages.ledger import read_ledger
+from settlement_airflow.pages.render import csv_of, page_of, text_of
+from settlement_airflow.pages.set_up import set_up_of
+from settlement_airflow.pages.tables import csv_of_date, csv_of_settlements
+from settlement_airflow.pages.watch_findings import findings_of
+
+routes = APIRouter()
+
+
+@routes.get("/")
+def settlements(
+    user: GetUserDep, partner: str | None = None, before: date | None = None
+) -> HTMLResponse:
+    """Partners and their dates."""
+    summaries = summaries_of(user, partner, before)
+    checks = findings_of([each.partner.name for each in summaries])
+    return page_of("settlements.html", {"summaries": summaries, "checks": checks, "before": before})
+
+
+@routes.get("/settlements.csv")
+def settlementscsv_of(
+    user: GetUserDep, partner: str | None = None, before: date | None = None
+) -> Response:
+    """The same as a table."""
+    return csv_of(csv_of_settlements(summaries_of(user, partner, before)), "settlements")
+
+
+@routes.get("/partners/{partner}/dates/{business_date}.csv")
+def business_datecsv_of(user: GetUserDep, partner: str, business_date: date) -> Response:
+    """Net positions, booked, in flight and left of a date."""
+    file = partner_of(user, partner)
+    with read_ledger(file.ledger_conn_id) as tx:
+        page = read_date_page(tx, file, business_date)
+    return csv_of(csv_of_date(page), f"{partner}-{business_date}")
+
+
+@routes.get("/partners/{partner}/dates/{business_date}")
+def business_date(user: GetUserDep, partner: str, business_date: date) -> HTMLResponse:
+    """One date."""
+    file = partner_of(user, partner)
+    with read_ledger(file.ledger_conn_id) as tx:
+        page = read_date_page(tx, file, business_date)
+    titles = {each.digest: title_of(each, file.currencies) for each in page.questions}
+    texts = {each.digest: text_of(each, file) for each in page.questions}
+    values = {"page": page, "titles": titles, "texts": texts, "dag_id": dag_id_of(partner)}
+    return page_of("date.html", values)
+
+
+@routes.get("/partners/{partner}/setup")
+def set_up(user: GetUserDep, partner: str) -> HTMLResponse:
+    """What the doctor says."""
+    file = partner_of(user, partner)
+    values = {"partner": file, "set_up": set_up_of(file.name), "now": datetime.now(UTC)}
+    return page_of("set_up.html", values)
+
+
+@routes.get("/partners/{partner}/actions")
+def actions(user: GetUserDep, partner: str, connection_id: str = "") -> HTMLResponse:
+    """What a person does by hand; each form starts a run of settlement_action."""
+    (summary,) = summaries_of(user, partner, None)
+    return page_of("actions.html", {"summary": summary, "connection_id": connection_id})
+
+
+@routes.get("/questions")
+def questions(user: GetUserDep) -> HTMLResponse:
+    """Open questions of all partners, oldest first."""
+    asked = [
+        (
+            each,
+            summary.partner,
+            title_of(each, summary.partner.currencies),
+            text_of(each, summary.partner),
+            summary.at,
+        )
+        for summary in summaries_of(user, None, None)
+        for each in summary.questions
+    ]
+    return page_of("questions.html", {"asked": sorted(asked, key=lambda row: row[0].asked_at)})
+
+
+@routes.get("/findings")
+def findings(user: GetUserDep) -> HTMLResponse:
+    """What the watch has found at each partner, and since when."""
+    partners = partners_of(user)
+    checks = findings_of([each.name for each in partners])
+    now = datetime.now(UTC)
+    return page_of("findings.html", {"partners": partners, "checks": checks, "now": now})
+
+
+def summaries_of(user: GetUserDep, name: str | None, before: date | None) -> list[PartnerSummary]:
+    """Of all partners that this person may see, or of one; each ledger is read once."""
+    partners = [partner_of(user, name)] if name else partners_of(user)
+    by_ledger = sorted(partners, key=lambda each: (each.ledger_conn_id, each.name))
+    found: list[PartnerSummary] = []
+    for conn_id, of_ledger in groupby(by_ledger, key=lambda each: each.ledger_conn_id):
+        with read_ledger(conn_id) as tx:
+            found += summarize(tx, list(of_ledger), before=before)
+    return sorted(found, key=lambda each: each.partner.name)

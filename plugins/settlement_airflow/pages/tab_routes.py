@@ -1,0 +1,37 @@
+"""What Airflow's tabs of a run and of a task lead to."""
+
+from __future__ import annotations
+
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, HTTPException, status
+from fastapi.responses import RedirectResponse
+
+from settlement.request.external_id import parse_external_id
+from settlement_airflow.dag_parts import dag_id_of
+from settlement_airflow.pages.access import partner_of_request, partners_of
+from settlement_airflow.pages.airflow_run import date_of_run, request_of_task
+from settlement_airflow.pages.shown import path_to
+
+routes = APIRouter()
+
+
+@routes.get("/runs/{dag_id}")
+def run(user: GetUserDep, dag_id: str, run_id: str) -> RedirectResponse:
+    """The date of a run: the tab that Airflow shows with it."""
+    for each in partners_of(user):
+        if dag_id_of(each.name) == dag_id:
+            day = date_of_run(each, run_id)
+            return RedirectResponse(path_to("partners", each.name, "dates", str(day)))
+    raise HTTPException(status.HTTP_404_NOT_FOUND, "This DAG settles for no partner")
+
+
+@routes.get("/tasks/{dag_id}")
+def task(
+    user: GetUserDep, dag_id: str, run_id: str, task_id: str, map_index: int = -1
+) -> RedirectResponse:
+    """The request of a mapped task that has one, else the date of its run."""
+    external_id = request_of_task(dag_id, run_id, task_id, map_index)
+    if external_id is not None and parse_external_id(external_id) is not None:
+        partner_of_request(user, external_id)
+        return RedirectResponse(path_to("requests", external_id))
+    return run(user, dag_id, run_id)
