@@ -33,13 +33,16 @@ Get = Callable[..., Any]
 SLOT = f"demo-{DAY}-1"
 DATE = f"partners/demo/dates/{DAY}"
 PAGES = [
-    *("", "settlements.csv", DATE, f"{DATE}.csv", f"requests/{SLOT}", f"requests/{SLOT}.csv"),
+    *("", "settlements.csv", DATE, f"requests/{SLOT}", "questions.csv", "findings.csv"),
+    *(f"{DATE}/{table}.csv" for table in ("amounts", "requests", "events")),
+    *(f"requests/{SLOT}/{table}.csv" for table in ("lines", "attempts")),
     *("partners/demo/actions", "partners/demo/setup", "questions", "findings"),
     "runbooks/partner_settlement",
     *("static/style.css", "static/script.js", f"requests/{SLOT}/lines/{ALICE}/BTC"),
 ]
 OF_A_PARTNER = [
-    *(DATE, f"{DATE}.csv", f"requests/{SLOT}", f"requests/{SLOT}.csv", "?partner=demo"),
+    *(DATE, f"{DATE}/amounts.csv", f"requests/{SLOT}", f"requests/{SLOT}/lines.csv"),
+    "?partner=demo",
     *("partners/demo/actions", "partners/demo/setup", f"requests/{SLOT}/lines/{ALICE}/BTC"),
 ]
 HOSTILE = "<script>alert(1)</script>" + "💥" * 2500
@@ -99,7 +102,7 @@ def test_a_partner_of_others_is_not_there(
 
     monkeypatch.setattr(get_auth_manager(), "is_authorized_dag", denied)
     assert {get(path, role).status_code for path in OF_A_PARTNER} == {404}
-    for path in ("", "settlements.csv", "questions", "findings"):
+    for path in ("", "settlements.csv", "questions", "questions.csv", "findings", "findings.csv"):
         assert "demo" not in get(path, role).text
 
 
@@ -293,7 +296,7 @@ def test_no_secret_is_on_any_page(day: AirflowDay, get: Get) -> None:
 def test_tables_are_for_spreadsheets(day: AirflowDay, get: Get) -> None:
     """Base units of every line; their sum is zero in each currency."""
     day.run()
-    rows = list(csv.DictReader(io.StringIO(get(f"requests/{SLOT}.csv").text)))
+    rows = list(csv.DictReader(io.StringIO(get(f"requests/{SLOT}/lines.csv").text)))
     assert len(rows) == 8
     for currency in ("BTC", "USD"):
         assert sum(int(each["base_units"]) for each in rows if each["currency"] == currency) == 0

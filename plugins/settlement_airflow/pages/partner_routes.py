@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from itertools import groupby
+from typing import Literal
 
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
-from settlement.pages.date_page import read_date_page
+from settlement.pages.date_page import DatePage, read_date_page
 from settlement.pages.settlements import PartnerSummary, summarize
 from settlement.steps.question_text import title_of
 from settlement_airflow.dag_parts import dag_id_of
@@ -17,9 +19,22 @@ from settlement_airflow.pages.access import partner_of, partners_of
 from settlement_airflow.pages.ledger import read_ledger
 from settlement_airflow.pages.render import csv_of, page_of, text_of
 from settlement_airflow.pages.set_up import set_up_of
-from settlement_airflow.pages.tables import csv_of_date, csv_of_settlements
+from settlement_airflow.pages.tables import (
+    csv_of_amounts,
+    csv_of_events,
+    csv_of_findings,
+    csv_of_questions,
+    csv_of_requests,
+    csv_of_settlements,
+)
 from settlement_airflow.pages.watch_findings import findings_of
 
+DateTable = Literal["amounts", "requests", "events"]
+DATE_TABLES: dict[DateTable, Callable[[DatePage], str]] = {
+    "amounts": csv_of_amounts,
+    "requests": csv_of_requests,
+    "events": csv_of_events,
+}
 routes = APIRouter()
 
 
@@ -41,13 +56,15 @@ def settlementscsv_of(
     return csv_of(csv_of_settlements(summaries_of(user, partner, before)), "settlements")
 
 
-@routes.get("/partners/{partner}/dates/{business_date}.csv")
-def business_datecsv_of(user: GetUserDep, partner: str, business_date: date) -> Response:
-    """Net positions, booked, in flight and left of a date."""
+@routes.get("/partners/{partner}/dates/{business_date}/{table}.csv")
+def business_date_csv(
+    user: GetUserDep, partner: str, business_date: date, table: DateTable
+) -> Response:
+    """One of a date's tables."""
     file = partner_of(user, partner)
     with read_ledger(file.ledger_conn_id) as tx:
         page = read_date_page(tx, file, business_date)
-    return csv_of(csv_of_date(page), f"{partner}-{business_date}")
+    return csv_of(DATE_TABLES[table](page), f"{partner}-{business_date}-{table}")
 
 
 @routes.get("/partners/{partner}/dates/{business_date}")
@@ -92,6 +109,24 @@ def questions(user: GetUserDep) -> HTMLResponse:
         for each in summary.questions
     ]
     return page_of("questions.html", {"asked": sorted(asked, key=lambda row: row[0].asked_at)})
+
+
+@routes.get("/questions.csv")
+def questions_csv(user: GetUserDep) -> Response:
+    """The same as a table."""
+    asked = [
+        (each, title_of(each, summary.partner.currencies))
+        for summary in summaries_of(user, None, None)
+        for each in summary.questions
+    ]
+    return csv_of(csv_of_questions(asked), "questions")
+
+
+@routes.get("/findings.csv")
+def findings_csv(user: GetUserDep) -> Response:
+    """What the watch has found, as a table."""
+    checks = findings_of([each.name for each in partners_of(user)])
+    return csv_of(csv_of_findings(checks), "findings")
 
 
 @routes.get("/findings")

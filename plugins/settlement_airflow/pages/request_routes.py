@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
@@ -15,18 +17,21 @@ from settlement_airflow.pages.access import partner_of_request
 from settlement_airflow.pages.explained import explained
 from settlement_airflow.pages.ledger import read_ledger
 from settlement_airflow.pages.render import csv_of, page_of, text_of
-from settlement_airflow.pages.tables import csv_of_request
+from settlement_airflow.pages.tables import csv_of_attempts, csv_of_lines
 
 routes = APIRouter()
 
 
-@routes.get("/requests/{external_id}.csv")
-def requestcsv_of(user: GetUserDep, external_id: str) -> Response:
-    """Lines of the current body."""
+@routes.get("/requests/{external_id}/{table}.csv")
+def request_csv(
+    user: GetUserDep, external_id: str, table: Literal["lines", "attempts"]
+) -> Response:
+    """Lines of the current body, or every attempt."""
     file = partner_of_request(user, external_id)
     with read_ledger(file.ledger_conn_id) as tx:
         page = read_request_page(tx, external_id)
-    return csv_of(csv_of_request(page, file.currencies), external_id)
+    text = csv_of_lines(page, file.currencies) if table == "lines" else csv_of_attempts(page)
+    return csv_of(text, f"{external_id}-{table}")
 
 
 @routes.get("/requests/{external_id}")
