@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from airflow.api_fastapi.app import create_app, get_auth_manager
@@ -59,13 +60,16 @@ def get(client: TestClient) -> Get:
     """Ask for a page as somebody with a role; None: as nobody."""
 
     def ask(path: str, role: str | None = "VIEWER") -> Any:
-        headers = {}
-        if role is not None:
-            user = SimpleAuthManagerUser(username="somebody", role=role)
-            headers["Authorization"] = f"Bearer {get_auth_manager().generate_jwt(user)}"
-        return client.get(f"/settlement/{path}", headers=headers)
+        return client.get(f"/settlement/{path}", headers=_as(role))
 
     return ask
+
+
+def _as(role: str | None) -> dict[str, str]:
+    if role is None:
+        return {}
+    user = SimpleAuthManagerUser(username="somebody", role=role)
+    return {"Authorization": f"Bearer {get_auth_manager().generate_jwt(user)}"}
 
 
 # who may see what
@@ -104,6 +108,38 @@ def test_a_partner_of_others_is_not_there(
     assert {get(path, role).status_code for path in OF_A_PARTNER} == {404}
     for path in ("", "settlements.csv", "questions", "questions.csv", "findings", "findings.csv"):
         assert "demo" not in get(path, role).text
+
+
+@pytest.mark.parametrize(
+    ("role", "answer"), [(None, 401), ("VIEWER", 403), ("USER", 200), ("OP", 200), ("ADMIN", 200)]
+)
+def test_who_may_do_what_a_button_does(
+    day: AirflowDay, client: TestClient, role: str | None, answer: int
+) -> None:
+    """Buttons start runs through Airflow's own API: it decides, not the pages."""
+    day.run()
+    settle = {"business_date": DAY.isoformat()}
+    of_demo = {"partner": "demo"}
+    conf = {
+        "settle_demo": settle,
+        "settlement_preview": of_demo | settle,
+        "settlement_action": of_demo | {"action": "stop", "reason": "a test"},
+        "settlement_doctor": of_demo,
+        "settlement_explain": of_demo,
+        "settlement_decision": of_demo,
+    }
+    for dag_id, form in conf.items():
+        runs = f"/api/v2/dags/{dag_id}/dagRuns"
+        content = {"logical_date": None, "conf": form}
+        started = client.post(runs, json=content, headers=_as(role))
+        assert started.status_code == answer, dag_id
+        if started.is_success:  # no scheduler runs it here
+            run_id = quote(started.json()["dag_run_id"])
+            assert client.delete(f"{runs}/{run_id}", headers=_as("ADMIN")).is_success
+    hitl = "dags/settlement_decision/dagRuns/x/taskInstances/ask_a_person/-1/hitlDetails"
+    choice = {"chosen_options": ["adopt"], "params_input": {}}
+    decided = client.patch(f"/api/v2/{hitl}", json=choice, headers=_as(role)).status_code
+    assert decided == (404 if answer == 200 else answer)  # nobody is asked anything
 
 
 # what they say
