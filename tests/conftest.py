@@ -20,18 +20,20 @@ from support.compiled_once import compile_once
 from support.postgres import at_once, make_template, running_postgres
 from support.washed_ledgers import WashedLedgers
 
-ONE_AIRFLOW = (
-    "scheduler/test_real_scheduler.py",
+LONGEST_AIRFLOW = "scheduler/test_real_scheduler.py"
+OTHER_AIRFLOWS = (
     "clear_fuzz/test_clear_fuzz.py",
     "compose/test_processes.py",
     "browser/test_connection_forms.py",
 )
-"""They start a real Airflow, one at a time: one worker takes them all, so that none waits."""
+"""They start a real Airflow, one after the other beside the longest: one worker takes them all."""
 SLOWEST_FIRST = (
-    *ONE_AIRFLOW,
+    LONGEST_AIRFLOW,
+    *OTHER_AIRFLOWS,
     "airflow/test_evidence_rows.py",
     "airflow/test_decisions.py",
     "airflow/test_disputes.py",
+    "airflow/test_pages.py",
     "simulation/test_worlds_even.py",
     "simulation/test_worlds_odd.py",
     "cli/test_run.py",
@@ -56,17 +58,17 @@ compile_once()
 gc.set_threshold(50_000)  # of the million objects that Airflow makes, hardly any ever goes
 
 
-class OneAirflowScheduling(LoadFileScheduling):
-    """A file to a worker, but all that start a real Airflow to the same one."""
+class FewAirflowsScheduling(LoadFileScheduling):
+    """A file to a worker; all that start a real Airflow, but the longest, to the same one."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return "one Airflow" if file.removeprefix("tests/") in ONE_AIRFLOW else file
+        return "other Airflows" if file.removeprefix("tests/") in OTHER_AIRFLOWS else file
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneAirflowScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FewAirflowsScheduling:
     """How the tests are spread over workers."""
-    return OneAirflowScheduling(config, log)
+    return FewAirflowsScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,7 +17,7 @@ from sandbox_process import command
 
 from settlement_airflow.up.place import FIRST_DATE, Place, free_port, prepare
 from settlement_airflow.up.stack import PROJECT, LocalStack, airflow_settings
-from support.one_airflow import only_airflow
+from support.airflows_at_once import only_airflow
 from support.rest import AirflowRest
 
 SETTLE = "settle_demo"

@@ -21,9 +21,9 @@ from partner_sandbox.store import Store
 from settlement.signing.signer import LocalSigner
 from settlement_airflow.up.place import free_port
 from settlement_airflow.up.stack import LocalStack, airflow_settings
+from support.airflows_at_once import one_of_few_airflows
 from support.browser import log_in, opened_page
 from support.encrypted_key import ENCRYPTED_KEY
-from support.one_airflow import only_airflow
 from support.postgres import running_postgres
 from support.rest import AirflowRest
 
@@ -176,7 +176,7 @@ def site() -> Iterator[Site]:
     """One api-server for the whole file: it tests Airflow connections itself."""
     sandbox = Sandbox(Store(), lambda: datetime.now(UTC), Settings(), demo_world())
     with (
-        only_airflow(),
+        one_of_few_airflows(),
         tempfile.TemporaryDirectory(prefix="forms") as folder,
         running(sandbox) as sandbox_url,
         running_postgres(Path(folder) / "database") as server,

@@ -24,11 +24,11 @@ from settlement.ledger.install.embedded import EmbeddedServer
 from settlement.ledger.slots import load_slots
 from settlement_airflow.up.place import newest_dates, write_partner_file
 from settlement_airflow.up.stack import PROJECT
+from support.airflows_at_once import one_of_few_airflows
 from support.compose_file import env_for_rehearsals, services_with
 from support.compose_here import Here
 from support.compose_processes import Processes
 from support.debian import program_of
-from support.one_airflow import only_airflow
 from support.patience import once
 from support.rest import DAG, AirflowRest
 
@@ -71,7 +71,7 @@ class Deployment:
 def deployment() -> Iterator[Deployment]:
     """Everything that Compose starts, in its order; nothing is left behind."""
     program_of("redis-server", "redis-server")
-    with only_airflow(), tempfile.TemporaryDirectory(prefix="compose") as folder:
+    with one_of_few_airflows(), tempfile.TemporaryDirectory(prefix="compose") as folder:
         home, env = Path(folder), env_for_rehearsals()
         (day,) = newest_dates(1)
         (home / "partners").mkdir()

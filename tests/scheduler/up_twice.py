@@ -18,8 +18,8 @@ from playwright.sync_api import Page
 
 from settlement_airflow.up.first_look import COMPONENTS
 from settlement_airflow.up.place import free_port
+from support.airflows_at_once import only_airflow
 from support.browser import log_in, opened_page
-from support.one_airflow import only_airflow
 from support.patience import once, until
 from support.rest import DAG, FINISHED, AirflowRest
 

@@ -1,6 +1,6 @@
 """A real Airflow as `make up` has it: a prepared place, the sandbox as the partner, all components.
 
-There is one at a time on a machine, and nothing of it is left behind.
+Nothing of it is left behind.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from settlement_airflow.cli.stand_ins import LEDGER
 from settlement_airflow.up.place import Place, free_port, prepare
 from settlement_airflow.up.stack import LocalStack, airflow_settings, settlement
 from settlement_airflow.up.trades import WAREHOUSE_FILE
+from support.airflows_at_once import one_of_few_airflows
 from support.bookings import of_date, require_booked_once
 from support.kill import kill_group
-from support.one_airflow import only_airflow
 from support.owed import owed_in
 from support.postgres import hurry_postgres
 from support.rest import AirflowRest
@@ -123,7 +123,7 @@ def prepared_place(
     home: Path, sandbox: Sandbox, *, days: int, trades: int, max_connections: int = 100
 ) -> Iterator[Place]:
     """Fill an empty folder with a short path, and let the sandbox answer in the partner's place."""
-    with only_airflow(), running(sandbox) as url:
+    with one_of_few_airflows(), running(sandbox) as url:
         port = int(url.rsplit(":", 1)[1])
         place = prepare(home, port, days=days, trades=trades, max_connections=max_connections)
         try:
