@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +18,6 @@ from pytest_httpserver import HTTPServer
 from sqlalchemy import select, update
 
 from airflow import settings
-from settlement.config.calendar import BusinessCalendar
 from settlement.ledger.people.question import Subject
 from settlement.ledger.people.questions import NewQuestion, ask
 from settlement.warehouse.hashed_ids import as_hashes, digest_of
@@ -26,24 +25,15 @@ from settlement_airflow import dag_parts
 from settlement_airflow.operators import airflow_runs, watch
 from settlement_airflow.operators.heartbeat import HEARTBEAT_URL, call
 from support.airflow_day import PARTNER_FILE, AirflowDay, RunOfDag, ended
-from support.day import ACTOR, ALICE, BOB, CAROL, demo_partner
+from support.day import ACTOR, ALICE, BOB, CAROL
 from support.settling import settle
-
-
-def last_date_past_its_deadline() -> date:
-    """The newest date that had to be settled by now; the ledger's clock is the real one."""
-    now, partner = datetime.now(UTC), demo_partner()
-    day = now.date()
-    while BusinessCalendar(partner).due_at(day) + partner.settled_within > now:
-        day -= timedelta(days=1)
-    return day
-
-
-DAY = last_date_past_its_deadline()
+from support.watching import DAY, HOUR, SETTLED_WITHIN
 
 
 def write_partner(day: AirflowDay, more: str = "", name: str = "demo") -> None:
     """A partner whose first date is the one that was due last."""
+    if "settled_within" not in more:
+        more += f'\nsettled_within = "{SETTLED_WITHIN // HOUR}h"'
     text = PARTNER_FILE.format(timezone="America/New_York", cut_off="17:00", more=more)
     path = day.folder / "partners" / f"{name}.toml"
     path.write_text(text.replace("2026-03-02", DAY.isoformat()))

@@ -22,6 +22,8 @@ from .test_trades_of_two_dates import NEXT, deliver_again, move, settled_first_d
 NEW_SINCE_0004 = (
     "DROP TABLE remembered_trades, remembered_date, bound_currency",
     "DROP SEQUENCE remembered_version_seq",
+    "ALTER TABLE attempt DROP COLUMN never_sent",
+    "DROP INDEX event_of_date",
     """DO $$ DECLARE each record; BEGIN
     FOR each IN SELECT conrelid::regclass AS held_by, conname FROM pg_constraint
         WHERE conname LIKE '%_known' OR conname LIKE '%_whole'
