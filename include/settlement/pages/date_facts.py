@@ -65,7 +65,7 @@ def read_facts(tx: Connection, partners: Sequence[PartnerName]) -> Facts:
         at=clock(tx),
         proofs=proofs,
         unproved=unproved,
-        since=_since(tx, open_ids),
+        since=since_when(tx, open_ids),
         requests=_requests_by_state(tx, partners),
         stops=stops_of_partners(tx, partners),
         holds=holds,
@@ -73,7 +73,8 @@ def read_facts(tx: Connection, partners: Sequence[PartnerName]) -> Facts:
     )
 
 
-def _since(tx: Connection, external_ids: Sequence[str]) -> dict[str, datetime]:
+def since_when(tx: Connection, external_ids: Sequence[str]) -> dict[str, datetime]:
+    """When each request was first sent, or last changed if it never was."""
     since = func.coalesce(slot.c.first_sent_at, slot.c.updated_at).label("since")
     query = select(slot.c.external_id, since).where(slot.c.external_id.in_(external_ids))
     return {row.external_id: row.since for row in tx.execute(query)}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from settlement.config.calendar import BusinessCalendar
 from settlement.config.partner_file import PartnerFile
@@ -17,14 +17,13 @@ from settlement.ledger.people.holds import Hold, holds_in_force
 from settlement.ledger.people.question import Question
 from settlement.ledger.people.questions import open_questions
 from settlement.ledger.people.stop import Stop, stop_of
-from settlement.ledger.schema import slot as slot_table
 from settlement.ledger.snapshots import Snapshot
-from settlement.pages.date_facts import Facts
+from settlement.pages.date_facts import Facts, since_when
 from settlement.pages.settlements import DateRow, row_of
 from settlement.slot.difference import difference
 from settlement.slot.state import OPEN, Slot, State
 from settlement.steps.verify import DateFacts, load_facts
-from settlement.values import PartnerName, Positions
+from settlement.values import Positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def read_date_page(tx: Connection, partner: PartnerFile, business_date: date) ->
     facts = load_facts(tx, name, business_date)
     questions = open_questions(tx, name, business_date)
     holds, stop = holds_in_force(tx, name), stop_of(tx, name)
-    since = _since(tx, name, business_date)
+    since = since_when(tx, [each.external_id for each in facts.slots])
     around = Facts(
         at=now,
         proofs={},
@@ -102,13 +101,6 @@ def read_date_page(tx: Connection, partner: PartnerFile, business_date: date) ->
         events=tuple(read_events(tx, name, business_date=business_date)),
         not_due=_not_due(partner, business_date, now),
     )
-
-
-def _since(tx: Connection, partner: PartnerName, business_date: date) -> dict[str, datetime]:
-    query = select(slot_table).where(
-        slot_table.c.partner == partner, slot_table.c.business_date == business_date
-    )
-    return {row.external_id: row.first_sent_at or row.updated_at for row in tx.execute(query)}
 
 
 def _states(facts: DateFacts) -> dict[State, int]:
