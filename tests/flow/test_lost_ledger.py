@@ -92,7 +92,7 @@ def test_an_empty_ledger_proves_nothing_before_the_partners_list_was_read(
     world.ledger = fresh_ledger
     world.warehouse.trades.clear()
     compute_net_positions(desk_of(fresh_ledger, world.api, world.partner), world.warehouse, DAY)
-    with pytest.raises(NotSettledError, match="list was not read after the trades were"):
+    with pytest.raises(NotSettledError, match="not listed after the trades were read"):
         world.verify()
     world.run()
     assert world.booked() == {}

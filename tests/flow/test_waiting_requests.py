@@ -150,7 +150,7 @@ def test_a_silent_partner_is_asked_once_a_try(world: World) -> None:
     errors = errors_of(world, [first, *others])
     assert [type(each) for each in errors] == [OutcomeUnknownError] * len([first, *others])
     assert len(world.api.requests) == before + 1
-    assert "nothing is asked until the next try" in errors[-1].message
+    assert "the next try asks it again" in errors[-1].message
 
 
 def test_once_the_partner_answers_again_what_waited_is_sent(world: World) -> None:

@@ -146,7 +146,7 @@ def test_a_recording_of_the_future_hides_no_late_trade(
     monkeypatch.setattr(compute, "CLOCKS_DIFFER", timedelta(days=36_500))
     world.run(DAY)
     future = found(look(world), Kind.RECORDED_IN_FUTURE, "")
-    assert "1 trade(s) claim to have been recorded in the future: t000004 (2031-" in future.text
+    assert "1 trade(s) have a recorded_at in the future: t000004 (2031-" in future.text
     world.trade(ALICE, CAROL, 7, day=DAY, recorded_at=world.ledger.now())
     assert "(t000005)" in found(look(world), Kind.COMMITTED_LATE).text
 
@@ -167,7 +167,9 @@ def test_a_settled_trade_that_is_deleted_is_found(settled: World) -> None:
     """A bust: its money has moved. Once a person has left it, nobody is told again."""
     delete(settled, "t000003")
     finding = found(look(settled, daily=False), Kind.GONE)
-    assert finding.text.startswith("1 trade(s) (t000003) that this date has read and settled are")
+    assert finding.text.startswith(
+        "this date has read and settled 1 trade(s) (t000003), which are not"
+    )
     with pytest.raises(HistoryChangedError):
         settled.run(DAY)
     found(look(settled, later=HOUR), Kind.GONE)
@@ -215,7 +217,7 @@ def test_an_edited_trade_is_found(settled: World) -> None:
     """Which it was can only be told from the positions that differ."""
     change(settled, "t000003", base_quantity=60)
     finding = found(look(settled, daily=False), Kind.EDITED)
-    assert finding.text.startswith("2 net position(s) are not what was read")
+    assert finding.text.startswith("2 net position(s) differ from what was read")
     assert f"{ALICE} BTC was 100, is 60" in finding.text
 
 
@@ -243,7 +245,7 @@ def test_what_the_ledger_does_not_remember_is_counted(settled: World) -> None:
     commit_late(settled)
     findings = look(settled)
     gone, early = found(findings, Kind.GONE, str(BEFORE)), found(findings, Kind.COMMITTED_LATE)
-    assert gone.text.startswith("1 trade(s) that this date has read")
+    assert gone.text.startswith("this date has read and settled 1 trade(s), which")
     assert early.text.startswith("1 trade(s) were not in the warehouse")
     assert "does not remember the ids" in gone.text
     assert "does not remember the ids" in early.text
@@ -263,7 +265,9 @@ def test_a_trade_that_moves_into_a_date_to_come_is_found(world: World) -> None:
     world.run(BEFORE)
     change(world, "t000002", executed_at=into(DAY))
     finding = found(look(world), Kind.MOVED, str(BEFORE))
-    assert finding.text.startswith("1 trade(s) (t000002) that this date has read lie in a window")
+    assert finding.text.startswith(
+        "this date has read 1 trade(s) (t000002), which now lie in a window"
+    )
     with pytest.raises(TradeOfAnotherDateError):
         world.run(DAY)
 
@@ -273,7 +277,7 @@ def test_a_trade_that_moves_into_another_settled_date_is_found_in_both(settled: 
     change(settled, "t000002", executed_at=into(DAY))
     findings = look(settled)
     assert f"lie in {DAY} now" in found(findings, Kind.MOVED, str(BEFORE)).text
-    assert f"belong to {BEFORE}, and are in its window no more" in found(findings, Kind.MOVED).text
+    assert f"belong to {BEFORE}, whose window they have left" in found(findings, Kind.MOVED).text
     assert kinds(findings) == {Kind.MOVED}
     with pytest.raises(TradeOfAnotherDateError):
         settled.run(DAY)
@@ -299,7 +303,7 @@ def test_a_trade_that_is_delivered_again_is_found_and_starts_no_run(
     findings = look(settled)
     finding = found(findings, Kind.DELIVERED_AGAIN)
     assert finding.text.startswith(
-        f"1 trade(s) (t000002) that this date has not read belong to {BEFORE}"
+        f"this date has not read 1 trade(s) (t000002), which belong to {BEFORE}"
     )
     assert kinds(findings) == {Kind.DELIVERED_AGAIN}
     assert finding.start is None

@@ -75,7 +75,7 @@ class _Check:
             if part != "tests":
                 finding = replace(finding, simulation=copy.run_simulation(self._arguments.days))
             if part != "simulation":
-                finding = replace(finding, tests=copy.run_tests())
+                finding = replace(finding, tests=copy.run_tests(before.test_file))
         return finding
 
     def _tell(self, what: str, finding: Finding) -> None:

@@ -120,7 +120,7 @@ class NotSettledError(SettlementError):
     """Nothing proves that the business date is settled; `left` says what is left, or is missing."""
 
     runbook = "not-settled"
-    next_step = "do what the sections say, then clear the red tasks with their downstream tasks"
+    next_step = "do what the named runbook sections say, then clear the red tasks with downstream"
     left: tuple[str, ...] = ()
 
     @classmethod

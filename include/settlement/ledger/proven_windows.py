@@ -136,10 +136,10 @@ def _contradicted(partner: PartnerFile, slots: Sequence[Row[Any]]) -> WindowConf
         held = f"has {Window(first.frozen_start, first.frozen_end)} for that date"
     listed = first_few([each.external_id for each in slots], SHOWN)
     return WindowConflictError(
-        f"{partner.name}: {listed} contradicts this ledger: "
-        f"according to its notes, {first.external_id} settled the trades of {booked}, but the "
-        f"ledger {held}. Nothing is sent. Another ledger sent these requests: restore that one, or "
-        "begin with an empty ledger, which takes its windows from the partner (docs/backup.md)",
+        f"{partner.name}: {listed} contradicts this ledger. According to its notes, "
+        f"{first.external_id} settled the trades of {booked}, but the ledger {held}. Nothing is "
+        "sent. Another ledger sent these requests: restore that one, or begin with an empty ledger, "
+        "which takes its windows from the partner (docs/backup.md)",
         partner=partner.name,
         external_id=first.external_id,
     )
@@ -149,7 +149,7 @@ def _strange(partner: PartnerFile, external_ids: Sequence[str]) -> WindowConflic
     return WindowConflictError(
         f"{partner.name}: the partner shows {first_few(external_ids, SHOWN)} for a date that is no "
         "business date according to the partner file. No notes say which trades it settled, and "
-        "the ledger has no window of that date. Nothing is sent. Write the calendar back as it was "
-        "for that date, and empty this ledger again (docs/backup.md)",
+        "the ledger has no window of that date. Nothing is sent. Restore the calendar that held on "
+        "that date, and begin again with an empty ledger (docs/backup.md)",
         partner=partner.name,
     )

@@ -32,12 +32,12 @@ class Unsettled(StrEnum):
 
 WHAT_FOLLOWS: Mapping[Unsettled, str] = {
     Unsettled.DIVERGED: "nobody knows what is booked: a person compares both sides and decides",
-    Unsettled.UNKNOWN: "booked or not: only the same bytes are sent again, so never twice",
+    Unsettled.UNKNOWN: "it may be booked: only the same bytes are sent again, so never twice",
     Unsettled.FAILED: "nothing is booked: the same bytes complete it once the account is funded",
     Unsettled.REFUSED: "nothing is booked: it is sent again once a person has corrected it",
     Unsettled.PENDING: "the partner is working on it: nothing to do",
     Unsettled.NOT_SENT: "nothing is booked: a run of the date sends it",
-    Unsettled.ON_HOLD: "nothing is booked: a person keeps it back",
+    Unsettled.ON_HOLD: "nothing is booked: a person put it on hold",
 }
 """What that means for the money, and what happens next."""
 

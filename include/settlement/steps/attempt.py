@@ -135,8 +135,9 @@ def _require_plan_holds(tx: Connection, body: StoredBody) -> None:
         if not fits or runs_against_open(line.key, line.amount, others):
             raise SupersededError(
                 f"{body.external_id} was built to give {line.connection_id} {line.amount} "
-                f"{line.currency}, but only {rest} is left since another request turned out "
-                "differently: clear compute_net_positions with its downstream tasks",
+                f"{line.currency} (base units), but only {rest} is left to settle, since another "
+                "request ended otherwise than expected. Nothing is sent: clear "
+                "compute_net_positions with its downstream tasks",
                 external_id=body.external_id,
                 connection_ids=[line.connection_id],
                 currency=line.currency,

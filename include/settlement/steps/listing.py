@@ -168,8 +168,8 @@ def _ask_again(desk: Desk) -> None:
     if left:
         raise OutcomeUnknownError(
             f"{desk.partner.name}: the partner shows {first_few(left)} without transfers, "
-            "and this ledger has forgotten which trades they settle. Nothing is sent; they are "
-            "looked up again",
+            "and this ledger does not know which trades they settle. Nothing is sent; the next "
+            "try looks them up again",
             partner=desk.partner.name,
         )
 

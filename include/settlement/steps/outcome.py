@@ -65,8 +65,8 @@ def raise_unless_done(desk: Desk, slot: Slot, evidence: Answered | None, missing
         return
     if slot.last_verdict is Verdict.UNAUTHORISED:
         raise CredentialsError(
-            f"{slot.external_id}: the partner does not accept the request ({said}), and nothing "
-            "proves yet that it booked none.",
+            f"{slot.external_id}: the partner does not accept the request ({said}), but nothing "
+            "proves yet that it has booked nothing.",
             to_do="check access token, membership and signing key, then clear this task",
             external_id=slot.external_id,
             **answer,

@@ -213,7 +213,7 @@ class _OfOthers:
             f"belong to {days} already: trade {listed}. Settled here too, they "
             "would be settled twice"
             if self.certain
-            else f"may have come from {days}, which no longer holds what was settled: trade "
+            else f"may have come from {days}, whose trades are not all there any more: trade "
             f"{listed}. If they have, they would be settled twice"
         )
         return TradeOfAnotherDateError(

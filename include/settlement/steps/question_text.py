@@ -116,8 +116,8 @@ def _diverged(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[str]
 
 def _history(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[str]:
     yield (
-        f"An earlier run has read {facts['trades_were']:,} trades; {facts['trades_are']:,} of them "
-        f"are there now, and {facts['late_trades']:,} were recorded since. Positions that changed: "
+        f"An earlier run read {facts['trades_were']:,} trades. {facts['trades_are']:,} of them are "
+        f"still there, and {facts['late_trades']:,} were recorded since. Positions that changed: "
         f"{facts['changed_positions']:,}."
     )
     returning = facts["returning_trades"] > 0
@@ -141,8 +141,8 @@ def _history(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[str]:
     yield (
         "- **settle**: the warehouse is right as it is now. The next run moves the change: what "
         "was settled and is not there any more is taken back.\n"
-        "- **leave**: what was settled stays. The change moves no money, in this run or later "
-        "ones; late trades still settle. Not the answer for a load that is half done: have it "
+        "- **leave**: what was settled stays. The change moves no money, in this run or a later "
+        "one; late trades still settle. Do not answer this if a load is half done: have the load "
         "completed, and run the date again."
     )
 
@@ -159,9 +159,10 @@ def _other_date(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[st
         yield f"{holds} belong to {dates}. Settled here, they would be settled twice."
     else:
         yield (
-            f"{holds} **may** have come from {dates}: trades went from there, the ledger does not "
-            "remember which, and these touch what changed. Those that did come from there would "
-            "be settled twice here; the others belong here, and *leave* would leave them out."
+            f"{holds} **may** have come from {dates}. Trades are gone from there, the ledger does "
+            "not remember which, and these touch the positions that changed. A trade that did come "
+            "from there would be settled twice here. The others belong here, and *leave* would "
+            "leave them out."
         )
     yield _totals("these trades", facts["totals"], currencies)
     rows = [
@@ -171,12 +172,12 @@ def _other_date(facts: Mapping[str, Any], currencies: Currencies) -> Iterator[st
     yield _table(("connection", "currency", "moved here"), rows, of=facts["changed_positions"])
     yield (
         "- **leave**: they stay with the other date; this one is settled without them.\n"
-        "- **settle**: they are settled in this date **as well**. Right only if they are other "
-        "trades under the same ids, or if the money of the other date was never moved.\n"
-        "\nA trade that has moved to this date for good: run the other date first, where its going "
-        "is asked about and taken back. Once that is settled, run this date; nothing is asked "
-        "then. If trades have swapped between two dates, leave them here: what the other date "
-        "gives back is settled here then."
+        "- **settle**: they are settled in this date **as well**. This is right only if they are "
+        "other trades under the same ids, or if the other date's money was never moved.\n"
+        "\nIf a trade has moved to this date for good, run the other date first. That run asks "
+        "about the trade that is gone and takes its money back. Once the other date is settled, "
+        "run this date: nothing is asked then. If trades have swapped between two dates, answer "
+        "*leave* here: once the other date has given its trades back, this one settles them."
     )
 
 

@@ -168,7 +168,7 @@ def _require_not_silent(desk: Desk, slot: Slot) -> None:
     if silence is not None:
         raise OutcomeUnknownError(
             f"{slot.external_id} is {slot.state.value}, and the partner gave no answer at "
-            f"{silence.at:%H:%M:%S} UTC ({silence.error}): nothing is asked until the next try",
+            f"{silence.at:%H:%M:%S} UTC ({silence.error}): the next try asks it again",
             external_id=slot.external_id,
         )
 

@@ -26,8 +26,8 @@ from settlement.values import PartnerName, PositionKey, Positions
 from settlement.wording import SHOWN, first_few
 
 NOT_LISTED = (
-    "the partner's list was not read after the trades were, so the ledger may not know all that is "
-    "booked"
+    "the partner's settlements were not listed after the trades were read, so the ledger may not "
+    "know all that is booked"
 )
 CAUSES_FIRST = (
     State.REFUSED,

@@ -21,9 +21,9 @@ def changed_dates(context: WatchContext, read: Changes) -> Iterator[Finding]:
     if read.future.count:
         listed = ", ".join(f"{trade_id} ({at})" for trade_id, at in read.future.shown)
         text = (
-            f"{read.future.count} trade(s) claim to have been recorded in the future: {listed}. "
-            "Correct recorded_at in the warehouse: no run takes such trades, and a watermark of "
-            "the future cannot tell what is late"
+            f"{read.future.count} trade(s) have a recorded_at in the future: {listed}. Correct it "
+            "in the warehouse: every run refuses such trades, since after them nobody could tell "
+            "which trades are late"
         )
         yield Finding(Kind.RECORDED_IN_FUTURE, context.partner.name, text)
 
@@ -44,15 +44,15 @@ class _FindingsOfDate:
         if moved:
             yield self._finding(
                 Kind.MOVED,
-                f"{moved} that this date has read lie in {self._where(moved)} now: their "
+                f"this date has read {moved}, which now lie in {self._where(moved)}: their "
                 f"executed_at was changed. If that is right, {self._run} asks a person whether "
-                "their money goes back, and the other date asks whether it settles them",
+                "their money goes back, and a run of the other date asks whether it settles them",
             )
         if gone:
             yield self._finding(
                 Kind.GONE,
-                f"{gone} that this date has read and settled are not in the warehouse any more"
-                f"{'' if changes.by_id else f' ({UNKNOWN})'}. If the load is whole and they are "
+                f"this date has read and settled {gone}, which are not in the warehouse any more"
+                f"{'' if changes.by_id else f' ({UNKNOWN})'}. If the load is complete and they are "
                 f"void, {self._run} asks a person whether their money goes back",
             )
         for other, trades in changes.others.items():
@@ -61,9 +61,10 @@ class _FindingsOfDate:
             edited = changes.edited
             yield self._finding(
                 Kind.EDITED,
-                f"{edited.positions} net position(s) are not what was read, and no trade came or "
-                f"went: {edited.example} (base units). One of {edited.suspects}, or more, was "
-                f"edited. If the edit is right, {self._run} asks a person whether its money moves",
+                f"{edited.positions} net position(s) differ from what was read, though no trade "
+                f"came or went: {edited.example} (base units). At least one of {edited.suspects} "
+                f"was edited. If the edit is right, {self._run} asks a person whether its money "
+                "moves",
             )
 
     def by_counts(self) -> Iterator[Finding]:
@@ -87,8 +88,8 @@ class _FindingsOfDate:
             kind = Kind.EDITED
         yield self._finding(
             kind,
-            f"{said}. Over {READ_BY_TRADE} dates differ, so this one was not read trade by trade: "
-            "see whether the warehouse is whole",
+            f"{said}. More than {READ_BY_TRADE} dates differ, so this one was not compared trade "
+            "by trade: see whether the warehouse is complete",
         )
 
     def _added(self, changes: TradeChanges) -> Iterator[Finding]:
@@ -114,7 +115,7 @@ class _FindingsOfDate:
         in_vain = start is not None and waited > self._context.partner.settled_within
         follows = self._what_follows(changes, start)
         if in_vain:
-            follows = "a run was started for them and has not read them; see how it stands"
+            follows = "a run was started for them and has not read them: look at that run"
         return self._finding(
             Kind.LATE_TRADES,
             f"{added.late} were recorded after the date was read, the first {in_words(waited)} "
@@ -158,12 +159,12 @@ class _FindingsOfDate:
 
     def _of_another_date(self, other: date, trades: Trades) -> Finding:
         still = [each for each in trades.examples if other in self._read.places.get(each, ())]
-        kind, said = Kind.MOVED, "and are in its window no more"
+        kind, said = Kind.MOVED, "whose window they have left"
         if still:
-            kind, said = Kind.DELIVERED_AGAIN, "where they still are: one id, two trades"
+            kind, said = Kind.DELIVERED_AGAIN, "where they still lie: one id, two trades"
         return self._finding(
             kind,
-            f"{trades} that this date has not read belong to {other}, {said}. Settled here they "
+            f"this date has not read {trades}, which belong to {other}, {said}. Settled here, they "
             f"would be settled twice: correct the warehouse, or {self._run}, which asks a person",
         )
 

@@ -165,8 +165,8 @@ def _disputed(context: WatchContext, request: PendingRequest, clients: Sequence[
     text = (
         f"disputed by connection {first_few(clients, SHOWN)}: compare both sides with "
         f"`settlement disputes {context.partner.name} --date {request.business_date}` and talk to "
-        f"the client; what it still disputes at {_clock(request.moves_at)}, when the dispute and "
-        "top-up windows end, is not moved"
+        f"the client. The dispute and top-up windows end at {_clock(request.moves_at)}: what the "
+        "client disputes by then is not moved"
     )
     return Finding(
         Kind.DISPUTED,
@@ -183,9 +183,9 @@ def _short_of_funds(
     named = ", ".join(each.external_id for each in pending[:SHOWN])
     first = min(each.moves_at for each in pending)
     text = (
-        f"{listed(short, context.partner.currencies)} for what is pending ({named}): have it "
-        f"funded before {_clock(first)}, when the first dispute and top-up windows end, or the "
-        "settlement fails"
+        f"{listed(short, context.partner.currencies)} for what is pending ({named}). Have it "
+        f"funded before {_clock(first)}, when the first dispute and top-up windows end: the "
+        "settlement fails otherwise"
     )
     return Finding(Kind.SHORT_OF_FUNDS, context.partner.name, text)
 

@@ -71,13 +71,13 @@ def _finding(
         text = f"should have been settled {over} ago: {why}. Clear its run, or {run}"
     elif several:
         text = (
-            f"no run has ever read these dates, which should have been settled {over} ago: see why "
-            "there is none (paused? marked by hand?), then run a backfill over them, or have "
-            "first_business_date begin after them if others settled them"
+            f"no run has ever read these dates, which should have been settled {over} ago. See why "
+            "there is none (paused? marked by hand?), then run a backfill over them; if others "
+            "settled them, have first_business_date begin after them"
         )
     else:
         text = (
-            f"no run has ever read this date, which should have been settled {over} ago: see "
+            f"no run has ever read this date, which should have been settled {over} ago. See "
             f"why there is none (paused? marked by hand?), then trigger one, or {run}"
         )
     return Finding(

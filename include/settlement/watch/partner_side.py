@@ -25,10 +25,10 @@ LISTED_WITHIN = timedelta(hours=1)
 RED_FOR = timedelta(days=1)
 SAID_FOR = timedelta(days=30)
 _MEANING = {
-    What.NEW_FIELD: "nothing reads it, and the partner calls that a harmless change",
-    What.NEW_VALUE: "nothing is guessed: what would depend on it waits",
-    What.FIELD_GONE: "what cannot do without it fails, and says so",
-    What.OTHER_TYPE: "what cannot be read with it fails, and says so",
+    What.NEW_FIELD: "the code does not read it, and the partner calls such a change harmless",
+    What.NEW_VALUE: "the code does not guess: whatever depends on it waits",
+    What.FIELD_GONE: "whatever needs it fails, and says so",
+    What.OTHER_TYPE: "whatever cannot read it fails, and says so",
 }
 
 
@@ -128,8 +128,8 @@ def _change(context: WatchContext, compared: Comparison, known: KnownSlot) -> st
             return None
         return (
             f"{held} as {known.settlement_id}, and the partner shows {shown.stated} {shown.id}: "
-            "stop the partner and ask it; no run changes what was proved once, `settlement record` "
-            "takes what is shown"
+            "stop the partner and ask it. No run changes what was proved once; if what is shown "
+            "is right, `settlement record` takes it"
         )
     if known.state in FREE:
         return (
@@ -151,8 +151,8 @@ def _unknown_at_partner(context: WatchContext, compared: Comparison) -> Iterator
                 Kind.UNKNOWN_SETTLEMENT,
                 context.partner.name,
                 f"{said}the ledger does not know it: find out whether the ledger was restored or "
-                "somebody else settles under our name, then run the date, which adopts it; what "
-                "no run adopts, take with `settlement record`",
+                "somebody else settles under our name. Then run the date, which adopts it; if no "
+                "run does, take it with `settlement record`",
                 business_date=identity.business_date,
                 external_id=each.external_id,
             )
@@ -161,7 +161,7 @@ def _unknown_at_partner(context: WatchContext, compared: Comparison) -> Iterator
                 Kind.FOREIGN_SETTLEMENT,
                 context.partner.name,
                 f"{said}this project did not make it: `settlement record` it for a date, or "
-                "`settlement ignore` it; until then no run sends anything",
+                "`settlement ignore` it. Until then, no run sends anything",
                 external_id=each.external_id,
             )
 

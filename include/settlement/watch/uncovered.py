@@ -24,14 +24,14 @@ AHEAD = timedelta(minutes=5)
 RECORDED_WITHIN = timedelta(days=35)
 """How lately a trade of before the first window must be recorded to be found. What was recorded
 before this project came was settled by others."""
-_CORRECT = "No date settles them: correct executed_at in the warehouse"
+_CORRECT = "No business date covers them: correct executed_at in the warehouse"
 _CORRECT_OR_EARLIER = (
-    f"{_CORRECT}; if they are right, have trades.sql put them into a date that is still to come, "
-    "or leave them out"
+    f"{_CORRECT}. If they are right, have trades.sql put them into a later business date, or leave "
+    "them out"
 )
 _INTO_A_DATE = (
-    "No date settles them: a calendar or cut-off that was edited in place has left this gap. Have "
-    "trades.sql put them into a date that is still to come, and give later edits a `from` date"
+    "No business date covers them: a calendar or cut-off that was edited in place has left this "
+    "gap. Have trades.sql put them into a later business date, and give later edits a `from` date"
 )
 _WITHOUT_A_TIME = {
     Why.NULL: ("have no executed_at", f"{_CORRECT}; until then every run is refused"),
