@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from settlement_airflow.hooks.pacer import POOL_SLOTS
 from support.airflow_day import PARTNER_FILE, AirflowDay, ended
 
 DAGS = Path(__file__).parents[2] / "dags"
+BENCHMARKED = Path(__file__).parents[1] / "benchmarks" / "dags"
 WORKING = {
     "wait_for_trades",
     "compute_net_positions",
@@ -32,9 +35,9 @@ WORKING = {
 ASKING = {"questions_for_people", "ask_people"}
 
 
-def dags() -> dict[str, Any]:
+def dags(where: Path = DAGS) -> dict[str, Any]:
     """All DAGs, parsed now."""
-    bag = DagBag(DAGS)
+    bag = DagBag(where)
     assert bag.import_errors == {}
     return dict(bag.dags)
 
@@ -188,6 +191,32 @@ def test_two_cut_offs_tick_at_both(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     timetable = repr(dags()["settle_moved"].timetable)
     assert "30 16 * * *" in timetable
     assert "0 17 * * *" in timetable
+
+
+def test_reading_a_dag_file_does_not_load_what_only_one_task_needs() -> None:
+    """Every task reads the file in a new process; numpy is for the one that reads the trades."""
+    code = "import runpy, sys; runpy.run_path(sys.argv[1]); print('numpy' in sys.modules)"
+    command = [sys.executable, "-c", code, str(DAGS / "partner_settlement.py")]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "False\n"
+
+
+def test_the_benchmark_measures_against_the_shape_of_today(settle: Any) -> None:
+    """The empty DAG of `make bench` has the tasks, rules, pools and arrows of the real one."""
+    empty = dags(BENCHMARKED)["empty_shape"]
+    shapes = [
+        {
+            task.task_id: (
+                task.trigger_rule,
+                task.downstream_task_ids,
+                task.pool,
+                task.pool_slots,
+                task.is_mapped,
+            )
+            for task in dag.tasks
+        }
+        for dag in (settle, empty)
+    ]
+    assert shapes[0] == shapes[1]
 
 
 def test_dag_files_are_wiring_only(monkeypatch: pytest.MonkeyPatch) -> None:

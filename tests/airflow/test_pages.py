@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import os
 import re
 from collections.abc import Callable
 from typing import Any
@@ -234,6 +236,13 @@ def test_a_run_and_a_task_find_their_own_page(day: AirflowDay, get: Get) -> None
     task = f"tasks/settle_demo?run_id={run_id.replace('+', '%2B')}&task_id="
     assert get(f"{task}submit_requests&map_index=0").headers["location"].endswith(f"/{SLOT}")
     assert get(f"{task}verify_settled&map_index=-1").headers["location"] == f"/settlement/{DATE}"
+    shelf = task.replace("tasks/", "runbook-of/")
+    runbook = "/settlement/runbooks/partner_settlement"
+    at_state = get(f"{shelf}submit_requests&map_index=0").headers["location"]
+    assert at_state == f"{runbook}#completed"
+    assert get(f"{shelf}verify_settled").headers["location"] == runbook
+    of_watch = get("runbook-of/settlement_watch?run_id=any").headers["location"]
+    assert get(of_watch.removeprefix("/settlement/")).status_code == 200
     assert get("runs/settle_demo?run_id=nope").status_code == 404
     assert get("runs/settlement_watch?run_id=nope").status_code == 404
 
@@ -280,6 +289,28 @@ def test_a_login_that_only_reads_is_taken_where_there_is_one(
         read_ledger("settlement_ledger"),
     ):
         pass
+
+
+def test_set_up_says_with_which_login_the_pages_read(
+    day: AirflowDay, get: Get, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A login that could write is worth a note; the next step names the connection."""
+    said = get("partners/demo/setup").text
+    assert "which may write, too" in said
+    assert "settlement_ledger_reader" in said
+    own = json.loads(os.environ["AIRFLOW_CONN_SETTLEMENT_LEDGER"])
+    looking = json.dumps(own | {"login": "only_looks", "password": "x"})
+    monkeypatch.setenv("AIRFLOW_CONN_SETTLEMENT_LEDGER_READER", looking)
+    with day.ledger.transaction() as tx:
+        tx.execute(text("CREATE ROLE only_looks LOGIN"))
+        tx.execute(text("GRANT SELECT ON ALL TABLES IN SCHEMA public TO only_looks"))
+    try:
+        said = get("partners/demo/setup").text
+        assert "the pages read it as only_looks, which may not write" in said
+    finally:
+        with day.ledger.transaction() as tx:
+            tx.execute(text("DROP OWNED BY only_looks"))
+            tx.execute(text("DROP ROLE only_looks"))
 
 
 def test_what_others_wrote_is_text_and_nothing_else(day: AirflowDay, get: Get) -> None:

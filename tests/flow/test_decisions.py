@@ -251,7 +251,7 @@ def test_a_change_is_asked_about_with_what_was_and_what_is(world: World) -> None
     lost = next(each for each in facts["positions"] if each["connection"] == CAROL)
     assert (lost["currency"], lost["was"], lost["is"]) == ("BTC", str(10**30), "0")
     text = body_of(asked, world.partner.currencies)
-    assert "2 trades; 1 of them are there now" in text
+    assert "2 trades. 1 of them are still there" in text
     assert "**settle**" in text
     assert "**leave**" in text
     assert len(world.api.settlements) == 1

@@ -96,7 +96,7 @@ def test_a_diverged_request_needs_a_person(world: World) -> None:
     assert row(world).state is DateState.NEEDS_A_PERSON
     assert [each.external_id for each in summary(world).questions] == [SLOT]
     with world.ledger.transaction() as tx:
-        page = read_request_page(tx, SLOT)
+        page = read_request_page(tx, world.partner, SLOT)
     assert page.question is not None
     assert page.both_sides is not None
     assert page.both_sides.differing
@@ -188,7 +188,7 @@ def test_the_request_page_has_every_attempt(world: World) -> None:
     """Bodies with their lines, and each exchange with its answer."""
     world.run()
     with world.ledger.transaction() as tx:
-        page = read_request_page(tx, SLOT)
+        page = read_request_page(tx, world.partner, SLOT)
     assert page.view.current is not None
     assert len(page.view.current.lines) == 4
     assert {each.kind for each in page.view.attempts} >= {"payload", "submit"}

@@ -19,7 +19,7 @@ REFUSALS = (
     Break(
         "silence-not-heard",
         "A silent partner costs a whole timeout for each request that waits.",
-        SUBMIT,
+        "include/settlement/steps/may_send.py",
         "    if silence is not None:\n",
         "    if silence is not None and slot.never_sent:\n",
     ),

@@ -6,6 +6,8 @@ from mutation.definition import Break
 
 SUBMIT = "include/settlement/steps/submit.py"
 SENDING_GATE = "include/settlement/steps/attempt.py"
+MAY_SEND = "include/settlement/steps/may_send.py"
+FORECAST = "include/settlement/steps/forecast.py"
 APPROVALS = "include/settlement/ledger/people/approvals.py"
 
 SENDING = (
@@ -47,8 +49,8 @@ SENDING = (
         "other-bytes-sent",
         "Not the stored bytes are sent, but the same content written anew.",
         SENDING_GATE,
-        "    return BegunAttempt(attempt_id, body.number, body.request)\n",
-        """    return BegunAttempt(attempt_id, body.number, body.request + b" ")\n""",
+        "    return BegunAttempt(attempt_id, body.number, request)\n",
+        """    return BegunAttempt(attempt_id, body.number, request + b" ")\n""",
     ),
     Break(
         "payload-unchecked",
@@ -61,15 +63,15 @@ SENDING = (
         "stop-read-too-early",
         "The stop flag is read while building only: what is built is sent after a person's stop.",
         SENDING_GATE,
-        "    require_go(tx, partner.name)\n",
-        "",
+        "        stop=stop_of(tx, partner.name),\n",
+        "        stop=None,\n",
     ),
     Break(
         "held-client-sent",
         "A request built before a hold still moves the held client's money.",
-        SENDING_GATE,
-        "    _require_no_hold(tx, partner, body)\n",
-        "",
+        MAY_SEND,
+        "    if held:\n",
+        "    if False:\n",
     ),
     Break(
         "order-gate-dropped",
@@ -84,30 +86,37 @@ SENDING = (
     Break(
         "refusal-lets-others-go",
         "After a no the next request goes out, though a forgotten one may be booked below.",
-        SUBMIT,
+        MAY_SEND,
         "NOT_SHOWN = FREE | {State.UNKNOWN}\n",
         "NOT_SHOWN = {State.UNKNOWN, State.PREPARED}\n",
     ),
     Break(
         "plan-gate-dropped",
         "A request built before another turned out differently takes too much.",
-        SENDING_GATE,
-        "        _require_plan_holds(tx, body)\n",
+        MAY_SEND,
+        "        _require_plan_holds(facts, lines)\n",
         "",
     ),
     Break(
         "age-lock-ignored",
         "An open request of last week is sent again without asking what became of it.",
-        SUBMIT,
-        "        look_first = _older_than_age_lock(tx, desk.partner, external_id)\n",
-        "        look_first = False\n",
+        MAY_SEND,
+        "    return now - first_sent_at >= partner.look_up_first_after\n",
+        "    return False\n",
     ),
     Break(
         "resent-before-reconciled",
         "After a 409 the bytes are sent again and again; nobody looks what the partner holds.",
-        SUBMIT,
+        MAY_SEND,
         "    reconciled = not slot.in_conflict or slot.absences > 0\n",
         "    reconciled = True\n",
+    ),
+    Break(
+        "forecast-of-itself-alone",
+        "On-call reads that a clear sends a request, and it sends or looks up another one.",
+        FORECAST,
+        "        lower = _first_not_shown(facts, of)\n",
+        "        lower = None\n",
     ),
     Break(
         "limits-dropped",
@@ -120,8 +129,8 @@ SENDING = (
         "approval-dropped",
         "Amounts that two people should look at go out without anybody's.",
         APPROVALS,
-        "    if missing:\n        raise _missing_error(",
-        "    if False:\n        raise _missing_error(",
+        "above, missing) if missing else None\n",
+        "above, missing) if False else None\n",
     ),
     Break(
         "approval-of-other-amounts",

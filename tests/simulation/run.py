@@ -145,7 +145,9 @@ class Run:
         for external_id in external_ids:
 
             def submit(external_id: str = external_id) -> None:
-                submit_request(world.desk_of(self._actor), external_id)
+                world.forecasts.around(
+                    external_id, lambda: submit_request(world.desk_of(self._actor), external_id)
+                )
 
             yield from self._task(f"submit {external_id}", submit)
 

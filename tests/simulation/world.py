@@ -24,6 +24,7 @@ from simulation.books import Books
 from simulation.clock import SimulatedClock
 from simulation.databases import Backup, Databases
 from simulation.decided import Decided
+from simulation.forecasts import Forecasts
 from simulation.kinds import Accident, PartnerKind
 from simulation.ledger_watch import LedgerWatch
 from simulation.market import Market
@@ -83,6 +84,7 @@ class SimulatedWorld:
         self.trade_books = TradeBooks(self)
         self.word = Word()
         self.promises = Promises(self)
+        self.forecasts = Forecasts(self)
         self.trading_time = TradingTime()
         self.partner_side = WatchedApi(
             self.sandbox, self.moments, self._before_exchange, self.word.heard
@@ -158,6 +160,7 @@ class SimulatedWorld:
 
     def _before_exchange(self, exchange: Exchange) -> None:
         self.promises.request_leaves(exchange)
+        self.forecasts.sees(exchange)
         moment = timedelta(milliseconds=self.chance.randint(1, LONGEST_EXCHANGE_MS))
         self.clock.pass_time(moment)
 

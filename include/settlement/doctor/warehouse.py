@@ -11,9 +11,10 @@ from settlement.config.partner_file import PartnerFile
 from settlement.doctor.diagnosis import Diagnosis, note, ok, wrong
 from settlement.ledger.database import Ledger
 from settlement.ledger.install.version import current_version, newest_version
-from settlement.steps.compute import CLOCKS_DIFFER, lines_to_settle
+from settlement.steps.compute import lines_to_settle
 from settlement.warehouse import Warehouse
 from settlement.warehouse.hashed_ids import read_trade_ids
+from settlement.warehouse.reader import CLOCKS_DIFFER
 from settlement.watch.uncovered import find_uncovered
 
 UNCOVERED = "trades without a date"

@@ -21,12 +21,14 @@ class AnswerFacts(TypedDict, total=False):
 class Facts(AnswerFacts, total=False):
     """What an error may know besides its words; each is an attribute, None where it is not known.
 
-    `connection_ids` are clients', `conn_id` names an Airflow connection.
+    `external_ids`: of the requests, where it is about several. `connection_ids` are clients',
+    `conn_id` names an Airflow connection.
     """
 
     partner: str
     business_date: date
     external_id: str
+    external_ids: Collection[str]
     connection_ids: Collection[str]
     currency: str
     conn_id: str
@@ -48,6 +50,7 @@ class SettlementError(Exception):
     partner: str | None = None
     business_date: date | None = None
     external_id: str | None = None
+    external_ids: Collection[str] = ()
     connection_ids: Collection[str] = ()
     currency: str | None = None
     status: int | None = None

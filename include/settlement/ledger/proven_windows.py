@@ -138,8 +138,8 @@ def _contradicted(partner: PartnerFile, slots: Sequence[Row[Any]]) -> WindowConf
     return WindowConflictError(
         f"{partner.name}: {listed} contradicts this ledger. According to its notes, "
         f"{first.external_id} settled the trades of {booked}, but the ledger {held}. Nothing is "
-        "sent. Another ledger sent these requests: restore that one, or begin with an empty ledger, "
-        "which takes its windows from the partner (docs/backup.md)",
+        "sent. Another ledger sent these requests: restore that one, or begin with an empty "
+        "ledger, which takes its windows from the partner (docs/backup.md)",
         partner=partner.name,
         external_id=first.external_id,
     )

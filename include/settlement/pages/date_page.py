@@ -22,6 +22,7 @@ from settlement.pages.date_facts import Facts, since_when
 from settlement.pages.settlements import DateRow, row_of
 from settlement.slot.difference import difference
 from settlement.slot.state import OPEN, Slot, State
+from settlement.steps.forecast import Forecast, forecasts_of_date
 from settlement.steps.verify import DateFacts, load_facts
 from settlement.values import Positions
 
@@ -44,6 +45,7 @@ class RequestRow:
     slot: Slot
     since: datetime | None
     lines: int
+    if_cleared: Forecast
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def read_date_page(tx: Connection, partner: PartnerFile, business_date: date) ->
     questions = open_questions(tx, name, business_date)
     holds, stop = holds_in_force(tx, name), stop_of(tx, name)
     since = since_when(tx, [each.external_id for each in facts.slots])
+    forecasts = forecasts_of_date(tx, partner, business_date, facts.slots)
     around = Facts(
         at=now,
         proofs={},
@@ -92,6 +95,7 @@ def read_date_page(tx: Connection, partner: PartnerFile, business_date: date) ->
                 each,
                 since.get(each.external_id),
                 len(each.current.positions) if each.current else 0,
+                forecasts[each.external_id],
             )
             for each in facts.slots
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from settlement.config.calendar import BusinessCalendar
 from settlement.config.partner_file import PartnerFile
@@ -31,10 +31,8 @@ from settlement.values import Actor, Line
 from settlement.warehouse import Warehouse, WarehouseSnapshot
 from settlement.warehouse.balance import SummedLines, require_balanced
 from settlement.warehouse.hashed_ids import read_trade_ids
+from settlement.warehouse.reader import CLOCKS_DIFFER
 from settlement.wording import first_few
-
-CLOCKS_DIFFER = timedelta(minutes=5)
-"""How far the warehouse's clock may be ahead of the ledger's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from settlement.errors import (
     OutcomeUnknownError,
     RefusedError,
     RejectedError,
+    SettlementError,
     SettlementFailedError,
 )
 from settlement.ledger.attempts import statuses_of
@@ -30,21 +31,34 @@ def raise_unless_done(desk: Desk, slot: Slot, evidence: Answered | None, missing
 
     :param evidence: of the answer, or None if nothing was sent
     :param missing: who must fund what, if it failed and that is known
-    :raises PartnerAnswerError: retryable or terminal, by the state of the slot
-    :raises DivergedSlotError: if a person has to decide
+    :raises SettlementError: as `error_of` gives it
+    """
+    status = evidence.status if evidence else _status_behind(desk, slot)
+    error = error_of(slot, status, evidence, missing)
+    if error is not None:
+        raise error
+
+
+def error_of(
+    slot: Slot, status: int | None, evidence: Answered | None = None, missing: str = ""
+) -> SettlementError | None:
+    """What on-call reads about a slot as it is: retryable or terminal, or for a person to decide.
+
+    None where nothing more is to be done about it by a submit.
+
+    :param status: HTTP status of the answer that its state comes from, if it is known
     """
     if slot.state in {State.COMPLETED, State.PENDING, State.WITHDRAWN}:
-        return
+        return None
     said = (evidence.detail if evidence else None) or slot.reason or "no answer is stored"
-    status = evidence.status if evidence else _status_behind(desk, slot)
     answer = AnswerFacts(status=status, verdict=slot.last_verdict)
     match slot.state:
         case State.FAILED:
-            raise SettlementFailedError(slot.external_id, said=said, missing=missing, **answer)
+            return SettlementFailedError(slot.external_id, said=said, missing=missing, **answer)
         case State.REJECTED:
-            raise RejectedError(slot.external_id, said=said, **answer)
+            return RejectedError(slot.external_id, said=said, **answer)
         case State.REFUSED:
-            raise RefusedError(
+            return RefusedError(
                 f"{slot.external_id}: the partner refuses it and holds nothing under it ({said}). "
                 f"{disputes_hint(status)}".rstrip(),
                 to_do="correct what it names, then clear compute_net_positions with its "
@@ -53,7 +67,7 @@ def raise_unless_done(desk: Desk, slot: Slot, evidence: Answered | None, missing
                 **answer,
             )
         case State.DIVERGED:
-            raise DivergedSlotError(
+            return DivergedSlotError(
                 f"{slot.external_id}: {slot.reason}.",
                 to_do="a person compares both sides and decides: `settlement decide` lists the "
                 "question, `adopt` takes as booked what the partner shows, `leave` keeps the date "
@@ -62,16 +76,16 @@ def raise_unless_done(desk: Desk, slot: Slot, evidence: Answered | None, missing
                 **answer,
             )
     if slot.last_verdict is Verdict.CONFLICT:
-        return
+        return None
     if slot.last_verdict is Verdict.UNAUTHORISED:
-        raise CredentialsError(
+        return CredentialsError(
             f"{slot.external_id}: the partner does not accept the request ({said}), but nothing "
             "proves yet that it has booked nothing.",
             to_do="check access token, membership and signing key, then clear this task",
             external_id=slot.external_id,
             **answer,
         )
-    raise OutcomeUnknownError(
+    return OutcomeUnknownError(
         f"{slot.external_id}: the outcome is unknown ({said}); the same bytes are sent again",
         evidence.retry_after if evidence else None,
         external_id=slot.external_id,

@@ -8,13 +8,10 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, bindparam, select
 
-from settlement.config.partner_file import PartnerFile
 from settlement.errors import (
-    OutcomeUnknownError,
     RejectedError,
     SettlementError,
     SettlementFailedError,
-    SupersededError,
     UntrustedHostError,
 )
 from settlement.ledger.attempts import finish_attempt, newest_silence
@@ -27,16 +24,22 @@ from settlement.ledger.slots import load_lower_slots, require_slot
 from settlement.partner.exchange import Answer, ExchangeKind, TransportError
 from settlement.partner.paths import settlements_path
 from settlement.slot.evidence import Answered, classify
-from settlement.slot.state import FREE, OPEN, Slot, State
-from settlement.steps.attempt import SENDABLE, begin_attempt, take_back_attempt
+from settlement.slot.state import Slot, State
+from settlement.steps.attempt import begin_attempt, take_back_attempt
 from settlement.steps.desk import Desk
 from settlement.steps.funding import what_is_missing
 from settlement.steps.look_up import conclude_by_look_up, look_up
+from settlement.steps.may_send import (
+    NOT_SHOWN,
+    is_sent_for_another,
+    is_to_be_sent,
+    must_be_looked_up,
+    require_may_be_asked_about,
+)
 from settlement.steps.outcome import nothing_shown, raise_unless_done
 from settlement.steps.payload import digest_of
 from settlement.values import as_lines
 
-NOT_SHOWN = FREE | {State.UNKNOWN}
 SHOWN_ALL_THE_SAME = (SettlementFailedError, RejectedError)
 """Errors of a request under which the partner shows a settlement: nothing waits for it."""
 SILENCE = timedelta(minutes=1)
@@ -44,7 +47,7 @@ SILENCE = timedelta(minutes=1)
 _PLACE_OF = select(slot_table.c.partner, slot_table.c.business_date, slot_table.c.n).where(
     slot_table.c.external_id == bindparam("external_id")
 )
-_FIRST_SENT = select(slot_table.c.state, slot_table.c.first_sent_at, NOW.label("now")).where(
+_FIRST_SENT = select(slot_table.c.first_sent_at, NOW.label("now")).where(
     slot_table.c.external_id == bindparam("external_id")
 )
 
@@ -73,10 +76,10 @@ def submit_request(desk: Desk, external_id: str) -> Submitted:
     with desk.ledger.transaction() as tx:
         require_binding(tx, desk.partner, desk.api.base_url, desk.actor)
         slot = require_slot(tx, external_id)
-        look_first = _older_than_age_lock(tx, desk.partner, external_id)
-    if look_first:
+        row = tx.execute(_FIRST_SENT, {"external_id": external_id}).one()
+    if must_be_looked_up(desk.partner, slot, row.first_sent_at, row.now):
         slot = look_up(desk, external_id)
-    if _may_be_sent(desk.partner, slot):
+    if is_to_be_sent(desk.partner, slot):
         if slot.never_sent:
             _require_slots_before(desk, external_id)
         slot, evidence = _send(desk, slot)
@@ -85,24 +88,6 @@ def submit_request(desk: Desk, external_id: str) -> Submitted:
     else:
         raise_unless_done(desk, slot, None)
     return Submitted(external_id, slot.state, conflict=slot.in_conflict)
-
-
-def _older_than_age_lock(tx: Connection, partner: PartnerFile, external_id: str) -> bool:
-    """Whether an open slot is so old that it must be looked up before anything is sent again."""
-    row = tx.execute(_FIRST_SENT, {"external_id": external_id}).one()
-    if State(row.state) not in OPEN or row.first_sent_at is None:
-        return False
-    return bool(row.now - row.first_sent_at >= partner.look_up_first_after)
-
-
-def _may_be_sent(partner: PartnerFile, slot: Slot) -> bool:
-    """A 409 is reconciled before anything is sent again; if that finds nothing, it may be.
-
-    On version 2 a pending settlement waits for its dispute window: there is nothing to send.
-    """
-    reconciled = not slot.in_conflict or slot.absences > 0
-    staged = slot.state is State.PENDING and partner.api_version.staged_by_dispute_window
-    return slot.state in SENDABLE and reconciled and not staged
 
 
 def _missing(desk: Desk, slot: Slot) -> str:
@@ -141,14 +126,10 @@ def _require_shown(desk: Desk, slot: Slot) -> None:
 
     :raises SettlementError: its outcome, if the partner shows nothing under it
     """
-    _require_not_silent(desk, slot)
-    if slot.state is State.WITHDRAWN:
-        raise SupersededError(
-            f"{slot.external_id} was withdrawn: another run has rebuilt the date. Clear "
-            "build_requests with its downstream tasks",
-            external_id=slot.external_id,
-        )
-    if slot.state is not State.UNKNOWN or slot.free:
+    with desk.ledger.transaction() as tx:
+        silence = newest_silence(tx, desk.partner.name, SILENCE)
+    require_may_be_asked_about(slot, silence)
+    if is_sent_for_another(slot):
         done = submit_request(desk, slot.external_id)
         if not done.conflict:
             return
@@ -156,21 +137,6 @@ def _require_shown(desk: Desk, slot: Slot) -> None:
     raise_unless_done(desk, now, None)
     if now.state in NOT_SHOWN:
         raise nothing_shown(now)
-
-
-def _require_not_silent(desk: Desk, slot: Slot) -> None:
-    """A partner that has just let a request time out is not asked by every request that waits.
-
-    :raises OutcomeUnknownError: without an exchange
-    """
-    with desk.ledger.transaction() as tx:
-        silence = newest_silence(tx, desk.partner.name, SILENCE)
-    if silence is not None:
-        raise OutcomeUnknownError(
-            f"{slot.external_id} is {slot.state.value}, and the partner gave no answer at "
-            f"{silence.at:%H:%M:%S} UTC ({silence.error}): the next try asks it again",
-            external_id=slot.external_id,
-        )
 
 
 def _send(desk: Desk, slot: Slot) -> tuple[Slot, Answered]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from settlement.config.partner_file import PartnerFile
 from settlement.values import Line, Window
 from settlement.warehouse.survey import Surveyed
 
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""How far the warehouse's clock may be ahead of the ledger's."""
 HOUSE = "house"
 """What trades.sql calls the platform's own account."""
 

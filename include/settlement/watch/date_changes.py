@@ -11,9 +11,9 @@ from settlement.errors import WarehouseDataError
 from settlement.ledger.dates import FrozenDate, frozen_dates
 from settlement.ledger.people.stop import stop_of
 from settlement.ledger.snapshots import Snapshot, digested
-from settlement.steps.compute import CLOCKS_DIFFER
 from settlement.values import Window
 from settlement.warehouse import Warehouse
+from settlement.warehouse.reader import CLOCKS_DIFFER
 from settlement.warehouse.survey import NO_EXAMPLES, Examples, ReadWindow, Survey, WindowCount
 from settlement.watch.context import WatchContext
 from settlement.watch.trade_changes import TradeChanges, compare_trades

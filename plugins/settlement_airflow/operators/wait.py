@@ -25,8 +25,8 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.schema import body
 from settlement.ledger.slots import load_slots
 from settlement.slot.state import Slot, State
-from settlement.steps.compute import CLOCKS_DIFFER
 from settlement.steps.reconcile import Waiting, look_up_pending, waiting_for
+from settlement.warehouse.reader import CLOCKS_DIFFER
 from settlement_airflow.connections import open_warehouse, opened_desk, opened_ledger
 from settlement_airflow.operators.airflow_runs import ENDED
 from settlement_airflow.operators.base import (

@@ -83,7 +83,7 @@ def business_date(user: GetUserDep, partner: str, business_date: date) -> HTMLRe
 def set_up(user: GetUserDep, partner: str) -> HTMLResponse:
     """What the doctor says."""
     file = partner_of(user, partner)
-    values = {"partner": file, "set_up": set_up_of(file.name), "now": datetime.now(UTC)}
+    values = {"partner": file, "set_up": set_up_of(file), "now": datetime.now(UTC)}
     return page_of("set_up.html", values)
 
 

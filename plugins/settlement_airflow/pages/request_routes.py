@@ -29,7 +29,7 @@ def request_csv(
     """Lines of the current body, or every attempt."""
     file = partner_of_request(user, external_id)
     with read_ledger(file.ledger_conn_id) as tx:
-        page = read_request_page(tx, external_id)
+        page = read_request_page(tx, file, external_id)
     text = csv_of_lines(page, file.currencies) if table == "lines" else csv_of_attempts(page)
     return csv_of(text, f"{external_id}-{table}")
 
@@ -39,7 +39,7 @@ def request(user: GetUserDep, external_id: str) -> HTMLResponse:
     """One request."""
     file = partner_of_request(user, external_id)
     with read_ledger(file.ledger_conn_id) as tx:
-        page = read_request_page(tx, external_id)
+        page = read_request_page(tx, file, external_id)
     asked = text_of(page.question, file) if page.question else None
     identity = parse_external_id(external_id)
     day = str(identity.business_date) if identity else ""

@@ -13,10 +13,12 @@ from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-from settlement.doctor.diagnosis import Diagnosis, Health
+from settlement.config.partner_file import PartnerFile
+from settlement.doctor.diagnosis import Diagnosis, Health, diagnoses_of
 from settlement_airflow.airflow_checks import check_airflow
 from settlement_airflow.dag_parts import dag_id_of
 from settlement_airflow.operators.check import DIAGNOSES
+from settlement_airflow.pages.ledger import SUBJECT, check_login
 
 DOCTOR_DAG = "settlement_doctor"
 RUNS_LOOKED_AT = 50
@@ -42,10 +44,13 @@ class SetUp:
     airflow: tuple[Diagnosis, ...]
 
 
-def set_up_of(partner_name: str) -> SetUp:
+def set_up_of(partner: PartnerFile) -> SetUp:
     """Nothing is checked but this Airflow: the workers are, once somebody asks them to."""
     url = str(conf.get("database", "sql_alchemy_conn"))
-    airflow = tuple(check_airflow(url, dag_id_of(partner_name)))
+    airflow = (
+        *check_airflow(url, dag_id_of(partner.name)),
+        *diagnoses_of(SUBJECT, lambda: check_login(partner.ledger_conn_id)),
+    )
     runs = (
         select(DagRun)
         .where(DagRun.dag_id == DOCTOR_DAG)
@@ -54,7 +59,7 @@ def set_up_of(partner_name: str) -> SetUp:
     )
     with create_session(scoped=False) as session:
         for run in session.scalars(runs):
-            if (run.conf or {}).get("partner") == partner_name:
+            if (run.conf or {}).get("partner") == partner.name:
                 query = select(TaskInstance).where(
                     TaskInstance.dag_id == DOCTOR_DAG, TaskInstance.run_id == run.run_id
                 )

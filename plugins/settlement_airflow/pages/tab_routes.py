@@ -6,13 +6,17 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, HTTPException, status
 from fastapi.responses import RedirectResponse
 
+from settlement.ledger.slots import require_slot
 from settlement.request.external_id import parse_external_id
 from settlement_airflow.dag_parts import dag_id_of
 from settlement_airflow.pages.access import partner_of_request, partners_of
 from settlement_airflow.pages.airflow_run import date_of_run, request_of_task
+from settlement_airflow.pages.ledger import read_ledger
 from settlement_airflow.pages.shown import path_to
 
 routes = APIRouter()
+RUNS = "partner_settlement"
+"""The runbook of every partner's runs."""
 
 
 @routes.get("/runs/{dag_id}")
@@ -35,3 +39,18 @@ def task(
         partner_of_request(user, external_id)
         return RedirectResponse(path_to("requests", external_id))
     return run(user, dag_id, run_id)
+
+
+@routes.get("/runbook-of/{dag_id}")
+def runbook(
+    user: GetUserDep, dag_id: str, run_id: str, task_id: str = "", map_index: int = -1
+) -> RedirectResponse:
+    """The runbook of a run or task: at the state of its request, if the task sends one."""
+    external_id = request_of_task(dag_id, run_id, task_id, map_index) if task_id else None
+    if external_id is not None and parse_external_id(external_id) is not None:
+        file = partner_of_request(user, external_id)
+        with read_ledger(file.ledger_conn_id) as tx:
+            state = require_slot(tx, external_id).state
+        return RedirectResponse(f"{path_to('runbooks', RUNS)}#{state.value}")
+    settles = dag_id in {dag_id_of(each.name) for each in partners_of(user)}
+    return RedirectResponse(path_to("runbooks", RUNS if settles else dag_id))

@@ -51,7 +51,7 @@ def csv_of_amounts(page: DatePage) -> str:
 def csv_of_requests(page: DatePage) -> str:
     """A row for each request of a date."""
     return _csv(
-        ["external_id", "state", "lines", "since", "reason"],
+        ["external_id", "state", "lines", "since", "reason", "if_submit_requests_is_cleared"],
         (
             [
                 row.slot.external_id,
@@ -59,6 +59,7 @@ def csv_of_requests(page: DatePage) -> str:
                 str(row.lines),
                 row.since.isoformat() if row.since else "",
                 row.slot.reason or "",
+                row.if_cleared.in_words,
             ]
             for row in page.requests
         ),

@@ -1,4 +1,4 @@
-"""Where Airflow shows the settlement pages: its navigation, and a tab of each run and task."""
+"""Where Airflow shows the settlement pages: its navigation, and tabs of each run and task."""
 
 from __future__ import annotations
 
@@ -29,6 +29,19 @@ VIEWS: list[dict[str, Any]] = [
         "&map_index={MAP_INDEX}",
         "destination": "task_instance",
         "url_route": "settlement-of-task",
+    },
+    {
+        "name": "Runbook",
+        "href": f"{PREFIX}/runbook-of/{{DAG_ID}}?run_id={{RUN_ID}}",
+        "destination": "dag_run",
+        "url_route": "runbook-of-run",
+    },
+    {
+        "name": "Runbook",
+        "href": f"{PREFIX}/runbook-of/{{DAG_ID}}?run_id={{RUN_ID}}&task_id={{TASK_ID}}"
+        "&map_index={MAP_INDEX}",
+        "destination": "task_instance",
+        "url_route": "runbook-of-task",
     },
 ]
 

@@ -84,7 +84,4 @@ with DAG("empty_shape", schedule=None) as dag:
     wait >> compute >> build >> request_approval >> await_approval >> sign >> submit >> branch
     branch >> [settled, nothing_to_settle, reconcile, wait_for_partner]
     reconcile >> wait_for_partner
-    working = [wait, compute, build, request_approval, await_approval, sign, submit]
-    working += [settled, nothing_to_settle, reconcile, wait_for_partner]
-    working >> questions
-    [*working, questions, ask_people] >> verify
+    [settled, nothing_to_settle, wait_for_partner] >> questions >> ask_people >> verify

@@ -105,24 +105,35 @@ def ask_for_approval(
 def require_approved(
     tx: Connection, partner: PartnerFile, business_date: date, external_ids: Iterable[str]
 ) -> None:
-    """Refuse to sign, or to send first, what needs an approval and has none.
+    """Refuse to sign what needs an approval and has none.
 
     :raises ApprovalMissingError: naming the limits, the requests, and how it was answered
     """
+    missing = missing_approval(tx, partner, business_date, external_ids)
+    if missing is not None:
+        raise missing
+
+
+def missing_approval(
+    tx: Connection, partner: PartnerFile, business_date: date, external_ids: Iterable[str]
+) -> ApprovalMissingError | None:
+    """The error about those of the requests that need an approval and have none, if there are any.
+
+    It names the limits, the requests, and how the question was answered.
+    """
     if partner.approval.asks_nothing:
-        return
+        return None
     totals = _totals_of(load_slots(tx, partner.name, business_date))
     above = totals.above(partner)
     if not above:
-        return
+        return None
     wanted = set(external_ids)
     missing = [
         each
         for each in _unapproved(tx, partner.name, business_date, totals)
         if each.external_id in wanted
     ]
-    if missing:
-        raise _missing_error(tx, partner.name, business_date, above, missing)
+    return _missing_error(tx, partner.name, business_date, above, missing) if missing else None
 
 
 def _totals_of(slots: Sequence[Slot]) -> Totals:
@@ -205,6 +216,7 @@ def _missing_error(
         f"{_next_step(tx, partner, business_date)}",
         partner=partner,
         business_date=business_date,
+        external_ids=[each.external_id for each in missing],
     )
 
 

@@ -69,4 +69,9 @@ def require_go(tx: Connection, partner: PartnerName) -> None:
     """
     stop = stop_of(tx, partner)
     if stop is not None:
-        raise StoppedError(partner, who=stop.who, since=stop.at, reason=stop.reason)
+        raise stopped(partner, stop)
+
+
+def stopped(partner: PartnerName, stop: Stop) -> StoppedError:
+    """The error for whatever would be sent while the flag is up."""
+    return StoppedError(partner, who=stop.who, since=stop.at, reason=stop.reason)
