@@ -50,7 +50,11 @@ class RequestRow:
 
 @dataclass(frozen=True, slots=True)
 class DatePage:
-    """One business date of one partner; `not_due`: why it cannot be run now, if it cannot."""
+    """One business date of one partner.
+
+    `proved_at`: since when it is proved settled, if it is. `not_due`: why it cannot be run now, if
+    it cannot.
+    """
 
     partner: PartnerFile
     row: DateRow
@@ -62,7 +66,17 @@ class DatePage:
     holds: tuple[Hold, ...]
     stop: Stop | None
     events: tuple[Event, ...]
+    proved_at: datetime | None
     not_due: str | None
+
+    @property
+    def refused_clients(self) -> tuple[str, ...]:
+        """Connections that are alone in a refused request: the refusal is about them."""
+        refused = [each.slot for each in self.requests if each.slot.state is State.REFUSED]
+        named = [
+            {key.connection_id for key in one.current.positions} for one in refused if one.current
+        ]
+        return tuple(dict.fromkeys(each for ids in named if len(ids) == 1 for each in ids))
 
 
 def read_date_page(tx: Connection, partner: PartnerFile, business_date: date) -> DatePage:
@@ -74,6 +88,7 @@ def read_date_page(tx: Connection, partner: PartnerFile, business_date: date) ->
     holds, stop = holds_in_force(tx, name), stop_of(tx, name)
     since = since_when(tx, [each.external_id for each in facts.slots])
     forecasts = forecasts_of_date(tx, partner, business_date, facts.slots)
+    events = tuple(read_events(tx, name, business_date=business_date))
     around = Facts(
         at=now,
         proofs={},
@@ -84,9 +99,11 @@ def read_date_page(tx: Connection, partner: PartnerFile, business_date: date) ->
         holds={name: holds},
         questions=questions,
     )
+    row = row_of(partner, business_date, around)
+    proofs = [each.at for each in events if each.kind == "settled"]
     return DatePage(
         partner=partner,
-        row=row_of(partner, business_date, around),
+        row=row,
         at=now,
         snapshot=facts.snapshot,
         currencies=tuple(_currencies(facts)),
@@ -102,7 +119,8 @@ def read_date_page(tx: Connection, partner: PartnerFile, business_date: date) ->
         questions=tuple(questions),
         holds=tuple(holds),
         stop=stop,
-        events=tuple(read_events(tx, name, business_date=business_date)),
+        events=events,
+        proved_at=proofs[-1] if proofs and row.left is None else None,
         not_due=_not_due(partner, business_date, now),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import Connection
@@ -16,6 +16,7 @@ from settlement.ledger.people.question import Question
 from settlement.ledger.people.stop import Stop
 from settlement.pages.date_facts import Facts, read_facts
 from settlement.pages.date_state import Around, DateState, state_of
+from settlement.pages.last_runs import LastRun, last_runs
 from settlement.slot.difference import in_effect
 from settlement.slot.money_at_risk import Amounts, amounts_at_risk, merged
 from settlement.slot.state import State
@@ -49,8 +50,9 @@ class PartnerSummary:
     """One partner: what is at risk over all its dates, and one page of these, newest first.
 
     `not_read`: dates that are due and that no run has read: nobody knows what is owed.
-    `not_settled`: all that are not settled, also those of other pages. `older_before`: where the
-    page of the dates before begins; None if there are none.
+    `not_settled`: all that are not settled, also those of other pages. `proved_at`: per date that
+    is settled, since when that is proved. `last_runs`: per date of the page, what its last run has
+    sent. `older_before`: where the page of the dates before begins; None if there are none.
     """
 
     partner: PartnerFile
@@ -63,6 +65,8 @@ class PartnerSummary:
     not_settled: tuple[DateRow, ...]
     not_read: int
     rows: tuple[DateRow, ...]
+    proved_at: Mapping[date, datetime]
+    last_runs: Mapping[date, LastRun]
     older_before: date | None
 
 
@@ -74,7 +78,15 @@ def summarize(
     :param before: list dates before this one; None: the newest
     """
     facts = read_facts(tx, [each.name for each in partners])
-    return [_summary(each, facts, before) for each in partners]
+    summaries = [_summary(each, facts, before) for each in partners]
+    listed = [(each.partner.name, row.business_date) for each in summaries for row in each.rows]
+    runs = last_runs(tx, listed)
+    return [
+        replace(
+            each, last_runs={day: run for (of, day), run in runs.items() if of == each.partner.name}
+        )
+        for each in summaries
+    ]
 
 
 def _summary(partner: PartnerFile, facts: Facts, before: date | None) -> PartnerSummary:
@@ -100,6 +112,12 @@ def _summary(partner: PartnerFile, facts: Facts, before: date | None) -> Partner
         not_settled=not_settled,
         not_read=sum(each.state is DateState.NOT_RUN for each in not_settled),
         rows=tuple(rows[each] for each in page),
+        proved_at={
+            day: each.last_event_at
+            for (of, day), each in facts.proofs.items()
+            if of == name and each.proved and each.last_event_at
+        },
+        last_runs={},
         older_before=page[-1] if len(dates) > len(page) else None,
     )
 

@@ -22,6 +22,7 @@ from settlement.ledger.people.question import BY_ITSELF
 from settlement.values import Actor
 from settlement_airflow.connections import opened_ledger
 from settlement_airflow.operators.asking import asking_at_once
+from settlement_airflow.operators.trouble import hand_on
 from settlement_airflow.run_date import NoBusinessDate, business_date_of
 
 GATE = "verify_settled"
@@ -48,9 +49,9 @@ def airflow_errors(
 
     A run without a business date is skipped.
 
-    With `money` the text says what is at risk too, and what happens next. Nothing is chained to it
-    and its traceback begins here: the UI would show the text twice, or scroll it out of sight, and
-    a cause could show more than its text.
+    With `money` the text says what is at risk too, and what happens next, and the settlement pages
+    can show it. Nothing is chained to it and its traceback begins here: the UI would show the text
+    twice, or scroll it out of sight, and a cause could show more than its text.
     """
     try:
         yield
@@ -58,7 +59,9 @@ def airflow_errors(
         raise AirflowSkipException(str(reason)) from None
     except SettlementError as error:
         if context is not None and money is not None:
-            error.tell(error_text(error, money(), _next_step(error, context)))
+            next_step = _next_step(error, context)
+            hand_on(error, next_step, context)
+            error.tell(error_text(error, money(), next_step))
         if error.retryable:
             raise error.with_traceback(None) from None
         raise AirflowFailException(str(error)) from None

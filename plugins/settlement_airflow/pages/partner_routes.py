@@ -16,7 +16,9 @@ from settlement.pages.settlements import PartnerSummary, summarize
 from settlement.steps.question_text import title_of
 from settlement_airflow.dag_parts import dag_id_of
 from settlement_airflow.pages.access import partner_of, partners_of
+from settlement_airflow.pages.around_date import found_about, may_be_held
 from settlement_airflow.pages.ledger import read_ledger
+from settlement_airflow.pages.newest_run import newest_run_of
 from settlement_airflow.pages.render import csv_of, page_of, text_of
 from settlement_airflow.pages.set_up import set_up_of
 from settlement_airflow.pages.tables import (
@@ -45,7 +47,13 @@ def settlements(
     """Partners and their dates."""
     summaries = summaries_of(user, partner, before)
     checks = findings_of([each.partner.name for each in summaries])
-    return page_of("settlements.html", {"summaries": summaries, "checks": checks, "before": before})
+    found = {
+        each.partner.name: checks[each.partner.name].for_a_person(each.proved_at)
+        for each in summaries
+        if each.partner.name in checks
+    }
+    values = {"summaries": summaries, "checks": checks, "found": found, "before": before}
+    return page_of("settlements.html", values)
 
 
 @routes.get("/settlements.csv")
@@ -75,7 +83,17 @@ def business_date(user: GetUserDep, partner: str, business_date: date) -> HTMLRe
         page = read_date_page(tx, file, business_date)
     titles = {each.digest: title_of(each, file.currencies) for each in page.questions}
     texts = {each.digest: text_of(each, file) for each in page.questions}
-    values = {"page": page, "titles": titles, "texts": texts, "dag_id": dag_id_of(partner)}
+    run = newest_run_of(file, business_date)
+    values = {
+        "page": page,
+        "titles": titles,
+        "texts": texts,
+        "dag_id": dag_id_of(partner),
+        "user": user.get_name(),
+        "run": run,
+        "found": found_about(page),
+        "may_be_held": may_be_held(page, run),
+    }
     return page_of("date.html", values)
 
 
@@ -108,7 +126,8 @@ def questions(user: GetUserDep) -> HTMLResponse:
         for summary in summaries_of(user, None, None)
         for each in summary.questions
     ]
-    return page_of("questions.html", {"asked": sorted(asked, key=lambda row: row[0].asked_at)})
+    asked.sort(key=lambda row: row[0].asked_at)
+    return page_of("questions.html", {"asked": asked, "user": user.get_name()})
 
 
 @routes.get("/questions.csv")

@@ -13,6 +13,7 @@ from settlement.ledger.transfers import load_transfers
 from settlement.pages.request_page import read_request_page
 from settlement.request.external_id import parse_external_id
 from settlement.values import PositionKey
+from settlement_airflow.dag_parts import dag_id_of
 from settlement_airflow.pages.access import partner_of_request
 from settlement_airflow.pages.explained import explained
 from settlement_airflow.pages.ledger import read_ledger
@@ -43,7 +44,15 @@ def request(user: GetUserDep, external_id: str) -> HTMLResponse:
     asked = text_of(page.question, file) if page.question else None
     identity = parse_external_id(external_id)
     day = str(identity.business_date) if identity else ""
-    return page_of("request.html", {"page": page, "file": file, "asked": asked, "day": day})
+    values = {
+        "page": page,
+        "file": file,
+        "asked": asked,
+        "day": day,
+        "dag_id": dag_id_of(file.name),
+        "user": user.get_name(),
+    }
+    return page_of("request.html", values)
 
 
 @routes.get("/requests/{external_id}/lines/{connection_id}/{currency}")

@@ -19,6 +19,7 @@ from settlement.ledger.people.question import CHOICES, Question, may_not_answer
 from settlement.pages.date_page import CurrencyRow
 from settlement.pages.date_state import SIGNS
 from settlement.slot.state import State
+from settlement_airflow.dag_parts import dag_id_of
 from settlement_airflow.operators.asking import DECISION_DAG, conf_of, run_id_of
 from settlement_airflow.pages.views import PREFIX
 
@@ -148,6 +149,7 @@ def templates() -> jinja2.Environment:
         "answer_at": answer_at,
         "answer_form": answer_form,
         "choices_of": choices_of,
+        "dag_of": dag_id_of,
         "bar": bar,
         "barred": may_not_answer,
         "base_path": base_path,

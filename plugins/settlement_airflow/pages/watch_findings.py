@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeAlias
 
 from airflow.models.dagrun import DagRun
@@ -47,6 +47,18 @@ class Watched:
     at: datetime
     found: tuple[Found, ...]
     before: tuple[tuple[datetime, tuple[str, ...]], ...]
+
+    def for_a_person(self, proved_at: Mapping[date, datetime]) -> tuple[Found, ...]:
+        """What needs a person, apart from what a newer proof of its date has overtaken.
+
+        :param proved_at: since when dates are proved settled
+        """
+        overtaken = {str(day) for day, at in proved_at.items() if at > self.at}
+        return tuple(
+            each
+            for each in self.found
+            if each.needs_a_person and each.business_date not in overtaken
+        )
 
 
 def findings_of(partners: Collection[str]) -> dict[str, Watched]:

@@ -9,6 +9,7 @@ if (chosen === "dark" || chosen === "light") {
 const base = document.body.dataset.base;
 const SECOND = 1000;
 const LONGEST_WAIT = 60;
+const LONGEST_FOLLOWED = 3600;
 
 // Everything that changes something goes to Airflow's own API, as whoever is logged in.
 async function api(method, path, content) {
@@ -46,8 +47,8 @@ function pause() {
 }
 
 // Until the run has ended; null if it takes longer than anybody wants to look at.
-async function ended(dag, runId) {
-  for (let second = 0; second < LONGEST_WAIT; second += 1) {
+async function ended(dag, runId, longest = LONGEST_WAIT) {
+  for (let second = 0; second < longest; second += 1) {
     const run = await api("GET", `${runsOf(dag)}/${encodeURIComponent(runId)}`);
     if (run.state === "success" || run.state === "failed") {
       return run.state;
@@ -75,6 +76,10 @@ for (const button of document.querySelectorAll("button[data-dag]")) {
   button.addEventListener("click", () =>
     doing(output, [button], async () => {
       const run = await start(button.dataset.dag, JSON.parse(button.dataset.conf));
+      if (button.dataset.then) {
+        window.location.assign(button.dataset.then);
+        return ["Started."];
+      }
       const state = button.dataset.reload ? await ended(button.dataset.dag, run.dag_run_id) : null;
       if (state === "success") window.location.reload();
       return [linkToRun(button.dataset.dag, run.dag_run_id, `${state ?? "Started"}: open its run`)];
@@ -121,7 +126,11 @@ async function decide(form, choice) {
   for (let second = 0; second < LONGEST_WAIT; second += 1) {
     try {
       await api("PATCH", form.dataset.answer, answer);
-      return [`Answered: ${choice}. A worker carries it out now; reload this page in a moment.`];
+      form.querySelector("output").textContent = `Answered: ${choice}. A worker carries it out now.`;
+      const state = await ended("settlement_decision", form.dataset.run);
+      if (state === "success") window.location.reload();
+      const said = state === "failed" ? "It was refused: open its run" : "Open its run";
+      return [linkToRun("settlement_decision", form.dataset.run, said)];
     } catch (error) {
       // Not asked yet: its run is started once, and the answer is given when it waits.
       if (error.status !== 404) throw error;
@@ -139,5 +148,20 @@ for (const form of document.querySelectorAll("form[data-answer]")) {
     doing(form.querySelector("output"), form.querySelectorAll("button"), () =>
       decide(form, choice),
     );
+  });
+}
+
+// Whoever reads a question or writes a reason keeps it: the page then only says that it is old.
+function inUse() {
+  const written = [...document.querySelectorAll("main input")].some((each) => each.value !== "");
+  return written || document.querySelector("details.asking[open]") !== null;
+}
+
+for (const followed of document.querySelectorAll("[data-follow]")) {
+  const { dag, follow } = followed.dataset;
+  ended(dag, follow, LONGEST_FOLLOWED).then((state) => {
+    if (state === null) return;
+    if (inUse()) followed.querySelector("[aria-live]").textContent = "It has ended: reload this page.";
+    else window.location.reload();
   });
 }
