@@ -27,12 +27,16 @@ class Visitor:
     def sees_settlements(self) -> None:
         """From Home, by the navigation."""
         self.browser.page.goto(f"{self.browser.url}/")
-        self._click(self.browser.page.get_by_role("link", name="Settlements"))
+        self.opens_settlements()
+
+    def opens_settlements(self) -> None:
+        """By Airflow's navigation, from wherever one is."""
+        self.click(self.browser.page.get_by_role("link", name="Settlements"))
         self.pages.get_by_role("heading", name="Settlements").wait_for()
 
     def opens_date(self, day: date) -> None:
         """By its row."""
-        self._click(self.pages.get_by_role("link", name=str(day), exact=True).first)
+        self.click(self.pages.get_by_role("link", name=str(day), exact=True).first)
         self.pages.get_by_role("heading", name=str(day)).wait_for()
 
     def reads(self, text: str) -> None:
@@ -41,10 +45,11 @@ class Visitor:
 
     def answers(self, choice: str, reason: str) -> None:
         """The question of the date that is open."""
-        self._click(self.pages.get_by_text("Read and answer it"))
-        self.pages.get_by_label(REASON).fill(reason)
-        self._click(self.pages.get_by_role("button", name=choice, exact=True))
-        self.reads("A worker carries it out now")
+        question = self.pages.get_by_text("Read and answer it")
+        self.click(question)
+        self.writes_reason(self.pages.get_by_label(REASON), reason)
+        self.click(self.pages.get_by_role("button", name=choice, exact=True))
+        question.wait_for(state="hidden")
 
     def does_by_hand(self, partner: str, button: str, **fields: str) -> str:
         """Fill in one of the forms of a partner; what holds then, as the page says it."""
@@ -53,11 +58,16 @@ class Visitor:
         form = page.locator("form", has=page.get_by_role("button", name=button, exact=True))
         for name, value in fields.items():
             form.locator(f"[name={name}]").fill(value)
-        self._click(form.get_by_role("button", name=button, exact=True))
+        self.click(form.get_by_role("button", name=button, exact=True))
         done = form.locator("output", has_text="Done: ")
         done.wait_for()
         return done.inner_text()
 
-    def _click(self, what: Locator) -> None:
+    def click(self, what: Locator) -> None:
+        """One of the clicks that are counted."""
         self.clicks += 1
         what.click()
+
+    def writes_reason(self, where: Locator, reason: str) -> None:
+        """Why: it is kept for good."""
+        where.fill(reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -14,6 +14,8 @@ from airflow.configuration import conf
 from markupsafe import Markup
 
 from settlement.amounts import displayed, to_base_units_text
+from settlement.config.calendar import BusinessCalendar
+from settlement.config.partner_file import PartnerFile
 from settlement.ledger.chain import Event
 from settlement.ledger.people.question import CHOICES, Question, may_not_answer
 from settlement.pages.date_page import CurrencyRow
@@ -75,6 +77,11 @@ def answer_form(asked: Question) -> dict[str, str]:
 def choices_of(asked: Question) -> list[str]:
     """What may be answered."""
     return [each.value for each in CHOICES[asked.subject]]
+
+
+def scheduled_at(partner: PartnerFile, business_date: date) -> str:
+    """When the schedule starts a date's run: the logical date of that run."""
+    return BusinessCalendar(partner).scheduled_at(business_date).isoformat()
 
 
 def bar(row: CurrencyRow) -> Markup:
@@ -155,6 +162,7 @@ def templates() -> jinja2.Environment:
         "base_path": base_path,
         "path_to": path_to,
         "said_by": said_by,
+        "scheduled_at": scheduled_at,
         "shown": LINES_SHOWN,
         "signs": SIGNS,
         "tone": tone,

@@ -108,6 +108,21 @@ for (const form of document.querySelectorAll("form[data-dag]")) {
   });
 }
 
+// Airflow's own backfill: every date in between is run, also one that has a run already.
+async function backfill(form) {
+  const span = Object.fromEntries(new FormData(form));
+  const how = { reprocess_behavior: "completed", max_active_runs: 3, run_backwards: false };
+  await api("POST", "backfills", { dag_id: form.dataset.backfill, ...span, ...how });
+  return ["Started. Each date shows how it ends: open Settlements again in a minute."];
+}
+
+for (const form of document.querySelectorAll("form[data-backfill]")) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    doing(form.querySelector("output"), form.querySelectorAll("button"), () => backfill(form));
+  });
+}
+
 async function ask(form) {
   const { run, conf } = form.dataset;
   const content = { logical_date: null, dag_run_id: run, conf: JSON.parse(conf) };
