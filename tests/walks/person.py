@@ -15,8 +15,11 @@ from support.browser import WINDOW, Browser, log_in
 from support.visitor import Visitor
 
 AT_RISK_IN_LOG = re.compile(r"Money at risk: (.+?)\nNext: ", re.DOTALL)
-SHOWN: FloatRect = {"x": 0, "y": 0, "width": WINDOW["width"], "height": 720}
+SHOWN: FloatRect = {"x": 0, "y": 0, "width": WINDOW["width"], "height": 640}
 """The upper part of the window: what is read first, in a picture that loads at once."""
+DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+LONGEST_RUN_MS = 300_000
+"""Some runs follow one another before a page shows its end."""
 HEAVIEST_PICTURE = 150_000
 
 
@@ -89,7 +92,7 @@ class Person(Visitor):
     def reads(self, text: str) -> None:
         """A sentence, or its beginning: the whole of it is noted down."""
         found = self.pages.get_by_text(text).first
-        found.wait_for()
+        found.wait_for(timeout=LONGEST_RUN_MS)
         self.steps.append(f"Read: “{in_a_line(found.inner_text())}”")
 
     def notes(self, sentence: str) -> None:
@@ -98,12 +101,16 @@ class Person(Visitor):
 
     def sees_end(self, locator: Locator) -> None:
         """What the walk is to come to; the page shows it by itself."""
-        locator.wait_for()
+        locator.wait_for(timeout=LONGEST_RUN_MS)
         self.end = in_a_line(locator.inner_text())
         self.ended_after_s = monotonic() - self.began
 
+    def sees_held(self) -> None:
+        """Everybody of the date that is open is settled, but for whom somebody has put on hold."""
+        self.sees_end(self.pages.locator("h1", has_text="on hold"))
+
     def sees_settled(self) -> None:
-        """The date of the page that is open is proved settled, apart from what is on hold."""
+        """The date of the page that is open is proved settled."""
         self.sees_end(self.pages.locator(".verdict.good", has_text="every position is settled"))
 
     def row_of(self, day: date) -> str:
@@ -142,6 +149,7 @@ class Person(Visitor):
     def takes_picture(self, of: str, name: str | None = None) -> None:
         """What is on the screen now."""
         path = self.pictures / f"{name or self.name}.png"
+        self.pages.locator("body").evaluate(DRAWN)
         self.browser.page.screenshot(path=path, clip=SHOWN)
         assert path.stat().st_size <= HEAVIEST_PICTURE, path
         self.shown.append(f"![{of}](pictures/{path.name})")

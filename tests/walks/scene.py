@@ -109,7 +109,7 @@ class Scene:
     def states(self, day: date) -> list[State]:
         """States of the date's requests, by the ledger."""
         with self.site.ledger.transaction() as tx:
-            return [each.state for each in load_slots(tx, "demo", day)]
+            return [each.state for each in load_slots(tx, self.site.partner_file().name, day)]
 
     def wait_for_state(self, day: date, state: State) -> None:
         """Until the newest request of a date is in a state."""
@@ -173,7 +173,7 @@ class Scene:
 def red_task(run: dict[str, Any]) -> str:
     """The task of a run that an alert comes from: not the gate, which sums up what others said."""
     red = [task for task, state in run["tasks"].items() if state == "failed" and task != GATE]
-    return red[0].replace("[", "/mapped/").removesuffix("]")
+    return str(red[0]).replace("[", "/mapped/").removesuffix("]")
 
 
 @contextmanager

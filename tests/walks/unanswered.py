@@ -38,7 +38,6 @@ def partner_down(scene: Scene, person: Person) -> None:
     person.reads_risk()
     person.opens_date(day)
     person.reads("Airflow works on it")
-    person.reads("Airflow tries again by itself")
     person.takes_picture("A date whose run goes on by itself")
     scene.no_more_faults()
     person.sees_settled()

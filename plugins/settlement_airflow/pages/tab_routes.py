@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, HTTPException, status
 from fastapi.responses import RedirectResponse
+from pydantic import BeforeValidator
 
 from settlement.ledger.slots import require_slot
 from settlement.request.external_id import parse_external_id
@@ -14,6 +17,9 @@ from settlement_airflow.pages.airflow_run import date_of_run, request_of_task
 from settlement_airflow.pages.ledger import read_ledger
 from settlement_airflow.pages.shown import path_to
 
+NOT_MAPPED = "{MAP_INDEX}"
+"""What Airflow puts into the address of a task that is not mapped: it leaves the name there."""
+MapIndex = Annotated[int, BeforeValidator(lambda given: -1 if given == NOT_MAPPED else given)]
 routes = APIRouter()
 RUNS = "partner_settlement"
 """The runbook of every partner's runs."""
@@ -31,7 +37,7 @@ def run(user: GetUserDep, dag_id: str, run_id: str) -> RedirectResponse:
 
 @routes.get("/tasks/{dag_id}")
 def task(
-    user: GetUserDep, dag_id: str, run_id: str, task_id: str, map_index: int = -1
+    user: GetUserDep, dag_id: str, run_id: str, task_id: str, map_index: MapIndex = -1
 ) -> RedirectResponse:
     """The request of a mapped task that has one, else the date of its run."""
     external_id = request_of_task(dag_id, run_id, task_id, map_index)
@@ -43,7 +49,7 @@ def task(
 
 @routes.get("/runbook-of/{dag_id}")
 def runbook(
-    user: GetUserDep, dag_id: str, run_id: str, task_id: str = "", map_index: int = -1
+    user: GetUserDep, dag_id: str, run_id: str, task_id: str = "", map_index: MapIndex = -1
 ) -> RedirectResponse:
     """The runbook of a run or task: at the state of its request, if the task sends one."""
     external_id = request_of_task(dag_id, run_id, task_id, map_index) if task_id else None
