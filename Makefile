@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export SETTLEMENT_HOME ?= $(CURDIR)/.local
 
-.PHONY: help install demo test check compose-check up bench simulate clear-fuzz crash-matrix killed-workers up-twice mutation-check lock clean
+.PHONY: help install demo test check compose-check up bench simulate clear-fuzz crash-matrix killed-workers up-twice mutation-check walks lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -55,6 +55,9 @@ up-twice: install ## Start `make up`, look at it in a browser, stop it, start it
 
 mutation-check: install ## Break the code on purpose, one break at a time: something must notice
 	@PYTHONPATH=tests $(BIN)/python -m mutation $(addprefix --only ,$(ONLY))
+
+walks: install ## Play what on-call meets, in a real Airflow and browser; WRITE=1 writes docs/on-call.md
+	@PYTHONPATH=tests $(BIN)/python -m walks $(addprefix --only ,$(ONLY)) $(if $(WRITE),--write)
 
 bench: install ## Measure against what one would use instead: make bench ONLY=signing; WRITE=1 keeps it in docs/
 	@PYTHONPATH=tests $(BIN)/python tests/benchmarks $(addprefix --only ,$(ONLY)) $(if $(WRITE),--write)

@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -15,8 +16,10 @@ import pytest
 from airflow.api_fastapi.app import create_app, get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
 from fastapi.testclient import TestClient
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import InternalError
 
 from partner_sandbox.demo_world import DEMO_TOKEN, DEMO_XPRV
@@ -48,6 +51,7 @@ OF_A_PARTNER = [
     "?partner=demo",
     *("partners/demo/actions", "partners/demo/setup", f"requests/{SLOT}/lines/{ALICE}/BTC"),
 ]
+STRANGER = "00000000-0000-4000-8000-000000000001"
 HOSTILE = "<script>alert(1)</script>" + "💥" * 2500
 
 
@@ -267,6 +271,109 @@ def test_a_request_that_does_not_exist(day: AirflowDay, get: Get) -> None:
     assert day
     assert get(f"requests/demo-{DAY}-9").status_code == 404
     assert get("requests/<script>").status_code == 404
+
+
+# what a person does next
+
+
+def test_a_date_says_what_its_run_failed_with_and_whom_to_hold(day: AirflowDay, get: Get) -> None:
+    """The log's words, and a form with the client already in it, until the client is on hold."""
+    day.trade(STRANGER, BOB, 5)
+    assert day.run().state == "failed"
+    said = get(DATE).text
+    assert "trades name connections that the partner cannot settle" in said
+    assert "#warehouse-data" in said
+    assert said.count(f'"connection_id": "{STRANGER}"') == said.count("Hold this client") == 1
+    with day.ledger.transaction() as tx:
+        put_on_hold(tx, "demo", STRANGER, "it is new", None, ACTOR)
+    assert "Hold this client" not in get(DATE).text
+    assert day.run().state == "success"
+    said = get(DATE).text
+    assert "cannot settle" not in said
+    assert "on hold" in said
+
+
+def test_nobody_is_held_for_an_error_that_is_not_about_clients(day: AirflowDay, get: Get) -> None:
+    """The run says what is wrong, and nothing about connections."""
+    day.fault("forbidden", route="submit", times=None)
+    assert day.run().state == "failed"
+    assert "HTTP 403" in get(DATE).text
+    assert "Hold this client" not in get(DATE).text
+
+
+def test_green_proves_nothing(day: AirflowDay, get: Get) -> None:
+    """A run that somebody has marked as success, while nothing is booked."""
+    day.fault("drop_before", route="submit", times=None)
+    day.run()
+    assert "Green proves nothing" not in get(DATE).text
+    with create_session() as session:
+        for run in session.scalars(select(DagRun).where(DagRun.dag_id == "settle_demo")):
+            run.state = "success"
+    assert "Green proves nothing" in get(DATE).text
+
+
+def test_the_newest_run_is_the_one_that_was_queued_last(
+    day: AirflowDay, get: Get, client: TestClient
+) -> None:
+    """A page shows its end by itself while it is going; a run of another date is none of it."""
+    day.run()
+    assert "data-follow" not in get(DATE).text
+    other = str(DAY - timedelta(days=1))
+    runs = "/api/v2/dags/settle_demo/dagRuns"
+    for chosen, following in ((other, 0), (str(DAY), 1)):
+        run_id = f"newest-{chosen}"
+        conf = {"business_date": chosen}
+        content = {"logical_date": None, "dag_run_id": run_id, "conf": conf}
+        assert client.post(runs, json=content, headers=_as("ADMIN")).is_success
+        assert get(DATE).text.count(f'data-follow="{run_id}"') == following
+        assert client.delete(f"{runs}/{run_id}", headers=_as("ADMIN")).is_success
+
+
+def test_whoever_started_the_run_is_not_asked(day: AirflowDay, get: Get) -> None:
+    """The page says so instead of a form whose answer would not count."""
+    day.write_partner(more='[approval]\ngross = { BTC = 1 }\nwait = "0s"\n')
+    day.run()
+    for asked_by, forms in (("somebody else", 1), ("somebody", 0)):
+        with day.ledger.transaction() as tx:
+            tx.execute(text("UPDATE question SET asked_by = :who"), {"who": asked_by})
+        for path in (DATE, "questions"):
+            assert get(path).text.count("data-answer=") == forms
+            assert ("You have started the run" in get(path).text) is not bool(forms)
+
+
+def test_a_finding_stands_beside_the_money_until_its_date_is_proved(
+    day: AirflowDay, get: Get
+) -> None:
+    """On the first page and on the date's; then the proof is newer than the finding."""
+    day.run()
+    assert "Found by the watch" not in get(DATE).text
+    day.trade(ALICE, BOB, 7)
+    day.dag("settlement_watch").test()
+    for path in ("", DATE):
+        assert "runbooks/settlement_watch#late-trades" in get(path).text
+    assert f'data-then="/settlement/{DATE}"' in get("findings").text
+    day.run()
+    for path in ("", DATE):
+        assert "#late-trades" not in get(path).text
+
+
+def test_each_date_says_what_its_last_run_has_sent(day: AirflowDay, get: Get) -> None:
+    """The same run twice: the second finds nothing left."""
+    page = f"?before={DAY + timedelta(days=1)}"
+    day.run()
+    assert "<td>sent 1 request</td>" in get(page).text
+    day.run()
+    assert "<td>sent 1 request</td>" not in get(page).text
+    assert "<td>sent nothing</td>" in get(page).text
+
+
+def test_several_dates_are_run_from_cut_off_to_cut_off(day: AirflowDay, get: Get) -> None:
+    """The form gives Airflow the logical dates: a bare date would leave the last one out."""
+    day.run()
+    assert (
+        f'<option value="2026-03-03T22:00:00+00:00">{DAY}</option>'
+        in get("?before=2026-03-04").text
+    )
 
 
 # safety

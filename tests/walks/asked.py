@@ -13,7 +13,7 @@ from walks.walk import Walk
 
 APPROVAL = "[approval]\ngross = { USD = 100, USDC = 100, USDT = 100, EUR = 100 }\n\n[currencies]"
 MOVE_A_TRADE = """
-UPDATE trades SET executed_at = executed_at + INTERVAL 1 DAY WHERE trade_id = (
+UPDATE trades SET executed_at = executed_at - INTERVAL 1 DAY WHERE trade_id = (
     SELECT trade_id FROM trades WHERE executed_at >= ? AND executed_at < ?
     ORDER BY executed_at LIMIT 1 OFFSET 5)
 """
@@ -62,12 +62,12 @@ def approval(scene: Scene, person: Person) -> None:
 
 def moved_trade(scene: Scene, person: Person) -> None:
     """The other date's run asks, and the trade stays where it is booked."""
-    second = scene.settled_date()
-    first = second - timedelta(days=1)
-    assert scene.settled_date() == first
-    window = scene.window(first)
+    left = scene.settled_date()
+    entered = scene.settled_date()
+    assert entered == left - timedelta(days=1)
+    window = scene.window(left)
     scene.warehouse(MOVE_A_TRADE, window.start, window.end)
-    run = scene.run(second)
+    run = scene.run(entered)
     scene.rest.required_action()
     person.begins_at_alert(DAG, run["dag_run_id"], red_task(run))
     person.reads_risk_in_log()
@@ -98,7 +98,7 @@ ASKED = (
         "moved-trade",
         "A trade has moved between two dates",
         "The venue has corrected the time of a trade that is settled already. Now it lies in the "
-        "window of the next date, whose run is red and asks.",
+        "window of the date before, whose run is red and asks.",
         moved_trade,
     ),
 )

@@ -43,8 +43,8 @@ def backfill(scene: Scene, person: Person) -> None:
     person.sees_end(person.pages.get_by_role("row").filter(has_text=str(days[1])))
     person.takes_picture("Each date says what its last run has sent, and where it stands")
     said = [person.row_of(day) for day in days]
-    assert sum("sent nothing" in each for each in said) == BACKFILLED - FOR_BACKFILL
-    assert sum("sent 1 request" in each for each in said) == FOR_BACKFILL
+    assert sum("sent nothing" in each for each in said) == BACKFILLED - FOR_BACKFILL, said
+    assert sum("sent 1 request" in each for each in said) == FOR_BACKFILL, said
 
 
 def newcomer(scene: Scene, person: Person) -> None:

@@ -15,7 +15,7 @@ from support.browser import WINDOW, Browser, log_in
 from support.visitor import Visitor
 
 AT_RISK_IN_LOG = re.compile(r"Money at risk: (.+?)\nNext: ", re.DOTALL)
-SHOWN: FloatRect = {"x": 0, "y": 0, "width": WINDOW["width"], "height": 640}
+SHOWN: FloatRect = {"x": 0, "y": 0, "width": WINDOW["width"], "height": 560}
 """The upper part of the window: what is read first, in a picture that loads at once."""
 DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 LONGEST_RUN_MS = 300_000

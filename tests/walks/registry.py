@@ -9,4 +9,4 @@ from walks.unanswered import UNANSWERED
 from walks.walk import Walk
 from walks.watched import WATCHED
 
-WALKS: tuple[Walk, ...] = (*UNANSWERED, *REFUSED, *ASKED, *WATCHED, *LOOKING)
+WALKS: tuple[Walk, ...] = (*UNANSWERED, *ASKED, *REFUSED, *WATCHED, *LOOKING)

@@ -27,6 +27,7 @@ from settlement_airflow.run_date import NoBusinessDate, business_date_of
 
 GOING = frozenset({"queued", "running"})
 RUNS_LOOKED_AT = 50
+_CHOSEN = DagRun.conf["business_date"].as_string()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def newest_run_of(partner: PartnerFile, business_date: date) -> NewestRun | None
         select(DagRun)
         .where(
             DagRun.dag_id == dag_id_of(partner.name),
-            or_(DagRun.logical_date.in_(cut_offs), DagRun.run_id.contains(str(business_date))),
+            or_(DagRun.logical_date.in_(cut_offs), _CHOSEN == str(business_date)),
         )
         .order_by(DagRun.run_after.desc())
         .limit(RUNS_LOOKED_AT)
