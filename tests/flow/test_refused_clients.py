@@ -11,6 +11,7 @@ from settlement.config.limits import Limits
 from settlement.errors import LimitExceededError, NotSettledError, RefusedError, SettlementError
 from settlement.ledger.checks.ledger import verify_ledger
 from settlement.ledger.database import Ledger
+from settlement.pages.date_page import read_date_page
 from settlement.partner.exchange import Answer
 from settlement.slot.state import State
 from settlement.steps.branch import run_to_narrow
@@ -112,6 +113,24 @@ def test_whoever_it_is_the_others_settle(world: World, number: int) -> None:
     assert last.state is State.REFUSED
     assert last.current is not None
     assert {key.connection_id for key in last.current.positions} == {wrong}
+
+
+def test_the_page_of_the_date_names_the_client_once_it_is_alone(world: World) -> None:
+    """Not while the refused request holds others too, and not once it is settled."""
+    wrong = clients_of(world)[1]
+    refuse(world, wrong)
+    named = [refused_on_page(world) for _ in runs_by_itself(world)]
+    assert named[0] == ()
+    assert named[-1] == (wrong,)
+    refuse(world)
+    world.run()
+    assert refused_on_page(world) == ()
+
+
+def refused_on_page(world: World) -> tuple[str, ...]:
+    """Whom the date's page names."""
+    with world.ledger.transaction() as tx:
+        return read_date_page(tx, world.partner, DAY).refused_clients
 
 
 def test_a_client_that_the_answer_names_is_told_apart_at_once(world: World) -> None:

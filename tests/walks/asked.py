@@ -12,11 +12,12 @@ from walks.scene import Scene, red_task
 from walks.walk import Walk
 
 APPROVAL = "[approval]\ngross = { USD = 100, USDC = 100, USDT = 100, EUR = 100 }\n\n[currencies]"
-MOVE_A_TRADE = """
-UPDATE trades SET executed_at = executed_at - INTERVAL 1 DAY WHERE trade_id = (
-    SELECT trade_id FROM trades WHERE executed_at >= ? AND executed_at < ?
-    ORDER BY executed_at LIMIT 1 OFFSET 5)
+A_TRADE = """
+SELECT trade_id FROM trades WHERE executed_at >= ? AND executed_at < ?
+ORDER BY executed_at LIMIT 1 OFFSET 5
 """
+MOVE = "UPDATE trades SET executed_at = executed_at + to_hours(?) WHERE trade_id = ?"
+A_DAY_BACK, A_DAY_ON = -24, 24
 
 
 def diverged(scene: Scene, person: Person) -> None:
@@ -31,6 +32,7 @@ def diverged(scene: Scene, person: Person) -> None:
     person.reads_risk()
     person.opens_date(day)
     person.reads("is what the partner shows under")
+    person.takes_picture("A date about which a person is asked")
     person.answers("adopt", "BitGo has explained it")
     person.sees_settled()
     scene.require_settled(day)
@@ -66,7 +68,8 @@ def moved_trade(scene: Scene, person: Person) -> None:
     entered = scene.settled_date()
     assert entered == left - timedelta(days=1)
     window = scene.window(left)
-    scene.warehouse(MOVE_A_TRADE, window.start, window.end)
+    ((trade,),) = scene.warehouse(A_TRADE, window.start, window.end)
+    scene.warehouse(MOVE, A_DAY_BACK, trade)
     run = scene.run(entered)
     scene.rest.required_action()
     person.begins_at_alert(DAG, run["dag_run_id"], red_task(run))
@@ -76,6 +79,7 @@ def moved_trade(scene: Scene, person: Person) -> None:
     person.takes_picture("A date that is asked about a trade of another date")
     person.answers("leave", "the venue has corrected its time")
     person.sees_settled()
+    scene.warehouse(MOVE, A_DAY_ON, trade)
     person.notes("The date that the trade has left asks as well, when it is run: answer **leave**.")
 
 

@@ -18,8 +18,8 @@ INTRODUCTION = f"""\
 # On call
 
 What to do, from the place where you start: the link in an alert, Airflow's *Home*, or its list of
-*Dags*. Nothing here needs a shell, a query, or knowledge of the code. Amounts, dates and names are
-those of the made-up partner `demo`.
+*Dags*. Nothing here needs a shell, a query, or knowledge of the code. Amounts, dates and ids are
+those of the made-up partner `demo`: where a step names one, take yours.
 
 `make walks WRITE=1` plays every walk in a real Airflow and a real browser, and writes this page
 from what was clicked and read there. *Read after* is how long it took until the sentence about the

@@ -87,7 +87,8 @@ class Person(Visitor):
         """Above everything else on the page that is open."""
         verdict = self.pages.locator(".verdict").first
         verdict.wait_for()
-        self._has_read_risk(verdict.inner_text())
+        title, *items = verdict.inner_text().removeprefix("! ").splitlines()
+        self._has_read_risk(f"{title}: {'; '.join(items)}" if items else title)
 
     def reads(self, text: str) -> None:
         """A sentence, or its beginning: the whole of it is noted down."""
