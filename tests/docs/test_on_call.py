@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 from walks.page import PAGE, PICTURES
+from walks.picture import HEAVIEST
 from walks.registry import WALKS
 from walks.walk import MOST_CLICKS, MOST_SECONDS
 
 TEXT = PAGE.read_text("utf-8")
 MEASURED = re.compile(r"\*Read after ([\d.]+) s, (\d+(?: and \d+)?) clicks,")
-HEAVIEST_PICTURE = 150_000
 
 
 def test_each_walk_has_its_section_and_no_section_is_left_over() -> None:
@@ -33,4 +33,4 @@ def test_pictures_are_shown_and_light() -> None:
     shown = {Path(each).name for each in re.findall(r"\]\((pictures/[^)]+)\)", TEXT)}
     kept = {each.name: each.stat().st_size for each in PICTURES.iterdir()}
     assert set(kept) == shown
-    assert max(kept.values()) <= HEAVIEST_PICTURE
+    assert max(kept.values()) <= HEAVIEST

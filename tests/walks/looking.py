@@ -20,8 +20,7 @@ def backfill(scene: Scene, person: Person) -> None:
             scene.untouched.remove(day)
             scene.begin_with(day)
             scene.settle(day)
-    scene.begin_with(days[0])
-    scene.parse_again()
+    scene.backfill_from(days[0])
     scene.fault(FaultKind.PENDING, Route.SUBMIT, days[1], look_ups=1000)
     person.begins_at_home()
     person.opens_settlements()
@@ -39,8 +38,9 @@ def backfill(scene: Scene, person: Person) -> None:
             scene.rest.run_ended(run_id)
     once(lambda: scene.date_state(days[1]), DateState.WAITS.__eq__)
     person.notes("A minute or two later:")
-    person.opens_settlements()
-    person.sees_end(person.pages.get_by_role("row").filter(has_text=str(days[1])))
+    person.click(person.pages.get_by_role("link", name="Settlements", exact=True))
+    waits = person.pages.get_by_role("row").filter(has_text="waits for the partner")
+    person.sees_end(waits.filter(has_text=str(days[1])))
     person.takes_picture("Each date says what its last run has sent, and where it stands")
     said = [person.row_of(day) for day in days]
     assert sum("sent nothing" in each for each in said) == BACKFILLED - FOR_BACKFILL, said

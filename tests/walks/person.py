@@ -8,19 +8,17 @@ from datetime import date
 from pathlib import Path
 from time import monotonic
 
-from playwright.sync_api import FloatRect, Locator
+from playwright.sync_api import Locator
 
 from settlement_airflow.up.stack import APPROVER
-from support.browser import WINDOW, Browser, log_in
+from support.browser import Browser, log_in
 from support.visitor import Visitor
+from walks.picture import take_picture
 
 AT_RISK_IN_LOG = re.compile(r"Money at risk: (.+?)\nNext: ", re.DOTALL)
-SHOWN: FloatRect = {"x": 0, "y": 0, "width": WINDOW["width"], "height": 560}
-"""The upper part of the window: what is read first, in a picture that loads at once."""
 DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 LONGEST_RUN_MS = 300_000
 """Some runs follow one another before a page shows its end."""
-HEAVIEST_PICTURE = 150_000
 
 
 @dataclass
@@ -151,8 +149,7 @@ class Person(Visitor):
         """What is on the screen now."""
         path = self.pictures / f"{name or self.name}.png"
         self.pages.locator("body").evaluate(DRAWN)
-        self.browser.page.screenshot(path=path, clip=SHOWN)
-        assert path.stat().st_size <= HEAVIEST_PICTURE, path
+        take_picture(self.browser.page, path)
         self.shown.append(f"![{of}](pictures/{path.name})")
 
     def _begins(self, where: str) -> None:

@@ -23,6 +23,7 @@ from settlement.pages.date_page import read_date_page
 from settlement.pages.date_state import DateState
 from settlement.slot.state import State
 from settlement.values import Window
+from settlement_airflow.dag_parts import just_before_first_cut_off
 from settlement_airflow.operators.base import GATE
 from settlement_airflow.up.place import write_partner_file
 from support.airflow_site import AirflowSite, prepared_place, real_airflow
@@ -36,9 +37,14 @@ FOR_BACKFILL = 5
 OF_WALKS = 10
 TRADES = 12
 CLIENTS_A_REQUEST = 100
-PAUSE_BETWEEN_TRIES = {"SETTLEMENT_RETRY_DELAY_S": "0.5"}
-"""Otherwise 15 s, doubled each time: a date whose answers are all lost is red after 16 minutes."""
-WATCH, WATCH_TASK = "settlement_watch", "watch_partner"
+HURRIED = {
+    "SETTLEMENT_RETRY_DELAY_S": "0.5",
+    "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "1",
+}
+"""Between tries 15 s are usual, doubled each time, so that a date whose answers are all lost is red
+after 16 minutes; and what was parsed is known everywhere only after 30 s."""
+WATCH = "settlement_watch"
+PARSED_WITHIN_S = 3
 
 
 @dataclass
@@ -124,16 +130,17 @@ class Scene:
         with self.site.ledger.transaction() as tx:
             return read_date_page(tx, self.site.partner_file(), day).row.state
 
-    def parse_again(self) -> None:
-        """Let Airflow read the DAG file anew: it has another first date."""
-        parsed = self._details()["last_parsed_time"]
-        token = self._details()["file_token"]
-        assert self.rest.send("PUT", f"parseDagFile/{token}").ok
-        once(lambda: self._details()["last_parsed_time"], lambda at: at != parsed)
+    def backfill_from(self, day: date) -> None:
+        """Let the partner file begin with a date, and Airflow know it: no task runs before that."""
+        self.begin_with(day)
+        begins = just_before_first_cut_off(self.site.partner_file())
+        once(self._parsed_again, begins.__eq__, every_s=PARSED_WITHIN_S)
 
-    def _details(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.rest.call("GET", f"dags/{DAG}/details")
-        return found
+    def _parsed_again(self) -> datetime:
+        """When the DAG begins, by what was parsed so far; it is asked to be parsed once more."""
+        details = self.rest.call("GET", f"dags/{DAG}/details")
+        self.rest.send("PUT", f"parseDagFile/{details['file_token']}")
+        return datetime.fromisoformat(details["start_date"])
 
     def window(self, day: date) -> Window:
         """The trading time of a date."""
@@ -184,7 +191,7 @@ def scene(home: Path) -> Iterator[Scene]:
     with prepared_place(home, sandbox, days=count, trades=TRADES) as place:
         *earlier, newest = place.days
         write_partner_file(place.partners / "demo.toml", newest, CLIENTS_A_REQUEST)
-        with real_airflow(place, sandbox, **PAUSE_BETWEEN_TRIES) as site:
+        with real_airflow(place, sandbox, **HURRIED) as site:
             found = Scene(site, earlier)
             found.pause_watch()
             site.rest.unpause(DAG)

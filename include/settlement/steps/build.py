@@ -15,6 +15,7 @@ from settlement.errors import (
     SupersededError,
     WarehouseDataError,
 )
+from settlement.errors.base import CLEAR_COMPUTE
 from settlement.ledger.binding import require_binding
 from settlement.ledger.dates import lock_generation
 from settlement.ledger.filling import bodies_without_payload, carry_out
@@ -248,8 +249,9 @@ def require_known_connections(
         named = [f"{each} ({'inactive' if each in inactive else 'unknown'})" for each in missing]
         raise WarehouseDataError(
             f"{partner.name}: trades name connections that the partner cannot settle: "
-            f"{first_few(named)}. Correct the connection ids in the warehouse, or keep them out "
-            "for now with `settlement hold <connection>`; then clear compute_net_positions",
+            f"{first_few(named)}. Correct the connection ids in the warehouse, or hold these "
+            "clients for now (on the page of the date, or with `settlement hold`)",
+            to_do=f"do one of these, then {CLEAR_COMPUTE}",
             partner=partner.name,
             connection_ids=missing,
         )

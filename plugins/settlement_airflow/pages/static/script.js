@@ -113,7 +113,7 @@ async function backfill(form) {
   const span = Object.fromEntries(new FormData(form));
   const how = { reprocess_behavior: "completed", max_active_runs: 3, run_backwards: false };
   await api("POST", "backfills", { dag_id: form.dataset.backfill, ...span, ...how });
-  return ["Started. Each date shows how it ends: open Settlements again in a minute."];
+  return ["Started. Each date shows how it ends: click Settlements, above, in a minute."];
 }
 
 for (const form of document.querySelectorAll("form[data-backfill]")) {
