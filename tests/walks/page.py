@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from walks.registry import WALKS
 from walks.walk import MOST_CLICKS, MOST_SECONDS, Played
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -31,10 +32,11 @@ each person. The rest of the time is the runs' own.
 
 
 def text_of(played: Sequence[Played], page: str) -> str:
-    """The page: sections of walks that were played now, and those of the others as they were."""
+    """The page: sections of walks that were played now, and of the others as they were."""
     sections = dict(_sections(page)) | {each.walk.title: _section(each) for each in played}
     intro = "\n\n".join(_wrapped(each) for each in INTRODUCTION.split("\n\n"))
-    return intro + "\n" + "\n".join(sections.values())
+    titles = [each.title for each in WALKS if each.title in sections]
+    return intro + "\n" + "\n".join(sections[each].strip("\n") + "\n" for each in titles)
 
 
 def _sections(page: str) -> Iterator[tuple[str, str]]:

@@ -85,7 +85,8 @@ class Person(Visitor):
         """Above everything else on the page that is open."""
         verdict = self.pages.locator(".verdict").first
         verdict.wait_for()
-        title, *items = verdict.inner_text().removeprefix("! ").splitlines()
+        lines = map(in_a_line, verdict.inner_text().removeprefix("! ").splitlines())
+        title, *items = filter(None, lines)
         self._has_read_risk(f"{title}: {'; '.join(items)}" if items else title)
 
     def reads(self, text: str) -> None:

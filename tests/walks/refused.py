@@ -32,7 +32,7 @@ def refused_client(scene: Scene, person: Person) -> None:
     person.click(person.pages.get_by_role("link", name=f"demo {day}"))
     person.reads("Airflow works on it")
     person.notes("Wait: the runs follow one another, and the page with them.")
-    person.reads(f"It is about the client {client} alone")
+    person.reads(f"The partner does not settle the client {client}")
     once(lambda: left_over(scene, day), {client}.__eq__)
     person.reads("Its newest run: failed")
     person.takes_picture("Everybody is settled but one client, whom the page names")
@@ -70,8 +70,8 @@ REFUSED = (
     Walk(
         "refused-client",
         "The partner refuses one client's amount",
-        "The partner answers a request with 400 and does not say which of its clients it means. "
-        "The run is red. Runs named `narrowing-…` start by themselves, one after the other.",
+        "The partner refuses a request and does not say which of its clients it means. The run "
+        "is red. Runs named `narrowing-…` start by themselves, one after the other.",
         refused_client,
     ),
     Walk(

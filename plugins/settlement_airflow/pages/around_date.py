@@ -6,6 +6,9 @@ from settlement.pages.date_page import DatePage
 from settlement_airflow.pages.newest_run import NewestRun
 from settlement_airflow.pages.watch_findings import Found, findings_of
 
+MOST_HELD = 5
+"""Forms on a page. Where there are more such clients, something is wrong with all of them."""
+
 
 def found_about(page: DatePage) -> list[Found]:
     """What the watch has found about a date, unless it was proved settled since."""
@@ -22,4 +25,4 @@ def may_be_held(page: DatePage, run: NewestRun | None) -> list[str]:
         return []
     named = [*page.refused_clients, *(run.may_be_held if run else ())]
     held = {each.connection_id for each in page.holds}
-    return [each for each in dict.fromkeys(named) if each not in held]
+    return [each for each in dict.fromkeys(named) if each not in held][:MOST_HELD]

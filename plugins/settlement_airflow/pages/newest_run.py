@@ -27,7 +27,6 @@ from settlement_airflow.run_date import NoBusinessDate, business_date_of
 
 GOING = frozenset({"queued", "running"})
 RUNS_LOOKED_AT = 50
-_CHOSEN = DagRun.conf["business_date"].as_string()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +65,12 @@ def newest_run_of(partner: PartnerFile, business_date: date) -> NewestRun | None
     """The newest run of a date; None if Airflow knows none."""
     calendar = BusinessCalendar(partner)
     cut_offs = {calendar.cut_off(business_date), calendar.scheduled_at(business_date)}
+    chosen = DagRun.conf["business_date"].as_string()
     query = (
         select(DagRun)
         .where(
             DagRun.dag_id == dag_id_of(partner.name),
-            or_(DagRun.logical_date.in_(cut_offs), _CHOSEN == str(business_date)),
+            or_(DagRun.logical_date.in_(cut_offs), chosen == str(business_date)),
         )
         .order_by(DagRun.run_after.desc())
         .limit(RUNS_LOOKED_AT)
