@@ -73,8 +73,7 @@ LOOKING = (
     Walk(
         "newcomer",
         "The first day of a newcomer",
-        "Nothing is wrong. Somebody has logged in for the first time, and wants to know what "
-        "*Settlements* says.",
+        "Somebody has logged in for the first time, and wants to know what *Settlements* says.",
         newcomer,
     ),
 )
