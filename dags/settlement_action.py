@@ -1,4 +1,4 @@
-"""The Airflow DAG settlement_action: stop, go, hold, release, record, ignore, from a form."""
+"""The Airflow DAG settlement_action: what a person does by hand, from a form."""
 
 from __future__ import annotations
 

@@ -159,7 +159,8 @@ def action_form(partner_names: list[str]) -> dict[str, Param]:
             enum=[None, *(each.value for each in What)],
             title="Action",
             description="stop, go: the whole partner. hold, release: one connection. record: a "
-            "settlement counts for a date. ignore: a settlement is put aside.",
+            "settlement counts for a date. ignore: a settlement is put aside. close-date, "
+            "reopen-date: one business date.",
         ),
         "reason": Param(
             "", type="string", minLength=1, title="Reason", description="Kept for good."
@@ -185,7 +186,7 @@ def action_form(partner_names: list[str]) -> dict[str, Param]:
             type=optional,
             format="date",
             title="Business date",
-            description="record: the date that the settlement counts for.",
+            description="record: the date that the settlement counts for. close-date, reopen-date.",
         ),
     }
 

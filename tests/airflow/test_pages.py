@@ -17,14 +17,16 @@ from airflow.api_fastapi.app import create_app, get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.models.dagrun import DagRun
+from airflow.models.pool import Pool
 from airflow.utils.session import create_session
 from fastapi.testclient import TestClient
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.exc import InternalError
 
 from partner_sandbox.demo_world import DEMO_TOKEN, DEMO_XPRV
 from settlement.ledger.people.holds import put_on_hold
 from settlement.slot.state import State
+from settlement_airflow.airflow_checks import POOL
 from settlement_airflow.pages import shown
 from settlement_airflow.pages.app import app
 from settlement_airflow.pages.ledger import read_ledger
@@ -200,6 +202,8 @@ def test_what_the_watch_found(day: AirflowDay, get: Get) -> None:
 def test_the_doctor_asks_the_workers(day: AirflowDay, get: Get) -> None:
     """Its lines are on the partner's page: where connections come from, key, pool, warehouse."""
     day.write_partner(name="newcomer", more="")
+    with create_session() as session:  # whatever another test has left
+        session.execute(delete(Pool).where(Pool.pool == POOL))
     assert "were not asked yet" in get("partners/newcomer/setup").text
     run = ended(day.dag("settlement_doctor").test(run_conf={"partner": "newcomer"}))
     assert set(run.tasks) == {"check_set_up", "check_signing_key"}

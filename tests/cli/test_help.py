@@ -16,7 +16,8 @@ from .conftest import Command
 
 COMMANDS = [
     "run", "preview", "show", "explain", "verify", "watch", "stop", "go", "hold", "record",
-    "decide", "disputes", "ignore", "bind", "doctor", "seed", "sandbox", "ledger upgrade",
+    "close-date", "reopen-date", "decide", "disputes", "ignore", "bind", "doctor", "seed",
+    "sandbox", "ledger upgrade",
 ]  # fmt: skip
 
 

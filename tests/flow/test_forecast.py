@@ -14,7 +14,7 @@ from settlement.ledger.database import Ledger
 from settlement.ledger.people.holds import put_on_hold
 from settlement.ledger.people.stop import raise_stop
 from settlement.ledger.slots import load_slots
-from settlement.steps.forecast import Does, Forecast, forecasts_of_date
+from settlement.steps.forecast import Does, Forecast, forecasts_of_date, load_around
 from settlement.steps.submit import submit_request
 from support.day import ACTOR, ALICE, BOB, CAROL, DAVE, DAY, World, demo_partner
 from support.recorder import Recorder
@@ -37,7 +37,8 @@ def forecast(world: World, external_id: str) -> Forecast:
     """What is said of a request now."""
     with world.ledger.transaction() as tx:
         slots = load_slots(tx, world.partner.name, DAY)
-        return forecasts_of_date(tx, world.partner, DAY, slots)[external_id]
+        around = load_around(tx, world.partner, DAY)
+        return forecasts_of_date(tx, world.partner, DAY, slots, around)[external_id]
 
 
 def submit(world: World, external_id: str = FIRST) -> SettlementError | None:

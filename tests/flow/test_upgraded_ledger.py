@@ -23,7 +23,7 @@ NEW_SINCE_0004 = (
     "DROP TABLE remembered_trades, remembered_date, bound_currency",
     "DROP SEQUENCE remembered_version_seq",
     "ALTER TABLE attempt DROP COLUMN never_sent",
-    "DROP INDEX event_of_date",
+    "DROP INDEX event_of_date, closing_of_date",
     """DO $$ DECLARE each record; BEGIN
     FOR each IN SELECT conrelid::regclass AS held_by, conname FROM pg_constraint
         WHERE conname LIKE '%_known' OR conname LIKE '%_whole'

@@ -10,7 +10,7 @@ from settlement.errors import BindingConflictError, SettlementError
 from settlement.ledger.database import Ledger
 from settlement.ledger.slots import load_slots
 from settlement.request.external_id import parse_external_id
-from settlement.steps.forecast import Does, Forecast, forecasts_of_date
+from settlement.steps.forecast import Does, Forecast, forecasts_of_date, load_around
 from simulation.broken import require
 from simulation.moments import Crash
 from simulation.partner import Exchange, is_settlement_request
@@ -59,8 +59,10 @@ class Forecasts:
         assert identity is not None
         with Ledger.transaction(world.ledger) as tx:  # without the moments of a process
             slots = load_slots(tx, world.partner.name, identity.business_date)
-            forecasts = forecasts_of_date(tx, world.partner, identity.business_date, slots)
-        return forecasts[external_id]
+            around = load_around(tx, world.partner, identity.business_date)
+            forecasts = forecasts_of_date(tx, world.partner, identity.business_date, slots, around)
+        gone = Forecast(external_id, Does.BLOCKED, external_id, "this ledger has no such slot")
+        return forecasts.get(external_id, gone)
 
     def _require_came_true(
         self, forecast: Forecast, first: Exchange | None, error: BaseException | None

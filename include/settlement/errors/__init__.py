@@ -21,6 +21,7 @@
     ├── LedgerUnavailableError        the ledger does not answer or is locked (retryable)
     ├── ChainBrokenError              the event chain, or an invariant of the ledger, does not hold
     ├── StoppedError                  the partner's stop flag is up
+    ├── DateClosedError               a person has closed the business date
     ├── HeldConnectionError           a request contains a connection that is on hold
     ├── NotNettingError               a broker's amounts do not net to zero, or do not fit
     ├── LimitExceededError            more would move than the partner file's limits allow
@@ -71,6 +72,7 @@ from settlement.errors.partner import (
 from settlement.errors.settling import (
     ApprovalMissingError,
     ChainBrokenError,
+    DateClosedError,
     DecisionError,
     HeldConnectionError,
     LedgerUnavailableError,
@@ -100,6 +102,7 @@ __all__ = [
     "ChainBrokenError",
     "ConfigurationError",
     "CredentialsError",
+    "DateClosedError",
     "DateNotDueError",
     "DecisionError",
     "DivergedSlotError",

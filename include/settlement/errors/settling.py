@@ -42,6 +42,13 @@ class StoppedError(SettlementError):
         self.reason = reason
 
 
+class DateClosedError(SettlementError):
+    """A person has closed the business date: nothing is read or sent for it."""
+
+    runbook = "date-closed"
+    next_step = "if it is to be settled after all, reopen it, then clear this task"
+
+
 class HeldConnectionError(SettlementError):
     """A request contains connections that are on hold: it is not sent."""
 

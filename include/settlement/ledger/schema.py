@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -101,6 +102,13 @@ event = Table(
     _text("previous_hash"),
     _text("hash"),
     Index("event_of_date", "partner", "business_date", "seq"),
+    Index(
+        "closing_of_date",
+        "partner",
+        "business_date",
+        "seq",
+        postgresql_where=text("kind IN ('date closed', 'date reopened')"),
+    ),
 )
 
 listing = Table(

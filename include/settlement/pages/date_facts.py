@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from settlement.ledger.database import clock
 from settlement.ledger.date_proofs import DateKey, DateProof, date_proofs
+from settlement.ledger.people.closings import Closing, closed_dates
 from settlement.ledger.people.holds import Hold, holds_of_partners
 from settlement.ledger.people.question import Question
 from settlement.ledger.people.questions import open_questions_of
@@ -38,6 +39,7 @@ class Facts:
     requests: Mapping[DateKey, Mapping[State, int]]
     stops: Mapping[PartnerName, Stop]
     holds: Mapping[PartnerName, Sequence[Hold]]
+    closed: Mapping[DateKey, Closing]
     questions: Sequence[Question]
 
 
@@ -69,6 +71,7 @@ def read_facts(tx: Connection, partners: Sequence[PartnerName]) -> Facts:
         requests=_requests_by_state(tx, partners),
         stops=stops_of_partners(tx, partners),
         holds=holds,
+        closed=closed_dates(tx, partners),
         questions=open_questions_of(tx, partners),
     )
 

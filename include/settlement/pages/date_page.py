@@ -13,6 +13,7 @@ from settlement.config.partner_file import PartnerFile
 from settlement.errors import DateNotDueError
 from settlement.ledger.chain import Event, read_events
 from settlement.ledger.database import clock
+from settlement.ledger.people.closings import closing_of
 from settlement.ledger.people.holds import Hold, holds_in_force
 from settlement.ledger.people.question import Question
 from settlement.ledger.people.questions import open_questions
@@ -22,6 +23,7 @@ from settlement.pages.date_facts import Facts, since_when
 from settlement.pages.settlements import DateRow, row_of
 from settlement.slot.difference import difference
 from settlement.slot.state import OPEN, Slot, State
+from settlement.steps.forecast import Around as AroundRequests
 from settlement.steps.forecast import Forecast, forecasts_of_date
 from settlement.steps.verify import DateFacts, load_facts
 from settlement.values import Positions
@@ -86,8 +88,10 @@ def read_date_page(tx: Connection, partner: PartnerFile, business_date: date) ->
     facts = load_facts(tx, name, business_date)
     questions = open_questions(tx, name, business_date)
     holds, stop = holds_in_force(tx, name), stop_of(tx, name)
+    closing = closing_of(tx, name, business_date)
     since = since_when(tx, [each.external_id for each in facts.slots])
-    forecasts = forecasts_of_date(tx, partner, business_date, facts.slots)
+    around_requests = AroundRequests(now, stop, closing, facts.held)
+    forecasts = forecasts_of_date(tx, partner, business_date, facts.slots, around_requests)
     events = tuple(read_events(tx, name, business_date=business_date))
     around = Facts(
         at=now,
@@ -97,6 +101,7 @@ def read_date_page(tx: Connection, partner: PartnerFile, business_date: date) ->
         requests={key: _states(facts)},
         stops={name: stop} if stop else {},
         holds={name: holds},
+        closed={key: closing} if closing else {},
         questions=questions,
     )
     row = row_of(partner, business_date, around)

@@ -24,6 +24,7 @@ class DateState(StrEnum):
     SETTLING = "settling"
     NOT_SENT = "not sent"
     HELD = "on hold"
+    CLOSED = "closed"
     SETTLED = "settled"
 
 
@@ -36,6 +37,7 @@ SIGNS = {
     DateState.SETTLING: "→",
     DateState.NOT_SENT: "…",
     DateState.HELD: "‖",
+    DateState.CLOSED: "⊘",
     DateState.SETTLED: "✓",
 }
 """Beside the colour, for whoever cannot tell colours apart."""

@@ -13,7 +13,7 @@ from settlement.ledger.people.questions import open_questions
 from settlement.ledger.slots import load_slots
 from settlement.request.external_id import parse_external_id
 from settlement.steps.both_sides import BothSides, compared
-from settlement.steps.forecast import Forecast, forecasts_of_date
+from settlement.steps.forecast import Forecast, forecasts_of_date, load_around
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ def read_request_page(tx: Connection, partner: PartnerFile, external_id: str) ->
             if each.external_id == external_id
         ]
         slots = load_slots(tx, partner.name, day)
-        if_cleared = forecasts_of_date(tx, partner, day, slots).get(external_id)
+        around = load_around(tx, partner, day)
+        if_cleared = forecasts_of_date(tx, partner, day, slots, around).get(external_id)
     question = asked[-1] if asked else None
     diverged = question is not None and question.subject is Subject.DIVERGED
     both_sides = compared(question.facts) if question and diverged else None

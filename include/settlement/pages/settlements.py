@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from settlement.config.calendar import BusinessCalendar
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import NotSettledError
+from settlement.ledger.people.closings import Closing
 from settlement.ledger.people.holds import Hold
 from settlement.ledger.people.question import Question
 from settlement.ledger.people.stop import Stop
@@ -32,7 +33,7 @@ class DateRow:
     """One business date of one partner.
 
     `requests`: how many are in each state. `amounts`: what is not settled. `left`: why, in the
-    gate's words; None if it is settled.
+    gate's words; None if it is settled, or a person has closed it.
     """
 
     business_date: date
@@ -43,6 +44,7 @@ class DateRow:
     requests: Mapping[State, int]
     amounts: tuple[Amounts, ...]
     left: str | None
+    closing: Closing | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,10 @@ def row_of(partner: PartnerFile, business_date: date, facts: Facts) -> DateRow:
     proof, of_date = facts.proofs.get(key), facts.unproved.get(key)
     state, left = DateState.SETTLED, None
     amounts: tuple[Amounts, ...] = ()
-    if proof is None or of_date is not None:
+    closing = facts.closed.get(key)
+    if closing is not None:
+        state = DateState.CLOSED
+    elif proof is None or of_date is not None:
         of_date = of_date or NOTHING_KNOWN
         left = _left(partner, business_date, of_date)
         asked = any((each.partner, each.business_date) == key for each in facts.questions)
@@ -147,6 +152,7 @@ def row_of(partner: PartnerFile, business_date: date, facts: Facts) -> DateRow:
         facts.requests.get(key, {}),
         amounts,
         "; ".join(left.left) if left is not None else None,
+        closing,
     )
 
 

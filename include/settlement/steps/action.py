@@ -1,4 +1,4 @@
-"""What a person does by hand: stop and go, hold and release, record and ignore.
+"""What a person does by hand: stop and go, hold and release, record and ignore, close a date.
 
 The same domain functions as the command's, for whoever has a form instead of a shell.
 """
@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import JSON
 
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import ConfigurationError
+from settlement.ledger.people.closings import close_date, reopen_date
 from settlement.ledger.people.holds import lift_hold, put_on_hold
 from settlement.ledger.people.stop import lower_stop, raise_stop
 from settlement.ledger.schema import event
@@ -34,6 +35,8 @@ class What(StrEnum):
     RELEASE = "release"
     RECORD = "record"
     IGNORE = "ignore"
+    CLOSE_DATE = "close-date"
+    REOPEN_DATE = "reopen-date"
 
 
 NEEDS: Mapping[What, tuple[str, ...]] = {
@@ -43,6 +46,8 @@ NEEDS: Mapping[What, tuple[str, ...]] = {
     What.RELEASE: ("connection_id",),
     What.RECORD: ("external_id", "business_date"),
     What.IGNORE: ("external_id",),
+    What.CLOSE_DATE: ("business_date",),
+    What.REOPEN_DATE: ("business_date",),
 }
 """What each must be told beside the reason."""
 MAY_HAVE: Mapping[What, tuple[str, ...]] = {What.HOLD: ("until",)}
@@ -116,6 +121,8 @@ def carry_out(desk: Desk, action: Action) -> str:
         case Action(What.IGNORE, external_id=name):
             ignored = ignore_named(desk, name, action.reason)
             return f"{name} (settlement {ignored.id}) is put aside: it counts for no date"
+        case Action(What.CLOSE_DATE | What.REOPEN_DATE, business_date=date() as day):
+            return _close_or_reopen(desk, action, day)
         case _:
             return _in_the_ledger(desk, action)
 
@@ -139,6 +146,16 @@ def end_of_hold(partner: PartnerFile, until: str | None, now: datetime) -> datet
     if moment <= now:
         raise ConfigurationError(f"the hold's end {until} is past: it would have ended already")
     return moment.astimezone(UTC)
+
+
+def _close_or_reopen(desk: Desk, action: Action, day: date) -> str:
+    name = desk.partner.name
+    with desk.ledger.transaction() as tx:
+        if action.what is What.CLOSE_DATE:
+            close_date(tx, desk.partner, day, action.reason, desk.actor)
+            return f"{name} {day} is closed: no run settles it, and the watch leaves it alone"
+        reopen_date(tx, name, day, action.reason, desk.actor)
+        return f"{name} {day} is open again: run it, and it settles what is left"
 
 
 def _in_the_ledger(desk: Desk, action: Action) -> str:

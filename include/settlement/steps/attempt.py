@@ -22,6 +22,7 @@ from settlement.ledger.attempts import (
 from settlement.ledger.bodies import StoredBody, load_current_body
 from settlement.ledger.folding import apply_to
 from settlement.ledger.people.approvals import missing_approval
+from settlement.ledger.people.closings import why_closed
 from settlement.ledger.people.holds import held_connections
 from settlement.ledger.people.stop import stop_of
 from settlement.ledger.slots import load_slots_concerning, require_slot
@@ -78,6 +79,7 @@ def _send_facts(tx: Connection, partner: PartnerFile, slot: Slot, body: StoredBo
         has_payload=body.payload is not None,
         has_request=body.request is not None,
         stop=stop_of(tx, partner.name),
+        closed=why_closed(tx, body.partner, body.business_date),
         held=held_connections(tx, partner.name),
         net=net,
         others=others,

@@ -14,6 +14,7 @@ from settlement.ledger.bound_currencies import bind_decimals
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import Ledger
 from settlement.ledger.dates import FrozenDate, load_date, next_generation
+from settlement.ledger.people.closings import require_not_closed
 from settlement.ledger.people.stop import require_go
 from settlement.ledger.snapshots import (
     Reading,
@@ -70,6 +71,7 @@ def compute_net_positions(desk: Desk, warehouse: Warehouse, business_date: date)
     settled it, or its neighbours, their windows bind this one.
 
     :raises DateNotDueError: if it is no business date, before the first one, or not due yet
+    :raises DateClosedError: if a person has closed it
     :raises BindingConflictError: if the partner's name is bound to something else
     :raises StoppedError, ForeignSettlementError, PartnerAnswerError: if the partner is asked, as
         before any build
@@ -79,6 +81,8 @@ def compute_net_positions(desk: Desk, warehouse: Warehouse, business_date: date)
         read some of its trades
     """
     BusinessCalendar(desk.partner).require_due(business_date, desk.ledger.now())
+    with desk.ledger.transaction() as tx:
+        require_not_closed(tx, desk.partner.name, business_date)
     _learn_windows(desk, business_date)
     with desk.ledger.transaction() as tx:
         frozen = next_generation(tx, desk.partner, business_date, desk.actor)

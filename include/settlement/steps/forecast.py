@@ -15,10 +15,11 @@ from enum import StrEnum
 from sqlalchemy import Connection, select
 
 from settlement.config.partner_file import PartnerFile
-from settlement.errors import ApprovalMissingError, SettlementError
+from settlement.errors import ApprovalMissingError, DateClosedError, SettlementError
 from settlement.ledger.attempts import Silence, newest_silence
 from settlement.ledger.database import clock
 from settlement.ledger.people.approvals import missing_approval
+from settlement.ledger.people.closings import Closing, closed, closing_of
 from settlement.ledger.people.holds import held_connections
 from settlement.ledger.people.stop import Stop, stop_of
 from settlement.ledger.schema import body, slot
@@ -84,22 +85,45 @@ class _Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Around:
+    """What matters for every request of a date: the time, the stop flag, a closing, holds."""
+
+    now: datetime
+    stop: Stop | None
+    closing: Closing | None
+    held: AbstractSet[str]
+
+
+def load_around(tx: Connection, partner: PartnerFile, business_date: date) -> Around:
+    """What matters for every request of a date, as of this transaction."""
+    return Around(
+        now=clock(tx),
+        stop=stop_of(tx, partner.name),
+        closing=closing_of(tx, partner.name, business_date),
+        held=held_connections(tx, partner.name),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class _Date:
     """What decides about the requests of one date, read at once."""
 
     partner: PartnerFile
-    now: datetime
+    around: Around
     slots: Sequence[Slot]
     sent: Mapping[str, _Sent]
-    stop: Stop | None
-    held: AbstractSet[str]
+    closed: DateClosedError | None
     nets: Mapping[int, Positions]
     unapproved: Mapping[str, ApprovalMissingError]
     silence: Silence | None
 
 
 def forecasts_of_date(
-    tx: Connection, partner: PartnerFile, business_date: date, slots: Sequence[Slot]
+    tx: Connection,
+    partner: PartnerFile,
+    business_date: date,
+    slots: Sequence[Slot],
+    around: Around,
 ) -> dict[str, Forecast]:
     """What clearing submit_requests would do with each request of the date, by externalId.
 
@@ -108,13 +132,28 @@ def forecasts_of_date(
 
     :param slots: all of the date, in order, as of this transaction
     """
-    facts = _read(tx, partner, business_date, slots)
+    if not slots:
+        return {}
+    sent = _sent(tx, [each.external_id for each in slots])
+    first = [each.external_id for each in slots if each.never_sent]
+    built_from = {sent[each].snapshot_id for each in first}
+    closing = around.closing
+    facts = _Date(
+        partner=partner,
+        around=around,
+        slots=slots,
+        sent=sent,
+        closed=closed(partner.name, business_date, closing) if closing else None,
+        nets=load_positions_of_snapshots(tx, [each for each in built_from if each is not None]),
+        unapproved=_unapproved(tx, partner, business_date, first),
+        silence=newest_silence(tx, partner.name, SILENCE),
+    )
     return {each.external_id: _forecast(facts, each) for each in facts.slots}
 
 
 def _forecast(facts: _Date, of: Slot) -> Forecast:
     sent = facts.sent[of.external_id]
-    if must_be_looked_up(facts.partner, of, sent.first_sent_at, facts.now):
+    if must_be_looked_up(facts.partner, of, sent.first_sent_at, facts.around.now):
         return _own(of, Does.LOOKS_UP, "it was first sent too long ago to be sent again unseen")
     if not is_to_be_sent(facts.partner, of):
         return _not_sent(of)
@@ -186,30 +225,12 @@ def _send_facts(facts: _Date, of: Slot) -> SendFacts:
         slot=of,
         has_payload=sent.has_payload,
         has_request=sent.has_request,
-        stop=facts.stop,
-        held=facts.held,
+        stop=facts.around.stop,
+        closed=facts.closed,
+        held=facts.around.held,
         net=net,
         others=[each for each in facts.slots if each is not of],
         unapproved=facts.unapproved.get(of.external_id),
-    )
-
-
-def _read(
-    tx: Connection, partner: PartnerFile, business_date: date, slots: Sequence[Slot]
-) -> _Date:
-    sent = _sent(tx, [each.external_id for each in slots])
-    first = [each.external_id for each in slots if each.never_sent]
-    built_from = {sent[each].snapshot_id for each in first}
-    return _Date(
-        partner=partner,
-        now=clock(tx),
-        slots=slots,
-        sent=sent,
-        stop=stop_of(tx, partner.name),
-        held=held_connections(tx, partner.name),
-        nets=load_positions_of_snapshots(tx, [each for each in built_from if each is not None]),
-        unapproved=_unapproved(tx, partner, business_date, first),
-        silence=newest_silence(tx, partner.name, SILENCE),
     )
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import (
     ApprovalMissingError,
+    DateClosedError,
     HeldConnectionError,
     OutcomeUnknownError,
     SupersededError,
@@ -36,9 +37,10 @@ NOT_SHOWN = FREE | {State.UNKNOWN}
 class SendFacts:
     """What decides whether the current body of a slot may be sent.
 
-    `net`: net positions of the snapshot that it was built from; None if it was built from none, or
-    was sent before. `others`: the date's other slots, at least those that concern its connections.
-    `unapproved`: the error, if a person must approve a first send and has not.
+    `closed`: the error, if a person has closed the date. `net`: net positions of the snapshot that
+    it was built from; None if it was built from none, or was sent before. `others`: the date's
+    other slots, at least those that concern its connections. `unapproved`: the error, if a person
+    must approve a first send and has not.
     """
 
     partner: PartnerName
@@ -46,6 +48,7 @@ class SendFacts:
     has_payload: bool
     has_request: bool
     stop: Stop | None
+    closed: DateClosedError | None
     held: AbstractSet[str]
     net: Positions | None
     others: Sequence[Slot]
@@ -56,6 +59,7 @@ def require_may_send(facts: SendFacts) -> None:
     """Refuse a send for which anything that must hold does not.
 
     :raises StoppedError: if the stop flag is up
+    :raises DateClosedError: if a person has closed the date
     :raises SupersededError: if the slot is not to be sent any more, its body is not signed, or the
         plan that it was built for no longer holds
     :raises HeldConnectionError: if a connection of the body is on hold
@@ -65,6 +69,8 @@ def require_may_send(facts: SendFacts) -> None:
     slot = facts.slot
     if facts.stop is not None:
         raise stopped(facts.partner, facts.stop)
+    if facts.closed is not None:
+        raise facts.closed
     if slot.state not in SENDABLE or not facts.has_request:
         raise SupersededError(
             f"{slot.external_id} is {slot.state.value} and {_readiness(facts)}. Nothing is sent.",

@@ -13,6 +13,7 @@ from settlement.config.partner_file import PartnerFile
 from settlement.errors import NotSettledError
 from settlement.ledger.database import Ledger
 from settlement.ledger.date_proofs import date_proofs
+from settlement.ledger.people.closings import closed_dates
 from settlement.ledger.snapshots import Snapshot, newest_snapshots
 from settlement.steps.verify import prove_settled
 
@@ -56,8 +57,8 @@ def read_date_statuses(
 ) -> list[DateStatus]:
     """All dates that are due or that the ledger knows, oldest first, while runs go on.
 
-    What the ledger knows stays watched until it is settled: however old it is, and if the partner
-    file calls it a date before the first one now.
+    What the ledger knows stays watched until it is settled, or a person has closed it: however old
+    it is, and if the partner file calls it a date before the first one now.
 
     :param thorough: prove older dates anew that were settled but for connections on hold
     """
@@ -68,8 +69,9 @@ def read_date_statuses(
         tx.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
         known = {day: proof for (_, day), proof in date_proofs(tx, [partner.name]).items()}
         snapshots = newest_snapshots(tx, partner.name)
+        closed = {day for _, day in closed_dates(tx, [partner.name])}
         statuses = []
-        for business_date in sorted({*due, *known}):
+        for business_date in sorted({*due, *known} - closed):
             proof = known.get(business_date)
             but_held = not thorough and business_date not in recent
             proved = proof is not None and proof.proved and (but_held or proof.held == 0)

@@ -73,12 +73,13 @@ def _finding(
         text = (
             f"no run has ever read these dates, which should have been settled {over} ago. See why "
             "there is none (paused? marked by hand?), then run a backfill over them; if others "
-            "settled them, have first_business_date begin after them"
+            "settled them, close them under Actions, or have first_business_date begin after them"
         )
     else:
         text = (
             f"no run has ever read this date, which should have been settled {over} ago. See "
-            f"why there is none (paused? marked by hand?), then trigger one, or {run}"
+            f"why there is none (paused? marked by hand?), then trigger one, or {run}; if others "
+            "settled it, close it under Actions"
         )
     return Finding(
         kind,

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from settlement.errors import ConfigurationError, SettlementError
 from settlement_airflow.cli import (
     bind,
+    closing,
     decide,
     disputes,
     doctor,
@@ -85,6 +86,7 @@ for panel, module in (
     ("Decide", stopping),
     ("Decide", hold),
     ("Decide", foreign),
+    ("Decide", closing),
     ("Decide", bind),
     ("Set up", doctor),
     ("Set up", seed),

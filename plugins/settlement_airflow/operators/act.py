@@ -16,7 +16,7 @@ from settlement_airflow.operators.base import actor_of, airflow_errors
 
 
 class ActOperator(BaseOperator):
-    """Stops or lets go a partner, holds or releases a client, records or ignores a settlement.
+    """Does by hand what a form says, about a partner, a client, a settlement or a date.
 
     Done once for each run: cleared or tried again, it does nothing again. In no pool, so that a
     stop does not wait for what it is to stop.

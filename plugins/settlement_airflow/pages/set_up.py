@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from airflow.configuration import conf
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
+from airflow import settings
 from settlement.config.partner_file import PartnerFile
 from settlement.doctor.diagnosis import Diagnosis, Health, diagnoses_of
 from settlement_airflow.airflow_checks import check_airflow
@@ -46,9 +46,8 @@ class SetUp:
 
 def set_up_of(partner: PartnerFile) -> SetUp:
     """Nothing is checked but this Airflow: the workers are, once somebody asks them to."""
-    url = str(conf.get("database", "sql_alchemy_conn"))
     airflow = (
-        *check_airflow(url, dag_id_of(partner.name)),
+        *check_airflow(settings.SQL_ALCHEMY_CONN, dag_id_of(partner.name)),
         *diagnoses_of(SUBJECT, lambda: check_login(partner.ledger_conn_id)),
     )
     runs = (
