@@ -13,16 +13,12 @@ from pathlib import Path
 
 import requests
 
+from settlement_airflow.up.place import free_port
+
 from .conftest import COMMAND, Command
 
 PATIENCE_S = 60
 PATH = "/api/network/v1/enterprises/demo-enterprise/partners"
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 @contextmanager
@@ -58,7 +54,7 @@ def answer_of(
 
 def test_it_serves_the_demo_and_keeps_what_it_booked(home: Path) -> None:
     """The demo's hundred clients; the store lies in SETTLEMENT_HOME."""
-    port = free_port()
+    port = free_port(0)
     with sandbox_process(home, port) as process:
         answer = answer_of(port, process)
         assert answer.status_code == 200
@@ -69,7 +65,7 @@ def test_it_serves_the_demo_and_keeps_what_it_booked(home: Path) -> None:
 
 def test_it_stands_in_for_partners_of_every_kind(home: Path) -> None:
     """One whose clients may dispute, by name."""
-    port = free_port()
+    port = free_port(0)
     with sandbox_process(home, port, "--world", "disputes") as process:
         (partner,) = answer_of(port, process, "").json()["partners"]
     assert partner["clientDisputeWindowMinutes"] == 5
@@ -95,7 +91,7 @@ def test_a_file_that_is_no_store_is_said(home: Path, tmp_path: Path, command: Co
     """It is not overwritten."""
     file = tmp_path / "notes.txt"
     file.write_text("notes " * 100)
-    ended = command("sandbox", "--port", str(free_port()), "--store", str(file))
+    ended = command("sandbox", "--port", str(free_port(0)), "--store", str(file))
     assert ended.code == 2
     assert "is not a store of the sandbox" in ended.err
     assert file.read_text().startswith("notes")
@@ -105,6 +101,6 @@ def test_a_folder_that_cannot_be_made_is_said(home: Path, tmp_path: Path, comman
     """The folder is named, and the file is not called something that it is not."""
     (tmp_path / "notes.txt").write_text("notes")
     file = tmp_path / "notes.txt" / "sandbox.sqlite"
-    ended = command("sandbox", "--port", str(free_port()), "--store", str(file))
+    ended = command("sandbox", "--port", str(free_port(0)), "--store", str(file))
     assert ended.code == 2
     assert "of the sandbox's store cannot be made" in " ".join(ended.err.split())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import requests
 
 from partner_sandbox.server import main, running
+from settlement_airflow.up.place import free_port
 from support.kill import kill
 from support.patience import until
 
@@ -227,12 +227,6 @@ def test_control_routes_raise_and_end_disputes(disputing):
         assert [(b["amount"], b["kind"]) for b in bookings] == [("1", "own"), ("110", "adjustment")]
 
 
-def free_port():
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
-
-
 def started(port, store):
     """`python -m partner_sandbox` as a process, once it answers."""
     process = psutil.Popen(
@@ -247,7 +241,7 @@ def started(port, store):
 
 def test_killed_sandbox_remembers_after_restart(tmp_path, rehearsal):
     """After kill -9 right behind a settlement, the repeat finds it and nothing moves twice."""
-    store, port = tmp_path / "sandbox.sqlite", free_port()
+    store, port = tmp_path / "sandbox.sqlite", free_port(0)
     body = rehearsal.signed(rehearsal.content())
     process, url = started(port, store)
     first = post(url, body).json()

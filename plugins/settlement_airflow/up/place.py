@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import socket
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,9 @@ from settlement.signing.signer import LocalSigner
 from settlement_airflow.cli.stand_ins import LEDGER
 from settlement_airflow.up.trades import WAREHOUSE_FILE, closed_dates, is_due, seed
 
+OWN_PORTS = range(20_000, 32_000)
+"""Below those that Linux gives to outgoing connections, of which one could take a port between the
+moment at which it is found free and the start of the server that is to have it."""
 FIRST_DATE = re.compile(r"^first_business_date = .*$", re.MULTILINE)
 
 
@@ -100,11 +104,20 @@ def free_port(number: int) -> int:
 
     :raises OSError: if somebody has it
     """
+    if number:
+        _require_free(number)
+        return number
+    while True:
+        found = OWN_PORTS.start + secrets.randbelow(len(OWN_PORTS))
+        with suppress(OSError):
+            _require_free(found)
+            return found
+
+
+def _require_free(number: int) -> None:
     with closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", number))
-        found: int = probe.getsockname()[1]
-        return found
 
 
 def newest_dates(count: int) -> list[date]:
