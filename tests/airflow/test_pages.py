@@ -234,6 +234,19 @@ def test_an_amount_is_explained_down_to_its_trades(day: AirflowDay, get: Get) ->
     assert "do not add up" in get(path).text
 
 
+def test_what_is_not_settled_is_listed_alone(day: AirflowDay, get: Get) -> None:
+    """One click from the number of such dates, as a page and as a table."""
+    day.run()
+    link = "?partner=demo&amp;not_settled=true"
+    assert link in get("").text
+    assert f">{DAY}</a>" in get(f"?partner=demo&before={DAY + timedelta(days=3)}").text
+    listed = get("?partner=demo&not_settled=true").text
+    assert f">{DAY}</a>" not in listed
+    assert "settlements.csv?partner=demo&amp;not_settled=true" in listed
+    rows = csv.DictReader(io.StringIO(get("settlements.csv?not_settled=true").text))
+    assert DAY.isoformat() not in {row["business_date"] for row in rows}
+
+
 def test_a_run_and_a_task_find_their_own_page(day: AirflowDay, get: Get) -> None:
     """The tabs that Airflow shows with them; a task that sends one request leads to it."""
     day.run()

@@ -73,14 +73,21 @@ class PartnerSummary:
 
 
 def summarize(
-    tx: Connection, partners: Sequence[PartnerFile], *, before: date | None = None
+    tx: Connection,
+    partners: Sequence[PartnerFile],
+    *,
+    before: date | None = None,
+    only_not_settled: bool = False,
 ) -> list[PartnerSummary]:
     """Summaries of partners whose ledger this is, in their order.
 
     :param before: list dates before this one; None: the newest
+    :param only_not_settled: list all dates that are not settled instead, however old
     """
     facts = read_facts(tx, [each.name for each in partners])
     summaries = [_summary(each, facts, before) for each in partners]
+    if only_not_settled:
+        summaries = [replace(each, rows=each.not_settled, older_before=None) for each in summaries]
     listed = [(each.partner.name, row.business_date) for each in summaries for row in each.rows]
     runs = last_runs(tx, listed)
     return [

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import Literal
+from urllib.parse import urlencode
 
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Response
@@ -42,26 +43,40 @@ routes = APIRouter()
 
 @routes.get("/")
 def settlements(
-    user: GetUserDep, partner: str | None = None, before: date | None = None
+    user: GetUserDep,
+    partner: str | None = None,
+    before: date | None = None,
+    not_settled: bool = False,
 ) -> HTMLResponse:
-    """Partners and their dates."""
-    summaries = summaries_of(user, partner, before)
+    """Partners and their dates: a page of them, or all that are not settled."""
+    asked = {"before": before, "not_settled": "true" if not_settled else None}
+    summaries = summaries_of(user, partner, before, not_settled=not_settled)
     checks = findings_of([each.partner.name for each in summaries])
     found = {
         each.partner.name: checks[each.partner.name].for_a_person(each.proved_at)
         for each in summaries
         if each.partner.name in checks
     }
-    values = {"summaries": summaries, "checks": checks, "found": found, "before": before}
+    values = {
+        "summaries": summaries,
+        "checks": checks,
+        "found": found,
+        "older": before is not None or not_settled,
+        "query": urlencode({name: each for name, each in asked.items() if each}),
+    }
     return page_of("settlements.html", values)
 
 
 @routes.get("/settlements.csv")
 def settlementscsv_of(
-    user: GetUserDep, partner: str | None = None, before: date | None = None
+    user: GetUserDep,
+    partner: str | None = None,
+    before: date | None = None,
+    not_settled: bool = False,
 ) -> Response:
     """The same as a table."""
-    return csv_of(csv_of_settlements(summaries_of(user, partner, before)), "settlements")
+    summaries = summaries_of(user, partner, before, not_settled=not_settled)
+    return csv_of(csv_of_settlements(summaries), "settlements")
 
 
 @routes.get("/partners/{partner}/dates/{business_date}/{table}.csv")
@@ -157,12 +172,14 @@ def findings(user: GetUserDep) -> HTMLResponse:
     return page_of("findings.html", {"partners": partners, "checks": checks, "now": now})
 
 
-def summaries_of(user: GetUserDep, name: str | None, before: date | None) -> list[PartnerSummary]:
+def summaries_of(
+    user: GetUserDep, name: str | None, before: date | None, *, not_settled: bool = False
+) -> list[PartnerSummary]:
     """Of all partners that this person may see, or of one; each ledger is read once."""
     partners = [partner_of(user, name)] if name else partners_of(user)
     by_ledger = sorted(partners, key=lambda each: (each.ledger_conn_id, each.name))
     found: list[PartnerSummary] = []
     for conn_id, of_ledger in groupby(by_ledger, key=lambda each: each.ledger_conn_id):
         with read_ledger(conn_id) as tx:
-            found += summarize(tx, list(of_ledger), before=before)
+            found += summarize(tx, list(of_ledger), before=before, only_not_settled=not_settled)
     return sorted(found, key=lambda each: each.partner.name)
