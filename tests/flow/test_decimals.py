@@ -20,6 +20,7 @@ from settlement.ledger.people.question import Choice
 from settlement.steps import compute
 from settlement.steps.decide import decide
 from settlement.steps.foreign_settlements import record_settlement
+from settlement.steps.listing import adopt_unknown_settlements
 from settlement.steps.preview import preview_requests
 from settlement.watch.checks import find_all
 from settlement.watch.context import WatchContext
@@ -205,6 +206,21 @@ def test_nothing_else_reads_amounts_with_other_decimals(
     world.partner = in_full_units(BTC=6)
     with pytest.raises(BindingConflictError, match="BTC has 6 decimals"):
         step(world)
+
+
+def test_what_is_taken_over_from_the_partner_is_used_too(
+    world: World, fresh_ledger: Ledger
+) -> None:
+    """Requests of a lost ledger are found before the first snapshot; then the file is edited."""
+    world.ledger = fresh_ledger
+    adopt_unknown_settlements(world.desk, DAY)
+    with fresh_ledger.transaction() as tx:
+        assert bound_decimals(tx, "demo") == {"BTC": 8, "USD": 2}
+    world.api.requests.clear()
+    world.partner = in_full_units(BTC=6)
+    with pytest.raises(BindingConflictError, match="BTC has 6 decimals"):
+        world.run()
+    assert world.api.settlements == []
 
 
 def test_a_ledger_from_before_binds_at_the_next_computation(

@@ -10,6 +10,13 @@ CHECKS = "include/settlement/watch/checks.py"
 
 WAREHOUSE = (
     Break(
+        "taken-over-unbound",
+        "After a lost ledger, an edit of decimals turns what is sent next into another amount.",
+        "include/settlement/steps/listing.py",
+        "            bind_decimals(tx, desk.partner, evidence.currencies, desk.actor)\n",
+        "",
+    ),
+    Break(
         "names-compared-by-the-database",
         "A currency in a column that ignores case passes every check as btc, past BTC's limits.",
         NAMES,

@@ -58,9 +58,10 @@ def decimals_conflict(partner: PartnerFile, bound: Mapping[str, int]) -> str | N
 
 
 def bind_decimals(tx: Connection, partner: PartnerFile, used: Iterable[str], actor: Actor) -> None:
-    """Bind the currencies that a snapshot is the first to use, as the partner file has them.
+    """Bind currencies that are used for the first time, as the partner file has them.
 
-    Done in the transaction that freezes the snapshot.
+    Done in the transaction that uses them: that freezes a snapshot, or takes in amounts that the
+    partner shows.
 
     :raises BindingConflictError: if one is bound to other decimals meanwhile
     """

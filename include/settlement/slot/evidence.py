@@ -113,6 +113,11 @@ class Shown:
     cutoff_at: datetime | None = None
     transfers: tuple[ShownTransfer, ...] = ()
 
+    @property
+    def currencies(self) -> frozenset[str]:
+        """Of its own transfers."""
+        return frozenset(key.currency for key in self.positions)
+
 
 @dataclass(frozen=True, slots=True)
 class Absent:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from settlement.errors import ConfigurationError, DecisionError
-from settlement.ledger.bound_currencies import require_bound_decimals
+from settlement.ledger.bound_currencies import bind_decimals, require_bound_decimals
 from settlement.ledger.folding import take_as_booked
 from settlement.ledger.people.divergence import Divergence, ask_about
 from settlement.ledger.people.question import (
@@ -106,6 +106,7 @@ def _adopt(desk: Desk, asked: Question, reason: str) -> Question:
             )
             _require_current(tx, asked)
             take_as_booked(tx, external_id, shown, asked.business_date, reason, desk.actor)
+            bind_decimals(tx, desk.partner, shown.currencies, desk.actor)
             return answered
         _require_current(tx, asked)
         newer = ask_about(tx, divergence, desk.partner.name, asked.business_date, desk.actor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from settlement.errors import ConfigurationError
+from settlement.ledger.bound_currencies import bind_decimals
 from settlement.ledger.folding import take_as_booked
 from settlement.ledger.people.divergence import Divergence, ask_about
 from settlement.ledger.people.ignored import ignore_settlement
@@ -41,7 +42,9 @@ def record_settlement(desk: Desk, external_id: str, business_date: date, reason:
             asked = ask_about(tx, divergence, desk.partner.name, business_date, desk.actor)
             if asked.choice is None:
                 record_choice(tx, desk.partner.name, asked.digest, Choice.ADOPT, reason, desk.actor)
-        return take_as_booked(tx, external_id, shown, business_date, reason, desk.actor)
+        booked = take_as_booked(tx, external_id, shown, business_date, reason, desk.actor)
+        bind_decimals(tx, desk.partner, shown.currencies, desk.actor)
+        return booked
 
 
 def shown_now(reader: PartnerReader, external_id: str) -> Shown:

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from settlement.config.calendar import BusinessCalendar
 from settlement.config.partner_file import PartnerFile
 from settlement.errors import ForeignSettlementError, OutcomeUnknownError
+from settlement.ledger.bound_currencies import bind_decimals
 from settlement.ledger.chain import append_event
 from settlement.ledger.database import NOW, clock
 from settlement.ledger.dates import load_date
@@ -155,6 +156,7 @@ def _adopt(desk: Desk, ours: list[Settlement]) -> None:
                     settlement_id=settlement.id,
                 )
             apply_evidence(tx, settlement.external_id, evidence, desk.actor, answer_digest=None)
+            bind_decimals(tx, desk.partner, evidence.currencies, desk.actor)
 
 
 def _ask_again(desk: Desk) -> None:

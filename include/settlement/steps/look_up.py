@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
+from settlement.ledger.bound_currencies import bind_decimals
 from settlement.ledger.folding import apply_evidence
 from settlement.partner.answers import (
     PENDING,
@@ -46,6 +47,7 @@ def look_up(desk: Desk, external_id: str) -> Slot:
     with desk.ledger.transaction() as tx:
         for each in shown:
             slot = apply_evidence(tx, external_id, each, desk.actor, answer_digest=_digest_of(each))
+            bind_decimals(tx, desk.partner, each.currencies, desk.actor)
         return slot
 
 
